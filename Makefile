@@ -1,0 +1,44 @@
+# make demo and make test are all a newcomer needs; .ci/run installs what these name.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test test-faults bench lint types arrows check lock clean
+
+demo: $(VENV)/.ready
+	$(BIN)/fuyuan demo
+
+test: $(VENV)/.ready
+	$(BIN)/python -m pytest
+
+test-faults: $(VENV)/.ready
+	FUYUAN_FAULT_RUNS=200 $(BIN)/python -m pytest tests/faults -s
+
+bench: $(VENV)/.ready
+	$(BIN)/python -m tests.bench
+
+lint: $(VENV)/.ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.ready
+	$(BIN)/mypy
+
+arrows: $(VENV)/.ready
+	$(BIN)/lint-imports
+
+check: lint types arrows test
+
+# The pinned versions, with hashes; no host and no path in it.
+lock: $(VENV)/.ready
+	$(BIN)/pip-compile --quiet --extra dev --generate-hashes --allow-unsafe --strip-extras --no-header \
+	  --no-emit-index-url --no-emit-find-links --no-annotate --output-file requirements.lock pyproject.toml
+
+$(VENV)/.ready: pyproject.toml requirements.lock
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache *.egg-info
