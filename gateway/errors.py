@@ -21,7 +21,7 @@ from typing import ClassVar
 class FuyuanError(Exception):
     """`code` is stable: others rely on it. `detail` is for a person."""
 
-    status: ClassVar[int] = 500
+    status: int = 500
     title: ClassVar[str] = "Internal error"
 
     def __init__(self, code: str, detail: str) -> None:
