@@ -1,0 +1,75 @@
+"""Errors become RFC 9457 problem details, once, for every HTTP face. What is not expected says nothing of itself."""
+
+from http import HTTPStatus
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.api.body_limit import BodyLimit
+from gateway.api.request_log import RequestLog
+from gateway.errors import BadRequest, FuyuanError
+from schemas.canonical import canonical
+
+MEDIA_TYPE = "application/problem+json"
+HEADERS = {401: {"www-authenticate": "Signature"}, 503: {"retry-after": "1"}}
+# Where a parameter stands that we named ourselves; below `body` stands what the sender named.
+OUR_PLACES = frozenset({"query", "path", "header", "cookie"})
+
+
+def install_problems(app: FastAPI, *, max_body_bytes: int) -> None:
+    """Problem details, the body limit, an error id and one log line for every request of an application."""
+    app.add_exception_handler(FuyuanError, _known)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_middleware(BodyLimit, max_body_bytes=max_body_bytes)
+    app.add_middleware(RequestLog, answer=problem)
+
+
+def problem(error: BaseException, error_id: str) -> tuple[str, Response]:
+    """The error's code and the response for it. Anything but a FuyuanError is `internal`, without a word more."""
+    if not isinstance(error, FuyuanError):
+        error = FuyuanError("internal", "Something went wrong here; give the error id to the operator.")
+    return error.code, _document(error.status, error.title, error.code, error.detail, error_id)
+
+
+def _document(status: int, title: str, code: str, detail: str, error_id: str) -> Response:
+    body = canonical(
+        {
+            "type": f"urn:fuyuan:problem:{code}",
+            "title": title,
+            "status": status,
+            "code": code,
+            "detail": detail,
+            "error_id": error_id,
+        }
+    )
+    return Response(body, status, HEADERS.get(status), MEDIA_TYPE)
+
+
+async def _known(request: Request, error: Exception) -> Response:
+    request.state.code, response = problem(error, request.state.error_id)
+    return response
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    """Names the parameters that are wrong, never what was sent in them."""
+    found = error.errors() if isinstance(error, RequestValidationError) else []
+    places = {" ".join(map(str, one["loc"][:2])) if one["loc"][0] in OUR_PLACES else "body" for one in found}
+    return await _known(request, BadRequest("request-invalid", f"Missing or wrong: {', '.join(sorted(places))}."))
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    """The framework's own refusals: no such path, no such method, a body that it could not read."""
+    if isinstance(error.__cause__, FuyuanError):
+        return await _known(request, error.__cause__)
+    status = HTTPStatus(error.status_code if isinstance(error, HTTPException) else 500)
+    request.state.code = "-".join(status.phrase.lower().split())
+    response = _document(
+        status, status.phrase, request.state.code, f"{status.description or status.phrase}.", request.state.error_id
+    )
+    if isinstance(error, HTTPException) and error.headers:
+        response.headers.update(error.headers)
+    return response

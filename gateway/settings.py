@@ -1,0 +1,123 @@
+"""What an operator can set: environment `FUYUAN_*`, or one TOML file named by `FUYUAN_CONFIG`, or the default.
+
+The environment wins over the file. The file is flat, its keys are the names below; an unknown key is an error, since
+a misspelt limit must not silently leave the default in force.
+"""
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+
+import contracts
+from gateway.errors import Refused
+
+PREFIX = "FUYUAN_"
+CONFIG = "FUYUAN_CONFIG"
+CONTRACTS = Path(contracts.__file__ or "").parent
+URLS_WITH_PASSWORDS = frozenset({"database_url", "register_url"})
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+PartyId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{2,63}$")]
+
+
+class Settings(BaseSettings):
+    """Times in seconds, sizes in bytes. Relative paths start at the working directory."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    data_dir: Path = Field(Path("data"), description="Where the gateway keeps its files.")
+    database_url: str = Field(
+        default_factory=lambda data: f"sqlite+aiosqlite:///{data['data_dir'] / 'journal.sqlite'}",
+        description="The journal's database, as a SQLAlchemy URL; a SQLite file under data_dir by default.",
+        repr=False,
+    )
+    key_dir: Path = Field(
+        default_factory=lambda data: data["data_dir"] / "keys",
+        description="The gateway's own secret keys, one file each.",
+    )
+    agreements_dir: Path = Field(CONTRACTS / "agreements", description="Contracts (YAML) of this district.")
+    parties_dir: Path = Field(CONTRACTS / "parties", description="Parties and their public keys.")
+    party: PartyId = Field("fuyuan-gateway", description="The gateway's own party id.")
+    audience: str = Field(
+        "fuyuan-gateway", min_length=1, description="The name that requests must be signed for (rule P2)."
+    )
+    host: str = Field("127.0.0.1", description="Address to listen on; another than loopback only where it is set here.")
+    port: Port = Field(8440, description="Port to listen on; 0 takes a free one.")
+    max_body_bytes: int = Field(64 * 1024 * 1024, ge=1024, description="The largest request body, in bytes.")
+    signature_skew_seconds: int = Field(
+        300, ge=1, le=3600, description="How far a signature's time may lie from the gateway's clock."
+    )
+    batch_records: int = Field(1000, ge=1, le=1000, description="Records in one sealed batch at most (rule J3).")
+    heartbeat_seconds: float = Field(5, gt=0, description="How often a contract's signed heartbeat is made (rule D11).")
+    long_poll_max_seconds: float = Field(30, ge=0, le=60, description="How long a pull may wait for events.")
+    log_format: Literal["json", "console"] = Field("json", description="How log lines are written: json or console.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The least level that is logged."
+    )
+
+    agent_host: str = Field("127.0.0.1", description="Agent: address of the screening service.")
+    agent_port: Port = Field(8441, description="Agent: port of the screening service; 0 takes a free one.")
+    gateway_url: str = Field("http://127.0.0.1:8440", description="Agent: where the gateway listens.")
+    agent_contract: str | None = Field(None, description="Agent: the contract that it follows.")
+    agent_party_key: Path | None = Field(None, description="Agent: file of the agency's private key (JWK).")
+    agent_data_dir: Path = Field(Path("agent-data"), description="Agent: where its index is kept.")
+    register_url: str | None = Field(
+        None, description="Agent: the agency's own register, as a SQLAlchemy URL.", repr=False
+    )
+    register_mapping: Path | None = Field(None, description="Agent: file that maps the register's columns.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the framework's signature
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment before file; no `.env` is looked for."""
+        file = os.environ.get(CONFIG)
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, Path(file) if file else None)
+
+
+def load_settings() -> Settings:
+    """The settings in force. Raises Refused (`settings-invalid`), naming the setting and never its value."""
+    file = os.environ.get(CONFIG)
+    if file and not Path(file).is_file():
+        raise Refused("settings-invalid", f"{CONFIG} names a file that is not there.")
+    try:
+        return Settings()
+    except tomllib.TOMLDecodeError:
+        raise Refused("settings-invalid", f"The file that {CONFIG} names is no TOML.") from None
+    except ValidationError as error:
+        wrong = [f"{_path(one['loc'])}: {one['msg']}" for one in error.errors(include_input=False, include_url=False)]
+        raise Refused("settings-invalid", "; ".join(wrong)) from None
+
+
+def render_settings(settings: Settings) -> list[tuple[str, str, str]]:
+    """(environment name, value, meaning) of each setting. Passwords in URLs are hidden."""
+    return [
+        (PREFIX + name.upper(), _shown(name, getattr(settings, name)), field.description or "")
+        for name, field in Settings.model_fields.items()
+    ]
+
+
+def _shown(name: str, value: object) -> str:
+    if value is None:
+        return "-"
+    if name not in URLS_WITH_PASSWORDS:
+        return str(value)
+    try:
+        return make_url(str(value)).render_as_string(hide_password=True)
+    except ArgumentError:
+        return "(unreadable)"
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    return ".".join(str(part) for part in location)
