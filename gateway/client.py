@@ -17,14 +17,15 @@ import orjson
 from gateway.clock import Clock
 from gateway.errors import FuyuanError, Unavailable
 from gateway.retry import Patience, passing, retrying
-from gateway.trust.http_signature import FIELDS_IF_PRESENT, RequestKey, sign_request
+from gateway.trust.http_signature import FIELDS_IF_PRESENT, sign_request
+from gateway.trust.keys import Signer
 from schemas.canonical import JsonObject, JsonValue, canonical, canonical_any
 
 TIMEOUT_SECONDS = 30.0
 PROBLEM = "application/problem+json"
 
 
-class GatewayProblem(FuyuanError):
+class GatewayProblem(FuyuanError):  # noqa: N818 - as its tree
     """The gateway said no: its problem document. `error_id` finds the lines in its log."""
 
     title = "The gateway refused"
@@ -73,7 +74,7 @@ class GatewayClient:
     def __init__(
         self,
         base_url: str,
-        key: RequestKey,
+        key: Signer,
         audience: str,
         clock: Clock,
         transport: httpx.AsyncBaseTransport | None = None,

@@ -28,6 +28,7 @@ import http_sf
 
 from gateway.clock import Clock
 from gateway.errors import BadRequest, Unauthenticated
+from gateway.trust.keys import PublicKey, Signer
 
 LABEL = "fuyuan"
 AUDIENCE_HEADER = "fuyuan-audience"
@@ -43,31 +44,9 @@ SKEW_SECONDS = 300
 Remember = Callable[[str, str, datetime], Awaitable[bool]]
 
 
-class RequestKey(Protocol):
-    """What signs: a party's private key."""
-
-    @property
-    def kid(self) -> str: ...
-    def sign(self, data: bytes) -> bytes: ...
-
-
-class Validity(Protocol):
-    def current_at(self, at: datetime) -> bool: ...
-
-
-class PartyKey(Protocol):
-    """What verifies: a party's public key. `verify` raises a ValueError."""
-
-    @property
-    def party(self) -> str: ...
-    @property
-    def validity(self) -> Validity: ...
-    def verify(self, signature: bytes, data: bytes) -> None: ...
-
-
 class KeyDirectory(Protocol):
-    async def find(self, kid: str, at: datetime) -> PartyKey | None:
-        """The key of that thumbprint, None where nobody admitted has it."""
+    async def find(self, kid: str) -> PublicKey | None:
+        """The key of that thumbprint, in force or not; None where nobody admitted has it."""
         ...
 
 
@@ -108,7 +87,7 @@ def sign_request(
     headers: Mapping[str, str],
     body: bytes,
     *,
-    key: RequestKey,
+    key: Signer,
     audience: str,
     clock: Clock,
 ) -> dict[str, str]:
@@ -176,7 +155,7 @@ async def verify_request(
         raise Unauthenticated("audience-wrong", "The request was signed for another gateway; set the audience.")
 
     # 4. The key is known and may sign now, and the signature is its own.
-    key = await keys.find(parameters.keyid, now)
+    key = await keys.find(parameters.keyid)
     if key is None:
         raise Unauthenticated("key-unknown", "No admitted party has that key; ask the gateway's operator to enter it.")
     if not key.validity.current_at(now):
