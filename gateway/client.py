@@ -117,7 +117,7 @@ class GatewayClient:
         return _pushed(await self._post(path, body, content_type, idempotency_key, query))
 
     async def withdraw(
-        self, feed: str, withdrawal: JsonObject | Sequence[JsonObject], idempotency_key: str | None = None
+        self, feed: str, withdrawal: "JsonObject | Sequence[JsonObject]", idempotency_key: str | None = None
     ) -> PushResult:
         """Withdraw by `record_id`, or by `case_number` and `name`, with a `status_reason`; one or many.
 
