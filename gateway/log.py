@@ -8,6 +8,7 @@ record. Messages of libraries are not repeated either: a line says which library
 import logging
 import re
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Mapping, MutableMapping
 from pathlib import Path
@@ -30,7 +31,7 @@ LONG_DIGITS = re.compile(r"\d{7}")
 SLUG = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 TYPE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,79}")
 METHOD = re.compile(r"[A-Z]{3,7}")
-ROUTE = re.compile(r"/[a-z0-9/{}._-]{0,99}")
+ROUTE = re.compile(r"none|/[a-z0-9/{}._-]{0,99}")
 PLACE = re.compile(r"[a-zA-Z0-9_./<>-]{1,120}:\d{1,6}")
 BASE32 = re.compile(r"[a-z2-7]{10,64}")
 THUMBPRINT = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -62,7 +63,6 @@ NUMBERS = frozenset(
 COUNTS = frozenset({"counts"})  # name -> number
 
 Event: TypeAlias = MutableMapping[str, object]
-Cause: TypeAlias = "tuple[type[BaseException], BaseException, TracebackType | None]"
 
 
 def configure_logging(
@@ -96,10 +96,21 @@ def configure_logging(
     logging.captureWarnings(True)
     root = logging.getLogger()
     root.handlers = [Bridge()]
-    root.setLevel(max(threshold, logging.INFO))  # the libraries' debug lines are many and say nothing here
+    root.setLevel(max(threshold, logging.WARNING))  # without their text, lesser lines of libraries say nothing
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "sqlalchemy"):
         library = logging.getLogger(name)
         library.handlers, library.propagate = [], True
+
+
+def catch_uncaught() -> None:
+    """Log what would end a server process or a thread of it with a traceback: its message may hold a record."""
+
+    def hook(_: type[BaseException], error: BaseException | None, __: TracebackType | None) -> None:
+        structlog.get_logger().critical("uncaught", exc_info=error)
+
+    sys.excepthook = hook
+    threading.excepthook = lambda thread: hook(thread.exc_type, thread.exc_value, thread.exc_traceback)
+    sys.unraisablehook = lambda ignored: hook(ignored.exc_type, ignored.exc_value, ignored.exc_traceback)
 
 
 class Bridge(logging.Handler):
@@ -149,12 +160,13 @@ def _redacted(name: str, value: object) -> object:
         case list() | tuple() if name in TEXTS:
             return [_redacted(name, one) for one in value]
         case dict() if name in COUNTS:
-            return {
-                key: count
-                for key, count in value.items()
-                if SLUG.fullmatch(str(key)) and isinstance(count, int) and abs(count) < LARGEST_NUMBER
-            }
+            return {key: count for key, count in value.items() if _is_count(key, count)}
     return REDACTED
+
+
+def _is_count(key: object, count: object) -> bool:
+    named = isinstance(key, str) and SLUG.fullmatch(key) and not LONG_DIGITS.search(key)
+    return bool(named) and isinstance(count, int) and abs(count) < LARGEST_NUMBER
 
 
 def _exception(given: object) -> BaseException | None:

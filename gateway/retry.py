@@ -39,4 +39,7 @@ async def retrying(call: Callable[[], Awaitable[T]], patience: Patience) -> T:
         stop=stop_after_attempt(patience.attempts),
         reraise=True,
     )
-    return await tries(call)
+    async for attempt in tries:
+        with attempt:
+            return await call()
+    raise AssertionError("the last error is raised above")
