@@ -1,0 +1,70 @@
+"""What the operator does to a gateway's database from its own machine."""
+
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import cast, get_args
+
+import orjson
+from contracts.files import load_agreement, load_party
+from sqlalchemy import select
+
+from contracts.lifecycle import Action
+from gateway.clock import SystemClock
+from gateway.errors import BadRequest
+from gateway.journal import tables
+from gateway.running import Running
+from gateway.settings import load_settings
+from gateway.trust.keys import PublicKey
+from gateway.wiring import open_gateway
+
+
+@asynccontextmanager
+async def _gateway() -> AsyncIterator[Running]:
+    running = await open_gateway(load_settings(), SystemClock())
+    try:
+        yield running
+    finally:
+        await running.stop()
+
+
+async def admit_party(file: Path) -> None:
+    party = load_party(file)
+    keys = [PublicKey.from_jwk(dict(jwk)) for jwk in party.keys]
+    async with _gateway() as running:
+        await running.registry.admit({"id": party.id, "roles": list(party.roles)}, keys)
+    _say(admitted=party.id, keys=[key.kid for key in keys])
+
+
+async def activate_contract(file: Path) -> None:
+    signed = load_agreement(file)
+    async with _gateway() as running:
+        place = await running.registry.activate(signed)
+    _say(contract=signed.terms.id, version=signed.terms.version, position=place and place.first_position)
+
+
+async def change_contract(contract: str, action: str) -> None:
+    if action not in get_args(Action):
+        raise BadRequest("unknown-action", f"Say one of: {', '.join(get_args(Action))}.")
+    async with _gateway() as running:
+        state = await running.registry.change_state(contract, cast("Action", action))
+    _say(contract=contract, state=state)
+
+
+async def list_contracts() -> None:
+    async with _gateway() as running, running.engine.connect() as connection:
+        lanes = (await connection.execute(select(tables.lane).order_by(tables.lane.c.contract))).all()
+        for row in await connection.execute(select(tables.contract).order_by(tables.contract.c.id)):
+            heads = {one.lane: [one.last, one.shown, one.acknowledged] for one in lanes if one.contract == row.id}
+            _say(contract=row.id, version=row.version, state=row.state, subscriber=row.subscriber, lanes=heads)
+
+
+async def list_keys() -> None:
+    async with _gateway() as running:
+        for key in await running.registry.keys():
+            _say(**{name: value for name, value in key.to_jwk().items() if name not in ("x", "y", "kty", "crv", "use")})
+
+
+def _say(**said: object) -> None:
+    sys.stdout.write(orjson.dumps(said).decode() + "\n")

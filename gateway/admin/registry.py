@@ -1,0 +1,195 @@
+"""Who takes part and under which contracts: parties, their keys, contract versions and states, all in the journal."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import orjson
+from sqlalchemy import insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from contracts.lifecycle import Action, IllegalTransition, State, transition
+from contracts.model import SignedContract
+from gateway.clock import Clock, china_date
+from gateway.delivery.log import LANES
+from gateway.errors import Conflict, NotFound, Refused
+from gateway.journal import tables
+from gateway.journal.append import Place, append_leaf, claim
+from gateway.trust.keyring import Keyring
+from gateway.trust.keys import KeySet, PublicKey
+from gateway.trust.verify import verify_contract
+from schemas.canonical import JsonObject, canonical
+
+
+class Registry:
+    """Writes go to the journal and the tables in one transaction. `changed` is called after each."""
+
+    def __init__(
+        self, engine: AsyncEngine, clock: Clock, keyring: Keyring, *, changed: Callable[[], None] = lambda: None
+    ) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._keyring = keyring
+        self._changed = changed
+
+    async def admit(self, party: JsonObject, keys: list[PublicKey]) -> None:
+        """Enter a party and its public keys. The same again changes nothing.
+
+        Raises Conflict where a key is entered for another party, Refused where a key names another party.
+        """
+        party_id = str(party["id"])
+        for key in keys:
+            if key.party != party_id:
+                raise Refused("key-of-another", "A key in the party's file names another party; mend the file.")
+        if not await self._party_known(party_id):
+            async with self._engine.begin() as connection:
+                await connection.execute(insert(tables.party).values(id=party_id, document=canonical(party)))
+        for key in keys:
+            await self.enter_key(key)
+
+    async def enter_key(self, key: PublicKey) -> None:
+        """Enter a public key, or its retirement or revocation, as a leaf of the journal."""
+        document = canonical(key.to_jwk())
+        async with self._engine.connect() as connection:
+            known = (
+                await connection.execute(select(tables.party_key).where(tables.party_key.c.kid == key.kid))
+            ).first()
+        if known is not None and known.party != key.party:
+            raise Conflict("key-of-another", "That key belongs to another party; make a fresh one.")
+        if known is not None and known.jwk == document:
+            return
+        async with self._engine.begin() as connection:
+            claimed = await claim(connection, 1)
+            await append_leaf(connection, self._clock, claimed, "key", document)
+            if known is None:
+                await connection.execute(insert(tables.party_key).values(kid=key.kid, party=key.party, jwk=document))
+            else:
+                await connection.execute(
+                    update(tables.party_key).where(tables.party_key.c.kid == key.kid).values(jwk=document)
+                )
+        self._changed()
+
+    async def activate(self, signed: SignedContract) -> Place | None:
+        """Put a signed contract version in force. None where that very version is in force already.
+
+        Raises Refused (`contract-unsigned`, `contract-not-in-period`), Conflict (`contract-version-old`).
+        """
+        terms = signed.terms
+        document = canonical(signed.model_dump(mode="json"))
+        verdict = verify_contract(orjson.loads(document), await self.keys())
+        if verdict.status != "valid":
+            raise Refused("contract-unsigned", f"The contract does not verify: {verdict.reason}. Both parties sign it.")
+        today = china_date(self._clock.now())
+        if today < terms.valid_from or (terms.valid_until is not None and today > terms.valid_until):
+            raise Refused("contract-not-in-period", "Today lies outside the contract's period; agree on a new version.")
+        async with self._engine.connect() as connection:
+            row = await _contract_row(connection, terms.id)
+            if row is not None and row.version == terms.version and row.state == "active":
+                return None
+            if row is not None and row.version >= terms.version:
+                raise Conflict("contract-version-old", "A version as new as this one was in force; raise the version.")
+            _next_state("signed" if row is None else row.state, "activate")
+        async with self._engine.begin() as connection:
+            claimed = await claim(connection, 1)
+            place = await append_leaf(connection, self._clock, claimed, "contract", document)
+            if row is None:
+                await connection.execute(
+                    insert(tables.contract).values(
+                        id=terms.id,
+                        feed=terms.feed,
+                        provider=terms.provider.party,
+                        subscriber=terms.subscriber.party,
+                        state="active",
+                        version=terms.version,
+                    )
+                )
+                await connection.execute(insert(tables.lane), [_new_lane(terms.id, lane, place) for lane in LANES])
+            else:
+                await connection.execute(
+                    update(tables.contract)
+                    .where(tables.contract.c.id == terms.id)
+                    .values(state="active", version=terms.version)
+                )
+            await connection.execute(
+                insert(tables.contract_version).values(contract=terms.id, version=terms.version, document=document)
+            )
+            await _activation(connection, terms.id, place, terms.version, "active")
+        self._changed()
+        return place
+
+    async def change_state(self, contract_id: str, action: Action) -> State:
+        """Suspend, resume, revoke or end a contract: its new state. Raises NotFound, Conflict (`contract-state`)."""
+        async with self._engine.begin() as connection:
+            claimed = await claim(connection, 1)
+            row = await _contract_row(connection, contract_id)
+            if row is None:
+                raise NotFound("unknown-contract", "No such contract; `fuyuan contract list` names them.")
+            state = _next_state(row.state, action)
+            document = canonical({"contract": contract_id, "version": row.version, "state": state})
+            place = await append_leaf(connection, self._clock, claimed, "contract", document)
+            await connection.execute(
+                update(tables.contract).where(tables.contract.c.id == contract_id).values(state=state)
+            )
+            await _activation(connection, contract_id, place, row.version, state)
+        self._changed()
+        return state
+
+    async def keys(self) -> KeySet:
+        """Every key that was ever entered, the gateway's own included."""
+        async with self._engine.connect() as connection:
+            rows = (await connection.execute(select(tables.party_key.c.jwk))).scalars().all()
+        return KeySet([PublicKey.from_jwk(orjson.loads(jwk)) for jwk in rows])
+
+    async def find(self, kid: str) -> PublicKey | None:
+        """The key of that thumbprint, in force or not."""
+        async with self._engine.connect() as connection:
+            jwk = (
+                await connection.execute(select(tables.party_key.c.jwk).where(tables.party_key.c.kid == kid))
+            ).scalar()
+        return None if jwk is None else PublicKey.from_jwk(orjson.loads(jwk))
+
+    async def _party_known(self, party_id: str) -> bool:
+        async with self._engine.connect() as connection:
+            return (
+                await connection.execute(select(tables.party.c.id).where(tables.party.c.id == party_id))
+            ).first() is not None
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """A contract's version and state as the table has them."""
+
+    version: int
+    state: State
+
+
+async def _contract_row(connection: AsyncConnection, contract_id: str) -> _Standing | None:
+    row = (await connection.execute(select(tables.contract).where(tables.contract.c.id == contract_id))).first()
+    return None if row is None else _Standing(row.version, row.state)
+
+
+def _next_state(state: State, action: Action) -> State:
+    try:
+        return transition(state, action)
+    except IllegalTransition as error:
+        raise Conflict("contract-state", f"{error}; docs/contracts.md shows the states.") from None
+
+
+async def _activation(connection: AsyncConnection, contract_id: str, place: Place, version: int, state: State) -> None:
+    await connection.execute(
+        insert(tables.activation).values(
+            contract=contract_id, position=place.first_position, version=version, state=state
+        )
+    )
+
+
+def _new_lane(contract_id: str, lane: str, place: Place) -> dict[str, object]:
+    """Both lanes begin just before the first activation, which is the first thing they walk over."""
+    return {
+        "contract": contract_id,
+        "lane": lane,
+        "routed": place.first_position - 1,
+        "compared": 0,
+        "last": 0,
+        "shown": 0,
+        "acknowledged": 0,
+    }

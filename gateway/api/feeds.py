@@ -1,0 +1,70 @@
+"""Ways in for providers: batches and withdrawals."""
+
+from typing import Annotated, Literal
+
+import orjson
+from fastapi import APIRouter, Header, Query, Request
+
+from gateway.api.answers import document
+from gateway.api.sender import Parts, Proved
+from gateway.errors import BadRequest, NotFound, WrongType
+from gateway.intake import Submission
+
+router = APIRouter(prefix="/v1/feeds", tags=["providers"])
+
+READABLE = frozenset({"application/json", "application/x-ndjson", "application/ndjson"})
+
+Key = Annotated[str, Header(alias="Idempotency-Key", min_length=8, max_length=100, pattern=r"^[!-~]+$")]
+
+
+@router.post("/{feed}/batches", status_code=201)
+async def push(
+    request: Request,
+    feed: str,
+    sender: Proved,
+    parts: Parts,
+    idempotency_key: Key,
+    mode: Annotated[Literal["delta"], Query()] = "delta",
+    relist: Annotated[bool, Query()] = False,
+) -> object:
+    """Journal a batch of records: a JSON array or NDJSON. The answer lists the sealed headers and the counts."""
+    _check_type(request, READABLE)
+    await parts.check_provider(sender.party, feed)
+    submission = Submission(sender.party, feed, idempotency_key, sender.body, sender.signature, relist=relist)
+    return document((await parts.intake.submit(submission)).document(), status=201)
+
+
+@router.post("/{feed}/withdrawals", status_code=201)
+async def withdraw(request: Request, feed: str, sender: Proved, parts: Parts, idempotency_key: Key) -> object:
+    """Take records back, by record id or by case number and name. Needs nothing but the key of the record (J5)."""
+    _check_type(request, frozenset({"application/json"}))
+    await parts.check_provider(sender.party, feed)
+    lines = _withdrawal_lines(sender.body)
+    submission = Submission(sender.party, feed, "withdraw/" + idempotency_key, lines, sender.signature)
+    return document((await parts.intake.submit(submission)).document(), status=201)
+
+
+def _check_type(request: Request, readable: frozenset[str]) -> None:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in readable:
+        raise WrongType("content-type", f"Send one of: {', '.join(sorted(readable))}.")
+
+
+def _withdrawal_lines(body: bytes) -> bytes:
+    """The withdrawals as the reader knows them: lines with `status: withdrawn`."""
+    try:
+        sent = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise BadRequest("body-unreadable", "Send a JSON object, or an array of them.") from None
+    objects = sent if isinstance(sent, list) else [sent]
+    if not objects or not all(isinstance(one, dict) for one in objects):
+        raise BadRequest("body-unreadable", "Send a JSON object, or an array of them.")
+    return b"\n".join(orjson.dumps({**one, "status": "withdrawn"}) for one in objects)
+
+
+@router.get("")
+async def feeds(sender: Proved, parts: Parts) -> object:
+    """The feeds the sender may push to."""
+    if not (names := await parts.feeds_of(sender.party)):
+        raise NotFound("no-feeds", "No contract names the sender as provider; ask the gateway's operator.")
+    return document({"feeds": names})

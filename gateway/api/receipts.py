@@ -1,0 +1,19 @@
+"""Signed receipts from the agencies."""
+
+from fastapi import APIRouter, Request
+
+from gateway.api.answers import document
+from gateway.api.sender import Parts, Proved
+from gateway.errors import WrongType
+
+router = APIRouter(prefix="/v1/receipts", tags=["subscribers"])
+
+
+@router.post("", status_code=201)
+async def receipts(request: Request, sender: Proved, parts: Parts) -> object:
+    """A JSON array of compact JWS. All are journalled, or none; the same again changes nothing."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise WrongType("content-type", "Send application/json.")
+    keys = await parts.registry.keys()
+    result = await parts.receipts.take(sender.party, sender.body, sender.signature, keys)
+    return document({"counts": result.counts, "batches": result.batches}, status=201)

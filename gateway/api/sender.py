@@ -1,0 +1,44 @@
+"""Who sent this request: the signature is checked before anything is read from the body (rule P2)."""
+
+from dataclasses import dataclass
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
+
+from gateway.running import Running
+from gateway.trust.http_signature import verify_request
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """A proved party and the body it signed. `signature` is the request's own, for the commitment of S5."""
+
+    party: str
+    body: bytes
+    signature: bytes
+
+
+def running(request: Request) -> Running:
+    return cast("Running", request.app.state.running)
+
+
+async def sender(request: Request, parts: Annotated[Running, Depends(running)]) -> Sender:
+    """Raises Unauthenticated with the code of what is wrong."""
+    body = await request.body()
+    verified = await verify_request(
+        method=request.method,
+        path=request.scope["raw_path"].decode("ascii"),
+        query=request.scope["query_string"].decode("ascii"),
+        headers=request.headers,
+        body=body,
+        keys=parts.registry,
+        audience=parts.settings.audience,
+        clock=parts.clock,
+        skew_seconds=parts.settings.signature_skew_seconds,
+        remember=parts.nonces.remember,
+    )
+    return Sender(verified.party, body, request.headers["signature"].encode("latin-1"))
+
+
+Proved = Annotated[Sender, Depends(sender)]
+Parts = Annotated[Running, Depends(running)]

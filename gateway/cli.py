@@ -1,0 +1,231 @@
+"""The command line, `fuyuan`. Each command reads its arguments and calls one part; imports are inside, to start fast."""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gateway.errors import FuyuanError
+
+app = typer.Typer(
+    name="fuyuan",
+    help="Data-sharing gateway between courts and agencies (府院联动).",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+contract_app = typer.Typer(help="Contracts: check, sign, preview, and put in force.", no_args_is_help=True)
+keys_app = typer.Typer(help="Keys of a party.", no_args_is_help=True)
+party_app = typer.Typer(help="Parties that the gateway admits.", no_args_is_help=True)
+app.add_typer(contract_app, name="contract")
+app.add_typer(keys_app, name="keys")
+app.add_typer(party_app, name="party")
+
+ExistingFile = Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True)]
+KeyFile = Annotated[
+    Path, typer.Option("--key", help="The party's private key, a JWK file.", exists=True, dir_okay=False)
+]
+GatewayUrl = Annotated[str, typer.Option("--gateway", envvar="FUYUAN_GATEWAY_URL", help="Where the gateway listens.")]
+LOCAL = "http://127.0.0.1:8440"
+
+
+def main() -> None:
+    """Run the command line; a known error is one sentence on stderr and exit 1, never a traceback."""
+    try:
+        app()
+    except FuyuanError as error:
+        sys.stderr.write(f"{error.code}: {error.detail}\n")
+        sys.exit(1)
+
+
+@app.command()
+def demo(
+    data: Annotated[Path | None, typer.Option(help="Keep the run's files here.")] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave everything running and print the addresses.")] = False,
+) -> None:
+    """The whole story in one run: a court lists, agencies block, payment withdraws, all of it proved."""
+    from gateway.demo.story import run_demo  # noqa: PLC0415
+
+    sys.exit(asyncio.run(run_demo(data, keep=keep)))
+
+
+@app.command()
+def normalise(feed: str, file: Path) -> None:
+    """Read a file as the adapters do, off-line: one JSON line for each input record."""
+    from gateway.normalise import normalise_file  # noqa: PLC0415
+    from gateway.wiring import read_feed  # noqa: PLC0415
+
+    sys.exit(normalise_file(feed, file, read_feed, sys.stdout.buffer, sys.stderr))
+
+
+@app.command()
+def serve() -> None:
+    """Run the gateway. `fuyuan settings` lists what can be set."""
+    from gateway.serve import serve as run  # noqa: PLC0415
+    from gateway.settings import load_settings  # noqa: PLC0415
+
+    run(load_settings())
+
+
+@app.command()
+def agent() -> None:
+    """Run the agency side: the follower and the screening service."""
+    from gateway.agent.run import run_agent  # noqa: PLC0415
+    from gateway.settings import load_settings  # noqa: PLC0415
+
+    run_agent(load_settings())
+
+
+@app.command()
+def push(
+    feed: str,
+    file: ExistingFile,
+    key: KeyFile,
+    gateway: GatewayUrl = LOCAL,
+    relist: Annotated[
+        bool, typer.Option("--relist", help="These records are listed again after a withdrawal.")
+    ] = False,
+) -> None:
+    """Send a file as a provider. The file's digest is the idempotency key, so running it again changes nothing."""
+    from gateway.provider import push_file  # noqa: PLC0415
+
+    sys.exit(asyncio.run(push_file(gateway, key, feed, file, relist=relist)))
+
+
+@app.command()
+def withdraw(
+    feed: str,
+    key: KeyFile,
+    reason: Annotated[str, typer.Option(help="Why it is withdrawn, e.g. performed.")],
+    record: Annotated[str | None, typer.Option(help="The record id.")] = None,
+    case: Annotated[str | None, typer.Option(help="The case number.")] = None,
+    name: Annotated[str | None, typer.Option(help="The debtor's name.")] = None,
+    gateway: GatewayUrl = LOCAL,
+    wait: Annotated[float, typer.Option(help="Seconds to wait for the agencies' releases.")] = 0,
+    contract: Annotated[list[str] | None, typer.Option(help="A receipts contract to watch for releases.")] = None,
+) -> None:
+    """Withdraw a record, by its id or by case number and name, and see each agency's release."""
+    from gateway.provider import withdraw_record  # noqa: PLC0415
+
+    sys.exit(
+        asyncio.run(
+            withdraw_record(
+                gateway, key, feed, reason, record_id=record, case=case, name=name, wait=wait, contracts=contract or []
+            )
+        )
+    )
+
+
+@app.command()
+def receipts(contract: str, key: KeyFile, gateway: GatewayUrl = LOCAL) -> None:
+    """Read the receipts of one agency, under the court's own contract: one JSON line each."""
+    from gateway.provider import print_receipts  # noqa: PLC0415
+
+    sys.exit(asyncio.run(print_receipts(gateway, key, contract)))
+
+
+@app.command()
+def verify(file: ExistingFile, keys: Annotated[Path, typer.Option(exists=True, dir_okay=False)]) -> None:
+    """Check events, receipts, checkpoints and contracts with public keys alone: one verdict a line."""
+    from gateway.trust.verify_file import verify_file  # noqa: PLC0415
+
+    sys.exit(verify_file(file, keys, sys.stdout))
+
+
+@app.command()
+def settings() -> None:
+    """Every setting with its value and meaning; secrets are hidden."""
+    from gateway.settings import load_settings, render_settings  # noqa: PLC0415
+
+    for name, value, meaning in render_settings(load_settings()):
+        typer.echo(f"{name:32} {value:40} {meaning}")
+
+
+@keys_app.command("new")
+def keys_new(party: str, file: Path, alg: str = "Ed25519") -> None:
+    """Make a party's key: the private JWK goes into FILE (mode 0600), the public one to stdout."""
+    from gateway.clock import SystemClock  # noqa: PLC0415
+    from gateway.trust.keys import SigningKey  # noqa: PLC0415
+    from schemas.canonical import canonical  # noqa: PLC0415
+
+    key = SigningKey.generate(party, SystemClock().now(), alg)
+    key.save(file)
+    typer.echo(canonical(key.public().to_jwk()).decode())
+
+
+@keys_app.command("list")
+def keys_list() -> None:
+    """Every key the gateway knows: party, thumbprint, and until when it is good."""
+    from gateway.admin.commands import list_keys  # noqa: PLC0415
+
+    asyncio.run(list_keys())
+
+
+@party_app.command("admit")
+def party_admit(file: ExistingFile) -> None:
+    """Enter a party and its public keys from its YAML file."""
+    from gateway.admin.commands import admit_party  # noqa: PLC0415
+
+    asyncio.run(admit_party(file))
+
+
+@contract_app.command("lint")
+def contract_lint(file: ExistingFile) -> None:
+    """Say what an official should know before signing. Exit 1 where something is wrong."""
+    from gateway.admin.agreements import lint_agreement  # noqa: PLC0415
+
+    sys.exit(lint_agreement(file))
+
+
+@contract_app.command("sign")
+def contract_sign(file: ExistingFile, key: KeyFile) -> None:
+    """Add the signature of the key's party to an agreement file."""
+    from gateway.admin.agreements import sign_agreement  # noqa: PLC0415
+
+    sign_agreement(file, key)
+
+
+@contract_app.command("preview")
+def contract_preview(file: ExistingFile) -> None:
+    """Show what the subscriber would see, with made-up values."""
+    from gateway.admin.agreements import preview_agreement  # noqa: PLC0415
+
+    preview_agreement(file)
+
+
+@contract_app.command("export")
+def contract_export(file: ExistingFile) -> None:
+    """The signed contract as one JSON line, as `fuyuan verify` takes it."""
+    from gateway.admin.agreements import export_agreement  # noqa: PLC0415
+
+    export_agreement(file)
+
+
+@contract_app.command("activate")
+def contract_activate(file: ExistingFile) -> None:
+    """Put a signed agreement in force."""
+    from gateway.admin.commands import activate_contract  # noqa: PLC0415
+
+    asyncio.run(activate_contract(file))
+
+
+@contract_app.command("change")
+def contract_change(contract: str, action: str) -> None:
+    """Suspend, resume, revoke, confirm, end or close a contract."""
+    from gateway.admin.commands import change_contract  # noqa: PLC0415
+
+    asyncio.run(change_contract(contract, action))
+
+
+@contract_app.command("list")
+def contract_list() -> None:
+    """Every contract with its state and version, and where its lanes stand."""
+    from gateway.admin.commands import list_contracts  # noqa: PLC0415
+
+    asyncio.run(list_contracts())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,124 @@
+"""Pull: a page for one subscriber, the signed heads of both lanes, and waiting for what is not there yet (D1, D11)."""
+
+import asyncio
+from datetime import datetime
+
+import orjson
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from gateway.clock import Clock, stamp
+from gateway.delivery.coverage import Agreement, read_agreement
+from gateway.delivery.cursor import Cursor
+from gateway.delivery.log import LANES
+from gateway.delivery.route import Router
+from gateway.delivery.send import Page, Sender
+from gateway.delivery.wakeup import Wakeup
+from gateway.errors import BadRequest, NotFound
+from gateway.journal.proofs import read_tree_head
+from gateway.journal.tables import contract_version, journal_leaf
+from gateway.journal.tables import lane as lane_table
+from gateway.trust import jws
+from gateway.trust.keyring import Keyring
+from schemas.canonical import JsonObject, b64u
+
+STEPS_IN_A_REQUEST = 20  # of routing, at most 500 entries each; the background router does the rest
+
+
+class Pull:
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        clock: Clock,
+        keyring: Keyring,
+        router: Router,
+        sender: Sender,
+        wakeup: Wakeup,
+    ) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._keyring = keyring
+        self._router = router
+        self._sender = sender
+        self._wakeup = wakeup
+        self._complete_at: dict[str, datetime] = {}
+
+    async def page(self, subscriber: str, contract_id: str, after: Cursor, limit: int, wait: float) -> tuple[Page, str]:
+        """Events behind `after` and a heartbeat. Waits up to `wait` seconds where there is nothing.
+
+        Raises NotFound where the contract is not the subscriber's, BadRequest where the cursor is ahead of the lanes.
+        """
+        deadline = asyncio.get_running_loop().time() + wait
+        while True:
+            ticket = self._wakeup.ticket()
+            await self._own(subscriber, contract_id)
+            before = self._clock.now()
+            if await self._router.catch_up(contract_id, steps=STEPS_IN_A_REQUEST):
+                self._complete_at[contract_id] = before
+            page = await self._sender.page(contract_id, after, limit)
+            left = deadline - asyncio.get_running_loop().time()
+            if page.events or left <= 0:
+                return page, await self._heartbeat(contract_id, after)
+            await self._wakeup.wait(ticket, left)
+
+    async def signed_contract(self, party: str, contract_id: str) -> JsonObject:
+        """The signed version in force, for either party to it."""
+        async with self._engine.connect() as connection:
+            agreement = await read_agreement(connection, contract_id)
+            if agreement is None or party not in (agreement.subscriber, agreement.provider):
+                raise _unknown()
+            document = (
+                await connection.execute(
+                    select(contract_version.c.document).where(
+                        contract_version.c.contract == contract_id, contract_version.c.version == agreement.version
+                    )
+                )
+            ).scalar_one()
+        found: JsonObject = orjson.loads(document)
+        return found
+
+    async def _own(self, subscriber: str, contract_id: str) -> Agreement:
+        async with self._engine.connect() as connection:
+            agreement = await read_agreement(connection, contract_id)
+        if agreement is None or agreement.subscriber != subscriber:
+            raise _unknown()
+        return agreement
+
+    async def _heartbeat(self, contract_id: str, after: Cursor) -> str:
+        """The last number of each lane (D11). `at` is the moment up to which these heads are complete."""
+        async with self._engine.connect() as connection:
+            agreement = await read_agreement(connection, contract_id)
+            rows = await connection.execute(select(lane_table).where(lane_table.c.contract == contract_id))
+            heads = {row.lane: row.last for row in rows}
+            tree = await read_tree_head(connection)
+            first = (
+                await connection.execute(
+                    select(journal_leaf.c.appended_at)
+                    .where(journal_leaf.c.kind == "contract")
+                    .order_by(journal_leaf.c.idx)
+                    .limit(1)
+                )
+            ).scalar_one()
+        if agreement is None:
+            raise _unknown()
+        if any(after.of(lane) > heads[lane] for lane in LANES):
+            raise BadRequest("cursor-ahead", "The cursor is ahead of the journal; start again from the beginning.")
+        complete = self._complete_at.get(contract_id)
+        return jws.sign(
+            self._keyring.signing,
+            "fuyuan-heartbeat+jws",
+            {
+                "type": "heartbeat/1",
+                "gateway": self._keyring.signing.party,
+                "contract": contract_id,
+                "contract_version": agreement.version,
+                "state": agreement.state,
+                "heads": heads,
+                "checkpoint": {"size": tree.size, "root": b64u(tree.root)},
+                "at": first if complete is None else stamp(complete),
+            },
+        )
+
+
+def _unknown() -> NotFound:
+    return NotFound("unknown-contract", "No such contract is yours; ask the gateway's operator.")

@@ -1,0 +1,222 @@
+"""Routing: which number of which lane stands for which journal position. Decided once, and logged (rules D1, D2, D5, D6).
+
+A lane walks the journal in order. Between activations it looks at the entries of the contract's provider and feed; at
+an activation it compares all records live there under the old coverage and the new one. Each step of at most 500
+entries moves the lane's cursor and writes the log in one transaction, which loses nothing to a rival: the cursor moves
+only from where the step began.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+from sqlalchemy import Select, func, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from gateway.clock import Clock, stamp
+from gateway.delivery.coverage import Agreement, Coverage, read_agreement
+from gateway.delivery.log import LANES, RUN, Lane, Routed, pack
+from gateway.delivery.versions import Version, read_ancestors, read_versions
+from gateway.journal import tables
+from gateway.journal.tables import delivery_log, entry, journal_head
+from gateway.trust.vault import Vault
+
+log = structlog.get_logger(__name__)
+
+LANE_OF_STATUS: dict[Lane, tuple[str, ...]] = {"bulk": ("listed",), "priority": ("amended", "withdrawn")}
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """Where a lane stands: positions up to `routed` are decided; within the next activation, entries up to `compared`."""
+
+    routed: int
+    compared: int
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one step decided: the numbers to give, and where the lane stands then."""
+
+    routed: list[Routed]
+    cursor: Cursor
+
+
+class Router:
+    def __init__(self, engine: AsyncEngine, clock: Clock, vault: Vault) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._vault = vault
+
+    async def catch_up(self, contract_id: str, *, steps: int = 1_000_000) -> bool:
+        """Route until nothing is left or `steps` are done; True where both lanes stand at the journal's end."""
+        for lane in LANES:  # priority first: withdrawals overtake
+            while await self._advance(contract_id, lane):
+                steps -= 1
+                if steps <= 0:
+                    return False
+        return True
+
+    async def _advance(self, contract_id: str, lane: Lane) -> bool:
+        """One step of one lane; False where there is nothing to decide."""
+        async with self._engine.connect() as connection:
+            agreement = await read_agreement(connection, contract_id)
+            row = (
+                await connection.execute(
+                    select(tables.lane).where(tables.lane.c.contract == contract_id, tables.lane.c.lane == lane)
+                )
+            ).first()
+            if agreement is None or row is None:
+                return False
+            start = Cursor(row.routed, row.compared)
+            step = await self._decide(connection, agreement, lane, start)
+        if step is None:
+            return False
+        await self._write(contract_id, lane, start, step)
+        return True
+
+    async def _decide(
+        self, connection: AsyncConnection, agreement: Agreement, lane: Lane, cursor: Cursor
+    ) -> Step | None:
+        following = agreement.after(cursor.routed)
+        until = following.position - 1 if following else await _journal_end(connection)
+        current = agreement.before(cursor.routed + 1)
+        if current is not None:
+            rows = await self._entries(connection, agreement, lane, cursor.routed, until)
+            if rows:
+                routed = await self._transitions(connection, current, agreement, rows)
+                return Step(routed, Cursor(rows[-1].position, 0))
+        if following is None:
+            return None
+        return await self._compare(connection, agreement, lane, cursor, following)
+
+    async def _entries(
+        self, connection: AsyncConnection, agreement: Agreement, lane: Lane, behind: int, until: int
+    ) -> list[Version]:
+        query = (
+            _of_contract(agreement)
+            .where(entry.c.position > behind, entry.c.position <= until, entry.c.status.in_(LANE_OF_STATUS[lane]))
+            .limit(RUN)
+        )
+        positions = (await connection.execute(query)).scalars().all()
+        versions = await read_versions(connection, self._vault, positions)
+        return [versions[position] for position in positions]
+
+    async def _transitions(
+        self, connection: AsyncConnection, current: Coverage, agreement: Agreement, rows: Sequence[Version]
+    ) -> list[Routed]:
+        """Rule D5: compare what was seen of the previous version with what is seen of the new one."""
+        # While the contract is not open, the subscriber knows what stood when it was closed.
+        known = await self._known(connection, rows, agreement.closed_since(current))
+        routed: list[Routed] = []
+        for version in rows:
+            before = known[version.position]
+            was_seen = before is not None and before.status != "withdrawn" and _sees(current, before)
+            if version.status == "withdrawn":
+                if was_seen:
+                    routed.append(Routed(version.position, version.position, "withdrawn"))
+            elif current.open:
+                if _sees(current, version):
+                    routed.append(Routed(version.position, version.position, "upsert"))
+                elif was_seen:
+                    routed.append(Routed(version.position, version.position, "drop"))
+        return routed
+
+    async def _known(
+        self, connection: AsyncConnection, rows: Sequence[Version], until: int | None
+    ) -> dict[int, Version | None]:
+        """By position, the version that the subscriber knows behind each new one."""
+        if until is not None:
+            return await read_ancestors(connection, self._vault, rows, until)
+        older = await read_versions(connection, self._vault, [v.previous for v in rows if v.previous is not None])
+        return {v.position: older.get(v.previous) if v.previous is not None else None for v in rows}
+
+    async def _compare(
+        self, connection: AsyncConnection, agreement: Agreement, lane: Lane, cursor: Cursor, new: Coverage
+    ) -> Step:
+        """Rule D6: first snapshot, amendment and resumption are this one comparison."""
+        old = agreement.before(new.position)
+        finished = Step(
+            [Routed(new.position, new.position, "contract")] if lane == "priority" else [], Cursor(new.position, 0)
+        )
+        if not new.open or (lane == "priority" and old is None):
+            return finished
+        query = (
+            _of_contract(agreement)
+            .where(
+                entry.c.position <= new.position,
+                entry.c.position > cursor.compared,
+                entry.c.status != "withdrawn",
+                or_(entry.c.superseded_by.is_(None), entry.c.superseded_by > new.position),
+            )
+            .limit(RUN)
+        )
+        positions = (await connection.execute(query)).scalars().all()
+        if not positions:
+            return finished
+        versions = await read_versions(connection, self._vault, positions)
+        rows = [versions[position] for position in positions]
+        closed = agreement.closed_since(old) if old is not None else None
+        known = await read_ancestors(connection, self._vault, rows, new.position if closed is None else closed)
+        routed: list[Routed] = []
+        for version in rows:
+            before = known[version.position]
+            was_seen = old is not None and before is not None and before.status != "withdrawn" and _sees(old, before)
+            if _sees(new, version):
+                # After a suspension numbers may have gone out as void, so everything is shown again.
+                shown_alike = was_seen and old is not None and old.open and old.policy.shows_like(new.policy)
+                if lane == "bulk" and not shown_alike:
+                    routed.append(Routed(version.position, new.position, "upsert"))
+            elif lane == "priority" and was_seen:
+                routed.append(Routed(version.position, new.position, "drop"))
+        return Step(routed, Cursor(cursor.routed, positions[-1]))
+
+    async def _write(self, contract_id: str, lane: Lane, start: Cursor, step: Step) -> None:
+        """Rule D2: cursor and log in one transaction. A rival that moved the cursor first wins; this step is void."""
+        table = tables.lane
+        count = len(step.routed)
+        async with self._engine.begin() as connection:
+            last = (
+                await connection.execute(
+                    update(table)
+                    .where(
+                        table.c.contract == contract_id,
+                        table.c.lane == lane,
+                        table.c.routed == start.routed,
+                        table.c.compared == start.compared,
+                    )
+                    .values(routed=step.cursor.routed, compared=step.cursor.compared, last=table.c.last + count)
+                    .returning(table.c.last)
+                )
+            ).scalar()
+            if last is None or not count:
+                return
+            await connection.execute(
+                insert(delivery_log).values(
+                    contract=contract_id,
+                    lane=lane,
+                    first=last - count + 1,
+                    numbers=count,
+                    packed=pack(step.routed),
+                    routed_at=stamp(self._clock.now()),
+                )
+            )
+        log.debug("step", step="route", contract=contract_id, lane=lane, count=count)
+
+
+def _sees(coverage: Coverage, version: Version) -> bool:
+    """An erased version cannot be judged by its content; what was sent of it must still be taken back, so: yes."""
+    return version.values is None or coverage.policy.sees(version.values)
+
+
+def _of_contract(agreement: Agreement) -> Select[int]:
+    return (
+        select(entry.c.position)
+        .where(entry.c.feed == agreement.feed, entry.c.provider == agreement.provider)
+        .order_by(entry.c.position)
+    )
+
+
+async def _journal_end(connection: AsyncConnection) -> int:
+    size: int = (await connection.execute(select(func.coalesce(func.max(journal_head.c.size), 0)))).scalar_one()
+    return size

@@ -1,0 +1,230 @@
+"""Sending: what each number shows now, under the contract as it stands at this moment (rules D3, D7, D10, J7)."""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from contracts.lifecycle import may_send
+from contracts.policy import Projected, Source
+from gateway.clock import Clock, stamp
+from gateway.delivery.coverage import Agreement, read_agreement
+from gateway.delivery.cursor import Cursor
+from gateway.delivery.log import LANES, RUN, Lane, Routed, unpack
+from gateway.delivery.versions import Version, read_versions
+from gateway.errors import NotFound
+from gateway.journal.tables import delivery_log, entry, journal_leaf, provision
+from gateway.journal.tables import lane as lane_table
+from gateway.trust.disclose import Disclosure, disclose
+from gateway.trust.keyring import Keyring
+from gateway.trust.merkle import Tree
+from gateway.trust.run import SealedRun, seal_run
+from schemas.canonical import JsonObject
+
+BATCHES_KEPT = 64  # decoded batch trees shared by all contracts that stand at one place (D9); they hold no content
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """One number of a lane with what the log says of it."""
+
+    number: int
+    routed: Routed
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What every event of one journal batch shares: its header and its tree."""
+
+    header: str
+    first_position: int
+    tree: Tree
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Sealed events, the cursor behind them, and whether anything was in it."""
+
+    events: list[JsonObject]
+    next: Cursor
+
+
+class Sender:
+    def __init__(self, engine: AsyncEngine, clock: Clock, keyring: Keyring) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._keyring = keyring
+        self._batches: OrderedDict[int, Batch] = OrderedDict()
+
+    async def page(self, contract_id: str, after: Cursor, limit: int) -> Page:
+        """At most `limit` events behind `after`, priority first, as runs sealed for this subscriber."""
+        events: list[JsonObject] = []
+        reached = {lane: after.of(lane) for lane in LANES}
+        runs: list[SealedRun] = []
+        async with self._engine.connect() as connection:
+            agreement = await read_agreement(connection, contract_id)
+            if agreement is None:
+                raise NotFound("unknown-contract", "No such contract is yours; ask the gateway's operator.")
+            for lane in LANES:
+                numbers = await _numbers(connection, contract_id, lane, after.of(lane), limit - len(events))
+                for start in range(0, len(numbers), RUN):
+                    run = await self._run(connection, agreement, lane, numbers[start : start + RUN])
+                    runs.append(run)
+                    events.extend(run.events)
+                    reached[lane] = numbers[start : start + RUN][-1].number
+        if runs:
+            await self._record(agreement, runs)
+        return Page(events, Cursor(priority=reached["priority"], bulk=reached["bulk"]))
+
+    async def _run(
+        self, connection: AsyncConnection, agreement: Agreement, lane: Lane, numbers: Sequence[Numbered]
+    ) -> SealedRun:
+        positions = [one.routed.position for one in numbers if one.routed.kind != "contract"]
+        versions = await read_versions(connection, self._keyring.vault, positions)
+        await self._load_batches(connection, {version.leaf for version in versions.values()})
+        events = [self._event(agreement, lane, one, versions.get(one.routed.position)) for one in numbers]
+        return seal_run(
+            self._keyring.signing,
+            gateway=self._keyring.signing.party,
+            contract=agreement.id,
+            lane=lane,
+            first=numbers[0].number,
+            events=events,
+            at=stamp(self._clock.now()),
+        )
+
+    def _event(self, agreement: Agreement, lane: Lane, one: Numbered, version: Version | None) -> JsonObject:
+        kind, projected, disclosure = self._shown(agreement, one.routed, version)
+        record: JsonObject | None = None
+        if projected is not None:
+            record = projected.record
+        elif kind == "drop" and version is not None:
+            record = {"feed": version.feed, "record_id": version.record_id}
+        event: JsonObject = {
+            "contract": agreement.id,
+            "contract_version": agreement.version,
+            "lane": lane,
+            "number": one.number,
+            "kind": kind,
+            "cause": one.routed.cause,
+            "record": record,
+            "notice": _notice(agreement, one.routed) if kind == "contract" else None,
+            "proof": disclosure.proof() if disclosure is not None else Disclosure.none(),
+        }
+        return event
+
+    def _shown(
+        self, agreement: Agreement, routed: Routed, version: Version | None
+    ) -> tuple[str, Projected | None, Disclosure | None]:
+        """What this number may show now: its kind, the projection and the proof parts. Deny is the default."""
+        if routed.kind in ("contract", "drop"):
+            return routed.kind, None, None
+        if version is None or not may_send(agreement.state, routed.kind):
+            return "void", None, None
+        if version.values is None or version.secret is None:
+            # Erased: a listing is void; a withdrawal still takes back what was delivered, without its reason (J7, D7).
+            return ("drop" if routed.kind == "withdrawn" else "void"), None, None
+        policy = agreement.policy
+        if routed.kind == "upsert" and not policy.sees(version.values):
+            return "void", None, None
+        projected = policy.project(
+            Source(
+                feed=version.feed,
+                schema_version=version.schema_version,
+                record_id=version.record_id,
+                revision=version.revision,
+                status=version.status,
+                values=version.values,
+            )
+        )
+        batch = self._batches[version.leaf]
+        index = version.position - batch.first_position
+        disclosure = disclose(
+            projected=projected,
+            slots=policy.feed.slots,
+            secret=version.secret,
+            digests=version.digests,
+            batch=batch.header,
+            index=index,
+            path=batch.tree.path(index),
+        )
+        return routed.kind, projected, disclosure
+
+    async def _load_batches(self, connection: AsyncConnection, leaves: Iterable[int]) -> None:
+        for leaf in leaves:
+            if leaf in self._batches:
+                self._batches.move_to_end(leaf)
+                continue
+            row = (await connection.execute(select(journal_leaf).where(journal_leaf.c.idx == leaf))).one()
+            hashes = await connection.execute(
+                select(entry.c.leaf_hash).where(entry.c.leaf == leaf).order_by(entry.c.position)
+            )
+            self._batches[leaf] = Batch(row.document.decode(), row.first_position, Tree(hashes.scalars().all()))
+        while len(self._batches) > BATCHES_KEPT:
+            self._batches.popitem(last=False)
+
+    async def _record(self, agreement: Agreement, runs: Sequence[SealedRun]) -> None:
+        """Keep what was shown, as leaf hashes: the record of provision, and what receipts are checked against (D12)."""
+        at = stamp(self._clock.now())
+        async with self._engine.begin() as connection:
+            for run in runs:
+                await connection.execute(
+                    update(lane_table)
+                    .where(
+                        lane_table.c.contract == agreement.id,
+                        lane_table.c.lane == run.lane,
+                        lane_table.c.shown < run.last,
+                    )
+                    .values(shown=run.last)
+                )
+                shown = {
+                    "contract": agreement.id,
+                    "lane": run.lane,
+                    "first": run.first,
+                    "root": run.root,
+                    "numbers": len(run.events),
+                    "version": agreement.version,
+                    "leaves": b"".join(run.leaves),
+                    "shown_at": at,
+                }
+                try:
+                    async with connection.begin_nested():
+                        await connection.execute(insert(provision).values(shown))
+                except IntegrityError:
+                    continue  # the same run was shown before, and that stands
+
+
+async def _numbers(connection: AsyncConnection, contract_id: str, lane: Lane, after: int, limit: int) -> list[Numbered]:
+    if limit <= 0:
+        return []
+    rows = await connection.execute(
+        select(delivery_log)
+        .where(
+            delivery_log.c.contract == contract_id,
+            delivery_log.c.lane == lane,
+            delivery_log.c.first + delivery_log.c.numbers > after + 1,
+        )
+        .order_by(delivery_log.c.first)
+        .limit(limit)
+    )
+    numbers: list[Numbered] = []
+    for row in rows:
+        numbers += [
+            Numbered(row.first + offset, routed)
+            for offset, routed in enumerate(unpack(row.packed))
+            if row.first + offset > after
+        ]
+        if len(numbers) >= limit:
+            break
+    return numbers[:limit]
+
+
+def _notice(agreement: Agreement, routed: Routed) -> JsonObject:
+    """What a contract event tells: the state and version that began at its position, and what becomes of holds (D7)."""
+    coverage = agreement.before(routed.position + 1)
+    if coverage is None:
+        raise NotFound("unknown-contract", "The contract has no activation at that position.")
+    return {"state": coverage.state, "version": coverage.version, "on_end": coverage.policy.terms.on_end}

@@ -1,0 +1,29 @@
+"""Telling those who wait that the journal has grown, without losing a signal between looking and waiting."""
+
+import asyncio
+from contextlib import suppress
+
+POLL_SECONDS = 0.5  # another gateway process may have appended; its signal does not reach this one
+
+
+class Wakeup:
+    def __init__(self) -> None:
+        self._generation = 0
+        self._changed = asyncio.Event()
+
+    def ticket(self) -> int:
+        """Taken before looking; `wait` returns at once if anything was signalled since."""
+        return self._generation
+
+    def signal(self) -> None:
+        """The journal has grown, or a contract has changed."""
+        self._generation += 1
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def wait(self, ticket: int, seconds: float) -> None:
+        """Until a signal after `ticket`, or `seconds` have passed, or it is time to look for another's appends."""
+        if self._generation != ticket:
+            return
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._changed.wait(), min(seconds, POLL_SECONDS))

@@ -1,0 +1,69 @@
+"""Who plays in the demo: the district's parties with keys made for this run, and its agreements signed with them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from contracts.model import SignedContract, Terms, load_agreement, load_party, signature_payload
+from gateway.clock import Clock
+from gateway.trust import jws
+from gateway.trust.keys import SigningKey
+from schemas.canonical import JsonObject
+
+COURT = "shanyang-court"
+AGENCIES = ("shanyang-credit-platform", "shanyang-market-regulation", "shanyang-public-resource-trading")
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """Parties' documents, their private keys, and the signed contracts, by id."""
+
+    parties: dict[str, JsonObject]
+    keys: dict[str, SigningKey]
+    contracts: dict[str, SignedContract]
+
+    def contract_to(self, agency: str) -> Terms:
+        """The contract under which an agency sees the court's list."""
+        return next(
+            signed.terms
+            for signed in self.contracts.values()
+            if signed.terms.subscriber.party == agency and signed.terms.feed == "dishonest-debtor"
+        )
+
+    def contract_from(self, agency: str) -> Terms:
+        """The contract under which the court sees an agency's receipts."""
+        return next(
+            signed.terms
+            for signed in self.contracts.values()
+            if signed.terms.provider.party == agency and signed.terms.feed == "receipt"
+        )
+
+
+def make_cast(agreements: Path, parties: Path, keys: Path, clock: Clock) -> Cast:
+    """Fresh keys under `keys`, and the district's agreements signed anew with them.
+
+    The private keys behind the published agreements are nobody's to use; a run has its own.
+    """
+    documents = {party.id: party.model_dump(mode="json") for party in map(load_party, sorted(parties.glob("*.yaml")))}
+    signing = {party: SigningKey.generate(party, clock.now()) for party in (COURT, *AGENCIES)}
+    for party, key in signing.items():
+        key.save(keys / f"{party}.jwk")
+    contracts = {}
+    for path in sorted(agreements.glob("*.yaml")):
+        terms = _with_keys(load_agreement(path).terms, signing)
+        contracts[terms.id] = sign(terms, [signing[terms.provider.party], signing[terms.subscriber.party]])
+    return Cast(documents, signing, contracts)
+
+
+def _with_keys(terms: Terms, keys: dict[str, SigningKey]) -> Terms:
+    return terms.model_copy(
+        update={
+            side: party.model_copy(update={"keys": [keys[party.party].kid]})
+            for side, party in (("provider", terms.provider), ("subscriber", terms.subscriber))
+        }
+    )
+
+
+def sign(terms: Terms, keys: list[SigningKey]) -> SignedContract:
+    """The contract with one signature for each key."""
+    tokens = [jws.sign(key, "fuyuan-contract+jws", signature_payload(terms, key.party)) for key in keys]
+    return SignedContract(terms=terms, signatures=tokens)

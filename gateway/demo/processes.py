@@ -1,0 +1,71 @@
+"""The demo's processes: one gateway and one agent an agency, each as it would run in a district, on free loopback ports."""
+
+import asyncio
+import os
+import socket
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from gateway.errors import Unavailable
+
+START_SECONDS = 30.0
+STOP_SECONDS = 10.0
+
+
+@dataclass(slots=True)
+class Process:
+    """A child process of ours, its address, and the file that holds all it printed."""
+
+    name: str
+    url: str
+    log: Path
+    child: asyncio.subprocess.Process
+
+    async def stop(self) -> None:
+        if self.child.returncode is not None:
+            return
+        self.child.terminate()
+        try:
+            await asyncio.wait_for(self.child.wait(), STOP_SECONDS)
+        except TimeoutError:
+            self.child.kill()
+            await self.child.wait()
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on at this moment."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        port: int = listening.getsockname()[1]
+        return port
+
+
+async def start(name: str, command: str, port: int, folder: Path, environment: Mapping[str, str]) -> Process:
+    """Start `fuyuan COMMAND` and wait until it answers. Raises Unavailable with the place of its log where it does not."""
+    log = folder / f"{name}.log"
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith("FUYUAN_")}
+    with log.open("wb") as output:
+        child = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "gateway.cli", command,
+            env={**inherited, **environment}, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output,
+        )  # fmt: skip
+    process = Process(name, f"http://127.0.0.1:{port}", log, child)
+    await _until_up(process)
+    return process
+
+
+async def _until_up(process: Process) -> None:
+    deadline = asyncio.get_running_loop().time() + START_SECONDS
+    async with httpx.AsyncClient(trust_env=False) as client:
+        while asyncio.get_running_loop().time() < deadline and process.child.returncode is None:
+            try:
+                if (await client.get(process.url + "/healthz")).is_success:
+                    return
+            except httpx.TransportError:
+                await asyncio.sleep(0.05)
+    await process.stop()
+    raise Unavailable("did-not-start", f"{process.name} did not start; its log is {process.log}.")

@@ -1,0 +1,314 @@
+"""The one door in: read, compare with the journal, seal, append (rules J1-J5).
+
+    bytes -> reader (adapters) -> chunks of at most 1,000 -> decide against the heads -> seal -> one transaction
+
+All parsing and hashing is done before the transaction; the transaction claims its positions first (J2), checks that
+the heads are still those that were decided against, and writes. Where they are not, the chunk is decided anew.
+"""
+
+import asyncio
+import hashlib
+import os
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import orjson
+import structlog
+from schemas.catalog import Feed, UnknownFeed
+from schemas.catalog import feed as find_feed
+from sqlalchemy import insert, select, update
+from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from gateway.clock import Clock, china_date, stamp
+from gateway.errors import Conflict, NotFound, Unavailable
+from gateway.journal import tables
+from gateway.journal.append import NewEntry, append_entries, append_leaf, claim
+from gateway.journal.heads import read_heads, unchanged_since
+from gateway.journal.plan import Plan, cut, plan_chunk, record_ids
+from gateway.journal.statements import Statement, sign_statement
+from gateway.trust.keyring import Keyring
+from gateway.trust.seal import SealedBatch, seal_batch, submission_commitment
+from schemas.canonical import JsonObject
+from schemas.reading import Item, Reader, Rejected
+
+log = structlog.get_logger(__name__)
+
+ATTEMPTS = 8  # how often a chunk is decided anew because another process moved a head in between
+COUNTS = ("listed", "amended", "unchanged", "withdrawn", "quarantined", "unmatched")
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What one provider sent under one idempotency key. `signature` is the request's, for the commitment of S5."""
+
+    provider: str
+    feed: str
+    key: str
+    body: bytes
+    signature: bytes = b""
+    relist: bool = False
+
+    @property
+    def digest(self) -> bytes:
+        return hashlib.sha256(b"%s\0%d\0" % (self.feed.encode(), self.relist) + self.body).digest()
+
+
+@dataclass(slots=True)
+class Result:
+    """The batch receipt: sealed headers, counts and quarantine ids, as the provider gets them."""
+
+    batches: list[JsonObject] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTS, 0))
+    quarantine: list[JsonObject] = field(default_factory=list)
+
+    def document(self) -> JsonObject:
+        return {"batches": self.batches, "counts": self.counts, "quarantine": self.quarantine}
+
+
+class HeadMoved(Exception):
+    """Another transaction changed a record between the decision and the append."""
+
+
+class Intake:
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        clock: Clock,
+        keyring: Keyring,
+        reader: Reader,
+        *,
+        batch_records: int = 1000,
+        appended: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._keyring = keyring
+        self._reader = reader
+        self._batch_records = batch_records
+        self._appended = appended
+
+    async def submit(self, submission: Submission) -> Result:
+        """Journal a whole submission, resuming where an earlier try under the same key stopped (J3).
+
+        Raises NotFound for an unknown feed, Conflict where the key was used for another body, Unavailable where the
+        journal cannot be written.
+        """
+        try:
+            feed = find_feed(submission.feed)
+        except UnknownFeed:
+            raise NotFound("unknown-feed", "No such feed; GET /v1/feeds lists those you may push to.") from None
+        items = self._reader(
+            feed.name,
+            submission.body,
+            self._keyring.record_key(submission.provider),
+            china_date(self._clock.now()),
+        )
+        return await self.submit_items(submission, feed, items)
+
+    async def submit_items(self, submission: Submission, feed: Feed, items: Iterator[Item]) -> Result:
+        """As `submit`, for items that were read already."""
+        try:
+            done, result, finished = await self._open(submission)
+            if finished:
+                return result
+            chunks = cut(feed, self._keyring, items, self._batch_records)
+            number = 0
+            while (chunk := await asyncio.to_thread(next, chunks, None)) is not None:
+                log.debug("step", step="parse", records=len(chunk))
+                if number >= done:
+                    await self._journal_chunk(submission, feed, chunk, number, result)
+                number += 1
+            await self._finish(submission, result)
+        except OperationalError as error:
+            raise Unavailable(
+                "journal-unwritable", "The journal cannot be written now; nothing was accepted, send it again."
+            ) from error
+        return result
+
+    async def _open(self, submission: Submission) -> tuple[int, Result, bool]:
+        """How far this key got: (batches done, result so far, finished)."""
+        table = tables.submission
+        where = (table.c.provider == submission.provider) & (table.c.key == submission.key)
+        async with self._engine.connect() as connection:
+            row = (await connection.execute(select(table).where(where))).first()
+        if row is None:
+            try:
+                async with self._engine.begin() as connection:
+                    await connection.execute(
+                        insert(table).values(
+                            provider=submission.provider,
+                            key=submission.key,
+                            digest=submission.digest,
+                            batches=0,
+                            result=orjson.dumps(Result().document()),
+                            finished=False,
+                            started_at=stamp(self._clock.now()),
+                        )
+                    )
+            except IntegrityError:
+                return await self._open(submission)
+            return 0, Result(), False
+        if row.digest != submission.digest:
+            raise Conflict(
+                "idempotency-key-reused",
+                "This Idempotency-Key was used for another body; use a new key for a new body.",
+            )
+        stored = orjson.loads(row.result)
+        return row.batches, Result(stored["batches"], stored["counts"], stored["quarantine"]), row.finished
+
+    async def _journal_chunk(
+        self, submission: Submission, feed: Feed, chunk: Sequence[Item], number: int, result: Result
+    ) -> None:
+        for _ in range(ATTEMPTS):
+            ids = {rid for item in chunk for rid in record_ids(item)}
+            async with self._engine.connect() as connection:
+                heads = await read_heads(connection, feed.name, submission.provider, ids)
+            plan = await asyncio.to_thread(plan_chunk, feed, self._keyring, chunk, heads, relist=submission.relist)
+            salt = os.urandom(32)
+            sealed = await asyncio.to_thread(self._seal, submission, feed, plan, salt)
+            log.debug("step", step="seal", records=len(plan.taken))
+            try:
+                await self._append(submission, feed, plan, sealed, salt, number, result)
+            except (HeadMoved, IntegrityError):
+                continue
+            log.debug("step", step="append", records=len(plan.taken))
+            self._appended()
+            return
+        raise Unavailable("journal-busy", "The same records are being changed by others; send it again in a moment.")
+
+    def _seal(self, submission: Submission, feed: Feed, plan: Plan, salt: bytes) -> SealedBatch | None:
+        if not plan.taken:
+            return None
+        commitment = submission_commitment(
+            salt, hashlib.sha256(submission.body).digest(), hashlib.sha256(submission.signature).digest()
+        )
+        return seal_batch(
+            self._keyring.signing,
+            issuer=self._keyring.signing.party,
+            provider=submission.provider,
+            feed=feed,
+            records=[taken.draft for taken in plan.taken],
+            submission=commitment,
+        )
+
+    async def _append(
+        self,
+        submission: Submission,
+        feed: Feed,
+        plan: Plan,
+        sealed: SealedBatch | None,
+        salt: bytes,
+        number: int,
+        result: Result,
+    ) -> None:
+        """One transaction: positions, leaf, entries, quarantine, alarms, and how far the submission got."""
+        at = stamp(self._clock.now())
+        rejected = [_quarantine_row(self._keyring, submission, item, at) for item in plan.quarantined]
+        new = _updated(result, plan, rejected)
+        async with self._engine.begin() as connection:
+            if sealed is not None:
+                claimed = await claim(connection, len(plan.taken))
+                if not await unchanged_since(connection, feed.name, submission.provider, plan.follows()):
+                    raise HeadMoved
+                place = await append_leaf(
+                    connection,
+                    self._clock,
+                    claimed,
+                    "batch",
+                    sealed.header.encode(),
+                    count=len(plan.taken),
+                    opening=self._keyring.vault.wrap(salt),
+                )
+                await append_entries(
+                    connection, place, _entries(self._keyring, submission.provider, feed, plan, sealed)
+                )
+                new.batches.append(
+                    {
+                        "header": sealed.header,
+                        "first_position": place.first_position,
+                        "count": place.count,
+                        "leaf": place.leaf,
+                        "appended_at": place.appended_at,
+                    }
+                )
+            if plan.unmatched:
+                statement = Statement(
+                    "withdrawal-without-record", {"provider": submission.provider, "count": plan.unmatched}
+                )
+                document = sign_statement(self._clock, self._keyring.signing, statement)
+                await append_leaf(connection, self._clock, await claim(connection, 1), "statement", document)
+                log.error("alarm", code="withdrawal-without-record", feed=feed.name, count=plan.unmatched)
+            if rejected:
+                await connection.execute(insert(tables.quarantine), rejected)
+            await self._advance(connection, submission, number, new)
+        result.batches, result.counts, result.quarantine = new.batches, new.counts, new.quarantine
+
+    async def _advance(self, connection: AsyncConnection, submission: Submission, number: int, result: Result) -> None:
+        table = tables.submission
+        moved = await connection.execute(
+            update(table)
+            .where(table.c.provider == submission.provider, table.c.key == submission.key, table.c.batches == number)
+            .values(batches=number + 1, result=orjson.dumps(result.document()))
+        )
+        if moved.rowcount != 1:
+            raise Conflict(
+                "submission-in-progress", "The same submission is being journalled; ask again for its result."
+            )
+
+    async def _finish(self, submission: Submission, result: Result) -> None:
+        table = tables.submission
+        async with self._engine.begin() as connection:
+            await connection.execute(
+                update(table)
+                .where(table.c.provider == submission.provider, table.c.key == submission.key)
+                .values(finished=True, result=orjson.dumps(result.document()))
+            )
+
+
+def _entries(keyring: Keyring, provider: str, feed: Feed, plan: Plan, sealed: SealedBatch) -> list[NewEntry]:
+    return [
+        NewEntry(
+            feed=feed.name,
+            schema_version=feed.schema_version,
+            provider=provider,
+            record_id=record.record_id,
+            revision=record.revision,
+            status=record.status,
+            leaf_hash=record.leaf_hash,
+            digests=record.digests,
+            body=record.body,
+            content_mac=taken.content_mac,
+            published_on=taken.published_on,
+            previous=None if taken.head is None else taken.head.position,
+            wrapped_secret=keyring.vault.wrap(record.secret),
+        )
+        for record, taken in zip(sealed.records, plan.taken, strict=True)
+    ]
+
+
+def _quarantine_row(keyring: Keyring, submission: Submission, item: Rejected, at: str) -> dict[str, object]:
+    return {
+        "id": secrets.token_hex(16),
+        "provider": submission.provider,
+        "feed": submission.feed,
+        "submission": submission.key,
+        "line": item.line,
+        "code": item.code,
+        "reason": item.reason,
+        "raw": keyring.vault.wrap(item.raw),
+        "at": at,
+    }
+
+
+def _updated(result: Result, plan: Plan, rejected: Sequence[dict[str, object]]) -> Result:
+    counts = dict(result.counts)
+    for name, count in plan.counts.items():
+        counts[name] += count
+    counts["quarantined"] += len(rejected)
+    refused: list[JsonObject] = [
+        {"id": str(row["id"]), "line": int(str(row["line"])), "code": str(row["code"]), "reason": str(row["reason"])}
+        for row in rejected
+    ]
+    return Result(list(result.batches), counts, [*result.quarantine, *refused])

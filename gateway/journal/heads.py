@@ -1,0 +1,79 @@
+"""The newest version of each record, and what it was before (rules J4, J6)."""
+
+from collections.abc import Iterable, Mapping
+from itertools import islice
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.journal.tables import entry
+from gateway.journal.versions import Head
+
+PARAMETERS = 500  # ids in one query, well under every engine's limit
+
+
+async def read_heads(
+    connection: AsyncConnection, feed: str, provider: str, record_ids: Iterable[str]
+) -> dict[str, Head]:
+    """Heads by record id. A withdrawn head carries the fingerprints of all older versions."""
+    heads: dict[str, Head] = {}
+    withdrawn: list[str] = []
+    ids = iter(sorted(record_ids))
+    while some := list(islice(ids, PARAMETERS)):
+        rows = await connection.execute(
+            select(
+                entry.c.record_id,
+                entry.c.position,
+                entry.c.revision,
+                entry.c.status,
+                entry.c.content_mac,
+                entry.c.published_on,
+            ).where(
+                entry.c.feed == feed,
+                entry.c.provider == provider,
+                entry.c.record_id.in_(some),
+                entry.c.superseded_by.is_(None),
+            )
+        )
+        for row in rows:
+            heads[row.record_id] = Head(row.position, row.revision, row.status, row.content_mac, row.published_on)
+            if row.status == "withdrawn":
+                withdrawn.append(row.record_id)
+    for record_id in withdrawn:
+        macs = await connection.execute(
+            select(entry.c.content_mac).where(
+                entry.c.feed == feed, entry.c.provider == provider, entry.c.record_id == record_id
+            )
+        )
+        head = heads[record_id]
+        heads[record_id] = Head(
+            head.position,
+            head.revision,
+            head.status,
+            head.content_mac,
+            head.published_on,
+            frozenset(row.content_mac for row in macs),
+        )
+    return heads
+
+
+async def unchanged_since(
+    connection: AsyncConnection, feed: str, provider: str, expected: Mapping[str, int | None]
+) -> bool:
+    """Whether the heads that were decided against still stand. Called after the journal's head is locked.
+
+    `expected` maps record ids to the position of their head, or None where there was none.
+    """
+    found: dict[str, int] = {}
+    ids = iter(expected)
+    while some := list(islice(ids, PARAMETERS)):
+        rows = await connection.execute(
+            select(entry.c.record_id, entry.c.position).where(
+                entry.c.feed == feed,
+                entry.c.provider == provider,
+                entry.c.record_id.in_(some),
+                entry.c.superseded_by.is_(None),
+            )
+        )
+        found.update((row.record_id, row.position) for row in rows)
+    return all(found.get(record_id) == position for record_id, position in expected.items())

@@ -1,0 +1,33 @@
+"""Signatures already used, in the shared store, so that a replay fails at every gateway process (rule P2)."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, insert
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from gateway.clock import Clock, stamp
+from gateway.journal.tables import request_nonce
+
+SWEEP_EVERY = timedelta(minutes=1)
+
+
+class Nonces:
+    def __init__(self, engine: AsyncEngine, clock: Clock) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._swept = clock.now()
+
+    async def remember(self, kid: str, nonce: str, until: datetime) -> bool:
+        """True the first time, False for a replay. `until` is when the signature is stale by itself."""
+        now = self._clock.now()
+        try:
+            async with self._engine.begin() as connection:
+                await connection.execute(insert(request_nonce).values(kid=kid, nonce=nonce, until=stamp(until)))
+        except IntegrityError:
+            return False
+        if now - self._swept > SWEEP_EVERY:
+            self._swept = now
+            async with self._engine.begin() as connection:
+                await connection.execute(delete(request_nonce).where(request_nonce.c.until < stamp(now)))
+        return True

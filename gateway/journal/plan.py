@@ -1,0 +1,183 @@
+"""What a chunk of items becomes: how a submission is cut (J3), and what is decided of each item (J4, J5). No state."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import orjson
+from schemas.catalog import Feed, tombstone_values
+
+from gateway.journal.versions import Head, Stale, Step, decide_listing, decide_withdrawal
+from gateway.trust.keyring import Keyring
+from gateway.trust.seal import Draft
+from schemas.canonical import JsonObject, JsonValue
+from schemas.reading import Accepted, Item, Rejected, Withdrawal
+
+NOT_CONTENT = frozenset({"status_reason", "source_updated_at"})  # they change without the record changing (J4)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """One version that will be sealed, with the head it follows."""
+
+    draft: Draft
+    head: Head | None
+    content_mac: bytes
+    published_on: str | None
+
+
+@dataclass(slots=True)
+class Plan:
+    """A chunk as decided against the heads. `unmatched` counts withdrawals of what was never listed."""
+
+    taken: list[Taken] = field(default_factory=list)
+    quarantined: list[Rejected] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+    unmatched: int = 0
+
+    def follows(self) -> dict[str, int | None]:
+        """The head each taken version was decided against: record id to position, None for a new record."""
+        return {
+            taken.draft.record_id: None if taken.head is None else taken.head.position for taken in self.taken
+        }
+
+
+def record_ids(item: Item) -> tuple[str, ...]:
+    match item:
+        case Accepted():
+            return (item.record.record_id,)
+        case Withdrawal():
+            return item.record_ids
+        case _:
+            return ()
+
+
+def content_mac(feed: Feed, keyring: Keyring, values: Sequence[JsonValue]) -> bytes:
+    """The keyed fingerprint of what a version says. Equal content makes no new version (J4)."""
+    said = [value for slot, value in zip(feed.slots, values, strict=True) if slot not in NOT_CONTENT]
+    return keyring.content_mac(orjson.dumps(said, option=orjson.OPT_SORT_KEYS))
+
+
+def cut(feed: Feed, keyring: Keyring, items: Iterator[Item], size: int) -> Iterator[list[Item]]:
+    """Chunks of at most `size` items, the same for the same input every time (J3).
+
+    A chunk also ends before an item that withdraws what the chunk lists, or lists what it withdraws, so that each
+    chunk holds at most one version of a record and the order of the input is kept.
+    """
+    listed: set[str] = set()
+    withdrawn: set[str] = set()
+    seen: dict[str, bytes] = {}
+    chunk: list[Item] = []
+    for item in items:
+        ids = record_ids(item)
+        same, other = (listed, withdrawn) if isinstance(item, Accepted) else (withdrawn, listed)
+        if len(chunk) == size or not other.isdisjoint(ids):
+            yield _refuse_alike(feed, keyring, chunk, seen)
+            chunk = []
+            listed.clear()
+            withdrawn.clear()
+        chunk.append(item)
+        same.update(ids)
+    if chunk:
+        yield _refuse_alike(feed, keyring, chunk, seen)
+
+
+def _refuse_alike(feed: Feed, keyring: Keyring, chunk: list[Item], seen: dict[str, bytes]) -> list[Item]:
+    """Two different records under one id in one submission: nobody can know which is meant, so neither is taken.
+
+    `seen` carries the ids of earlier chunks; what was journalled there stands, and only the later one is refused.
+    """
+    within: dict[str, set[bytes]] = {}
+    for item in chunk:
+        match item:
+            case Accepted(record=record):
+                within.setdefault(record.record_id, set()).add(content_mac(feed, keyring, feed.values(record)))
+            case Withdrawal():
+                for record_id in item.record_ids:
+                    seen.pop(record_id, None)
+    alike = {rid for rid, found in within.items() if len(found | ({seen[rid]} if rid in seen else set())) > 1}
+    seen.update((rid, next(iter(found))) for rid, found in within.items() if rid not in seen)
+    if not alike:
+        return chunk
+    reason = "two records of this submission name the same debtor in the same case and differ; send the right one alone"
+    return [
+        Rejected(item.line, "alike-in-batch", reason, item.raw)
+        if isinstance(item, Accepted) and item.record.record_id in alike
+        else item
+        for item in chunk
+    ]
+
+
+def plan_chunk(feed: Feed, keyring: Keyring, chunk: Sequence[Item], heads: dict[str, Head], *, relist: bool) -> Plan:
+    """Decide each item in order against the heads."""
+    plan = Plan()
+    done: set[str] = set()
+    for item in chunk:
+        match item:
+            case Rejected():
+                plan.quarantined.append(item)
+            case Accepted():
+                _plan_listing(plan, done, feed, keyring, item, heads, relist=relist)
+            case Withdrawal():
+                _plan_withdrawal(plan, done, feed, item, heads)
+    return plan
+
+
+def _plan_listing(
+    plan: Plan, done: set[str], feed: Feed, keyring: Keyring, item: Accepted, heads: dict[str, Head], *, relist: bool
+) -> None:
+    record_id = item.record.record_id
+    if record_id in done:  # the same record twice in one chunk is one record
+        plan.counts["unchanged"] += 1
+        return
+    done.add(record_id)
+    values = feed.values(item.record)
+    mac = content_mac(feed, keyring, values)
+    published = feed.published_on(item.record)
+    head = heads.get(record_id)
+    step = decide_listing(head, mac, published, relist=relist)
+    if isinstance(step, Stale):
+        plan.quarantined.append(Rejected(item.line, "stale-listing", step.reason, item.raw))
+        return
+    plan.counts[step] += 1
+    if step != "unchanged":
+        body = _body(values, feed.withheld(item.record), item.raw)
+        plan.taken.append(_taken(record_id, step, values, body, head, mac, published))
+
+
+def _plan_withdrawal(plan: Plan, done: set[str], feed: Feed, item: Withdrawal, heads: dict[str, Head]) -> None:
+    steps = {record_id: decide_withdrawal(heads.get(record_id)) for record_id in item.record_ids}
+    live = [rid for rid, step in steps.items() if step == "withdrawn" and rid not in done]
+    if not live:
+        known = any(step is not None for step in steps.values())
+        plan.counts["unchanged" if known else "unmatched"] += 1
+        plan.unmatched += not known
+    for record_id in live:
+        done.add(record_id)
+        head = heads[record_id]
+        values = tombstone_values(feed, item.status_reason)
+        plan.counts["withdrawn"] += 1
+        plan.taken.append(
+            _taken(
+                record_id, "withdrawn", values, _body(values, {}, item.raw), head, head.content_mac, head.published_on
+            )
+        )
+
+
+def _taken(
+    record_id: str,
+    step: Step,
+    values: tuple[JsonValue, ...],
+    body: bytes,
+    head: Head | None,
+    mac: bytes,
+    published: str | None,
+) -> Taken:
+    revision = 1 if head is None else head.revision + 1
+    draft = Draft(record_id=record_id, revision=revision, status=step, values=values, body=body)
+    return Taken(draft=draft, head=head, content_mac=mac, published_on=published)
+
+
+def _body(values: Sequence[JsonValue], withheld: JsonObject, raw: bytes) -> bytes:
+    """What is kept, encrypted: the slots' values, what never leaves (source, warnings), and the raw record."""
+    return orjson.dumps({"values": values, "withheld": withheld, "raw": raw.decode("utf-8", "replace")})

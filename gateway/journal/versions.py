@@ -1,0 +1,53 @@
+"""What a provider's statement does to the record it names (rules J4 and J5). Pure: the head goes in, a decision comes out."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Step = Literal["listed", "amended", "unchanged", "withdrawn"]
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The newest version of one record. `older` holds the content fingerprints of every version before a withdrawal."""
+
+    position: int
+    revision: int
+    status: str
+    content_mac: bytes
+    published_on: str | None
+    older: frozenset[bytes] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """A listing that repeats what was withdrawn (code `stale-listing`)."""
+
+    reason: str
+
+
+def decide_listing(head: Head | None, content_mac: bytes, published_on: str | None, *, relist: bool) -> Step | Stale:
+    """Listed, amended, unchanged or stale.
+
+    After a withdrawal a record is listed again only where that is plain: the provider says so (`relist`), or the
+    court published it anew, on a later day and with other content. Everything else is yesterday's list sent again.
+    """
+    if head is None:
+        return "listed"
+    if head.status != "withdrawn":
+        return "unchanged" if content_mac == head.content_mac else "amended"
+    if relist:
+        return "listed"
+    if content_mac in head.older:
+        return Stale("the same content was withdrawn before; send it with relist=true if it is listed again")
+    if published_on is None or head.published_on is None or published_on <= head.published_on:
+        return Stale(
+            "it was withdrawn, and is not published anew since; send it with relist=true if it is listed again"
+        )
+    return "listed"
+
+
+def decide_withdrawal(head: Head | None) -> Step | None:
+    """Withdrawn; unchanged where it was withdrawn before; None where nothing was ever listed (an alarm, rule J5)."""
+    if head is None:
+        return None
+    return "unchanged" if head.status == "withdrawn" else "withdrawn"

@@ -1,0 +1,124 @@
+"""What a provider does from the command line: push a file, withdraw a record, read the receipts."""
+
+import hashlib
+import sys
+import time
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import orjson
+from rich.console import Console
+from rich.progress import Progress
+
+from gateway.client import EventPage, GatewayClient
+from gateway.clock import SystemClock
+from gateway.settings import load_settings
+from gateway.trust.keys import SigningKey
+from schemas.canonical import JsonObject
+
+PIECE_LINES = 5000  # lines in one request of a long file
+POLL_SECONDS = 5.0
+
+
+def open_client(gateway: str, key_file: Path) -> GatewayClient:
+    return GatewayClient(gateway, SigningKey.load(key_file), load_settings().audience, SystemClock())
+
+
+async def push_file(gateway: str, key_file: Path, feed: str, file: Path, *, relist: bool) -> int:
+    """Send a file in pieces, each with a key made of its own bytes: safe to run again. Exit 0, or 3 with quarantine."""
+    pieces = list(_pieces(file.read_bytes()))
+    totals: dict[str, int] = {}
+    refused: list[JsonObject] = []
+    async with open_client(gateway, key_file) as client:
+        with Progress(console=Console(stderr=True), transient=True) as progress:
+            task = progress.add_task(f"pushing {feed}", total=len(pieces))
+            for kind, piece in pieces:
+                key = "push-" + hashlib.sha256(b"relist\0" * relist + piece).hexdigest()[:40]
+                result = await client.push(feed, piece, kind, key, relist=relist)
+                for name, count in result.counts.items():
+                    totals[name] = totals.get(name, 0) + count
+                refused += result.quarantine
+                progress.advance(task)
+    sys.stdout.write(orjson.dumps({"counts": totals, "quarantine": refused}).decode() + "\n")
+    return 3 if totals.get("quarantined") else 0
+
+
+def _pieces(data: bytes) -> Sequence[tuple[str, bytes]]:
+    """The file as (content type, bytes). NDJSON is cut at line ends; anything else goes as one piece."""
+    if data.lstrip().startswith(b"["):
+        return [("application/json", data)]
+    lines = data.splitlines(keepends=True)
+    return [
+        ("application/x-ndjson", b"".join(lines[start : start + PIECE_LINES]))
+        for start in range(0, len(lines), PIECE_LINES)
+    ]
+
+
+async def withdraw_record(
+    gateway: str,
+    key_file: Path,
+    feed: str,
+    reason: str,
+    *,
+    record_id: str | None,
+    case: str | None,
+    name: str | None,
+    wait: float,
+    contracts: Sequence[str],
+) -> int:
+    """Withdraw, then wait for the releases of the agencies whose receipts contracts are named. Exit 4 for an alarm."""
+    named: JsonObject = {"record_id": record_id} if record_id else {"case_number": case, "name": name}
+    if not record_id and not (case and name):
+        sys.stderr.write("name the record: --record, or --case and --name\n")
+        return 2
+    async with open_client(gateway, key_file) as client:
+        cursors = {contract: await _end_of(client, contract) for contract in contracts}
+        began = time.monotonic()
+        result = await client.withdraw(feed, {**named, "status_reason": reason})
+        sys.stdout.write(orjson.dumps({"counts": result.counts}).decode() + "\n")
+        if result.counts["unmatched"]:
+            sys.stderr.write("alarm: nothing that was ever listed matches; check the case number and the name\n")
+            return 4
+        while cursors and time.monotonic() - began < wait:
+            for contract, cursor in list(cursors.items()):
+                page = await client.events(contract, cursor, 500, min(wait, 1.0))
+                cursors[contract] = page.next
+                for record in _receipts(page):
+                    if record["kind"] == "released":
+                        took = time.monotonic() - began
+                        line = {"released": record["agency"], "row": record["row"], "seconds": f"{took:.3f}"}
+                        sys.stdout.write(orjson.dumps(line).decode() + "\n")
+                        cursors.pop(contract, None)
+    return 0
+
+
+async def print_receipts(gateway: str, key_file: Path, contract: str) -> int:
+    """Every receipt under a contract so far, one JSON line each."""
+    async with open_client(gateway, key_file) as client:
+        async for page in _pages(client, contract):
+            for record in _receipts(page):
+                sys.stdout.write(orjson.dumps(record).decode() + "\n")
+    return 0
+
+
+async def _pages(client: GatewayClient, contract: str) -> AsyncIterator[EventPage]:
+    cursor = ""
+    while True:
+        page = await client.events(contract, cursor, 500, 0)
+        yield page
+        if not page.events:
+            return
+        cursor = page.next
+
+
+async def _end_of(client: GatewayClient, contract: str) -> str:
+    cursor = ""
+    async for page in _pages(client, contract):
+        cursor = page.next
+    return cursor
+
+
+def _receipts(page: EventPage) -> list[JsonObject]:
+    return [
+        record for event in page.events if isinstance(record := event["record"], dict) and event["kind"] == "upsert"
+    ]

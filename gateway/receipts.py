@@ -1,0 +1,181 @@
+"""Receipts on their way in: each is checked against what was shown, then journalled as a record (rule D12)."""
+
+import hashlib
+from collections.abc import Sequence
+
+import orjson
+from schemas.catalog import feed as find_feed
+from schemas.record_id import record_id
+from schemas.records.receipt import Receipt
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from gateway.delivery.coverage import Agreement, read_agreement
+from gateway.delivery.log import Lane
+from gateway.errors import BadRequest, Refused
+from gateway.intake import Intake, Result, Submission
+from gateway.journal.tables import lane as lane_table
+from gateway.journal.tables import provision
+from gateway.trust.keyring import Keyring
+from gateway.trust.keys import KeySet
+from gateway.trust.merkle import root
+from gateway.trust.receipt import ReceiptPayload, read_receipt
+from schemas.reading import Accepted
+
+MOST_AT_ONCE = 1000
+HASH_BYTES = 32
+RECEIPTS = find_feed("receipt")
+
+
+class Receipts:
+    """One receipt of a kind for one key: the first one stands, and sending it again changes nothing."""
+
+    def __init__(self, engine: AsyncEngine, keyring: Keyring, intake: Intake) -> None:
+        self._engine = engine
+        self._keyring = keyring
+        self._intake = intake
+
+    async def take(self, agency: str, body: bytes, signature: bytes, keys: KeySet) -> Result:
+        """Journal signed receipts, a JSON array of compact JWS. All are taken or none.
+
+        Raises BadRequest (`receipt-unreadable`) and Refused (`receipt-not-yours`, `receipt-unsent`,
+        `receipt-of-receipt`, `receipt-mismatch`).
+        """
+        tokens = _read_tokens(body)
+        items: list[Accepted] = []
+        acknowledged: dict[tuple[str, Lane], int] = {}
+        async with self._engine.connect() as connection:
+            for line, token in enumerate(tokens, start=1):
+                payload = read_receipt(token, keys)
+                if payload.agency != agency:
+                    raise Refused("receipt-not-yours", "A receipt is signed by another party than the sender.")
+                agreement = await read_agreement(connection, payload.contract)
+                if agreement is None or agreement.subscriber != agency:
+                    raise Refused("receipt-not-yours", "A receipt names a contract that is not the sender's.")
+                if agreement.feed == RECEIPTS.name:
+                    raise Refused("receipt-of-receipt", "Receipts are not receipted; the cursor says what was read.")
+                await _check_shown(connection, payload)
+                if payload.range is not None and payload.kind == "received":
+                    place = (payload.contract, payload.range.lane)
+                    acknowledged[place] = max(acknowledged.get(place, 0), payload.range.last)
+                items.append(Accepted(line, self._record(agreement, payload, token), token.encode()))
+        submission = Submission(
+            provider=agency,
+            feed=RECEIPTS.name,
+            key="receipts/" + hashlib.sha256(body).hexdigest(),
+            body=body,
+            signature=signature,
+        )
+        result = await self._intake.submit_items(submission, RECEIPTS, iter(items))
+        await self._acknowledge(acknowledged)
+        return result
+
+    def _record(self, agreement: Agreement, payload: ReceiptPayload, token: str) -> Receipt:
+        """The signed receipt as a record of the agency, for the court's own contract."""
+        event, shown = payload.event, payload.range
+        key = self._keyring.record_key(payload.agency)
+        return Receipt(
+            feed="receipt",
+            schema_version=RECEIPTS.schema_version,
+            record_id=record_id(key, RECEIPTS.name, payload.contract, payload.kind, payload.key),
+            revision=1,
+            status="listed",
+            status_reason=None,
+            agency=payload.agency,
+            about=agreement.provider,
+            contract=payload.contract,
+            kind=payload.kind,
+            key=payload.key,
+            at=payload.at,
+            lane=event.lane if event else shown.lane if shown else None,
+            first=event.number if event else shown.first if shown else None,
+            last=event.number if event else shown.last if shown else None,
+            cause=event.cause if event else None,
+            leaf=event.leaf if event else shown.digest if shown else None,
+            reference=payload.reference,
+            subject_record=payload.record_id,
+            measure=payload.measure,
+            row=payload.row,
+            reason=payload.reason,
+            jws=token,
+        )
+
+    async def _acknowledge(self, acknowledged: dict[tuple[str, Lane], int]) -> None:
+        if not acknowledged:
+            return
+        async with self._engine.begin() as connection:
+            for (contract, lane), last in acknowledged.items():
+                await connection.execute(
+                    update(lane_table)
+                    .where(
+                        lane_table.c.contract == contract,
+                        lane_table.c.lane == lane,
+                        lane_table.c.acknowledged < last,
+                    )
+                    .values(acknowledged=last)
+                )
+
+
+def _read_tokens(body: bytes) -> Sequence[str]:
+    try:
+        tokens = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        tokens = None
+    if not isinstance(tokens, list) or not all(isinstance(token, str) for token in tokens):
+        raise BadRequest("receipt-unreadable", "Send a JSON array of compact JWS.")
+    if not 0 < len(tokens) <= MOST_AT_ONCE:
+        raise BadRequest("receipt-unreadable", f"Send between 1 and {MOST_AT_ONCE} receipts at once.")
+    return tokens
+
+
+async def _check_shown(connection: AsyncConnection, payload: ReceiptPayload) -> None:
+    """A receipt must be for what was really shown: the leaf hash, or the range's digest, says so."""
+    if payload.event is not None:
+        shown = await _shown(
+            connection, payload.contract, payload.event.lane, payload.event.number, payload.event.number
+        )
+        matches = payload.event.leaf_hash in shown[0]
+    elif payload.range is not None:
+        asked = payload.range
+        shown = await _shown(connection, payload.contract, asked.lane, asked.first, asked.last)
+        # A number shown twice, under two contract versions, has two leaves; a run's own root settles which were meant.
+        matches = (
+            await _run_shown(connection, payload.contract, asked.lane, asked.first, asked.digest_hash)
+            or root([min(leaves) for leaves in shown]) == asked.digest_hash
+        )
+    else:
+        return
+    if not matches:
+        raise Refused("receipt-mismatch", "A receipt is for other content than was sent under that number.")
+
+
+async def _shown(connection: AsyncConnection, contract: str, lane: Lane, first: int, last: int) -> list[set[bytes]]:
+    """For each number from first to last, the leaf hashes under which it was shown. Raises Refused where one was not."""
+    rows = await connection.execute(
+        select(provision.c.first, provision.c.leaves).where(
+            provision.c.contract == contract,
+            provision.c.lane == lane,
+            provision.c.first <= last,
+            provision.c.first + provision.c.numbers > first,
+        )
+    )
+    shown: dict[int, set[bytes]] = {}
+    for row in rows:
+        for offset in range(len(row.leaves) // HASH_BYTES):
+            leaf = row.leaves[offset * HASH_BYTES : (offset + 1) * HASH_BYTES]
+            shown.setdefault(row.first + offset, set()).add(leaf)
+    if any(number not in shown for number in range(first, last + 1)):
+        raise Refused("receipt-unsent", "A receipt is for a number that was not sent under that contract.")
+    return [shown[number] for number in range(first, last + 1)]
+
+
+async def _run_shown(connection: AsyncConnection, contract: str, lane: Lane, first: int, digest: bytes) -> bool:
+    row = await connection.execute(
+        select(provision.c.numbers).where(
+            provision.c.contract == contract,
+            provision.c.lane == lane,
+            provision.c.first == first,
+            provision.c.root == digest,
+        )
+    )
+    return row.first() is not None

@@ -1,0 +1,86 @@
+"""A running gateway: its parts, and the background work between start and stop."""
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import structlog
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from gateway.admin.registry import Registry
+from gateway.clock import Clock
+from gateway.delivery.coverage import contract_ids
+from gateway.delivery.pull import Pull
+from gateway.delivery.route import Router
+from gateway.delivery.wakeup import Wakeup
+from gateway.errors import NotFound
+from gateway.intake import Intake
+from gateway.journal.nonces import Nonces
+from gateway.journal.proofs import Proofs, TreeHead, read_tree_head
+from gateway.journal.tables import contract
+from gateway.receipts import Receipts
+from gateway.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+IDLE_SECONDS = 1.0
+
+
+@dataclass(slots=True)
+class Running:
+    settings: Settings
+    engine: AsyncEngine
+    clock: Clock
+    registry: Registry
+    intake: Intake
+    receipts: Receipts
+    pull: Pull
+    proofs: Proofs
+    nonces: Nonces
+    router: Router
+    wakeup: Wakeup
+    _routing: asyncio.Task[None] | None = field(default=None)
+
+    def start(self) -> None:
+        """Begin routing in the background, so that a snapshot is ready before its subscriber asks."""
+        self._routing = asyncio.create_task(self._route(), name="routing")
+
+    async def stop(self) -> None:
+        if self._routing is not None:
+            self._routing.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._routing
+        await self.engine.dispose()
+
+    async def tree_head(self) -> TreeHead:
+        async with self.engine.connect() as connection:
+            return await read_tree_head(connection)
+
+    async def feeds_of(self, provider: str) -> list[str]:
+        """The feeds that a party may push to: those of contracts that name it as provider, receipts apart."""
+        async with self.engine.connect() as connection:
+            rows = await connection.execute(
+                select(contract.c.feed).where(contract.c.provider == provider, contract.c.feed != "receipt").distinct()
+            )
+            return sorted(rows.scalars().all())
+
+    async def check_provider(self, party: str, feed: str) -> None:
+        """Raises NotFound where no contract makes the party a provider of that feed: unknown and barred are alike."""
+        if feed not in await self.feeds_of(party):
+            raise NotFound("unknown-feed", "No such feed is yours to push to; GET /v1/feeds lists those that are.")
+
+    async def _route(self) -> None:
+        while True:
+            ticket = self.wakeup.ticket()
+            try:
+                async with self.engine.connect() as connection:
+                    ids = await contract_ids(connection)
+                for contract_id in ids:
+                    await self.router.catch_up(contract_id)
+            except SQLAlchemyError:
+                log.exception("routing-failed")
+                await asyncio.sleep(IDLE_SECONDS)
+                continue
+            await self.wakeup.wait(ticket, IDLE_SECONDS)

@@ -1,0 +1,30 @@
+"""`fuyuan serve`: the gateway's HTTP server."""
+
+import uvicorn
+
+from gateway.api.app import create_app
+from gateway.clock import SystemClock
+from gateway.log import configure_logging
+from gateway.running import Running
+from gateway.settings import Settings
+from gateway.wiring import open_gateway
+
+
+def serve(settings: Settings) -> None:
+    """Serve until told to stop; what is in flight is finished first."""
+    configure_logging(settings.log_format, settings.log_level)
+
+    async def start() -> Running:
+        running = await open_gateway(settings, SystemClock())
+        running.start()
+        return running
+
+    uvicorn.run(
+        create_app(settings, start),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=10,
+    )

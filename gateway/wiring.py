@@ -1,0 +1,61 @@
+"""Which implementation stands behind each border. The only module that knows `adapters`."""
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+from adapters.registers.sql import SqlRegister, read_mapping
+
+from adapters.feeds import read
+from gateway.admin.registry import Registry
+from gateway.agent.enforce import Register
+from gateway.clock import Clock
+from gateway.delivery.pull import Pull
+from gateway.delivery.route import Router
+from gateway.delivery.send import Sender
+from gateway.delivery.wakeup import Wakeup
+from gateway.intake import Intake
+from gateway.journal.engine import create_tables, open_engine
+from gateway.journal.nonces import Nonces
+from gateway.journal.proofs import Proofs
+from gateway.receipts import Receipts
+from gateway.running import Running
+from gateway.settings import Settings
+from gateway.trust.keyring import load_keyring
+from schemas.reading import Item
+
+
+def read_feed(feed: str, data: bytes, record_key: bytes, today: date) -> Iterator[Item]:
+    """Every input record of `data`, in order, as the adapters read it."""
+    return read(feed, data, record_key=record_key, today=today)
+
+
+async def open_gateway(settings: Settings, clock: Clock) -> Running:
+    """The gateway's parts over its database and keys; nothing runs in the background yet."""
+    keyring = load_keyring(settings.key_dir, settings.party, clock)
+    engine = open_engine(settings.database_url)
+    await create_tables(engine)
+    wakeup = Wakeup()
+    registry = Registry(engine, clock, keyring, changed=wakeup.signal)
+    await registry.admit({"id": keyring.signing.party, "roles": ["gateway"]}, [keyring.signing.public()])
+    intake = Intake(engine, clock, keyring, read_feed, batch_records=settings.batch_records, appended=wakeup.signal)
+    router = Router(engine, clock, keyring.vault)
+    sender = Sender(engine, clock, keyring)
+    return Running(
+        settings=settings,
+        engine=engine,
+        clock=clock,
+        registry=registry,
+        intake=intake,
+        receipts=Receipts(engine, keyring, intake),
+        pull=Pull(engine, clock, keyring, router, sender, wakeup),
+        proofs=Proofs(engine, clock, keyring.signing),
+        nonces=Nonces(engine, clock),
+        router=router,
+        wakeup=wakeup,
+    )
+
+
+def open_register(url: str, mapping: Path) -> Register:
+    """The agency's own table, as its mapping file describes it."""
+    return SqlRegister(url, read_mapping(mapping))

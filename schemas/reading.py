@@ -1,0 +1,46 @@
+"""What a feed reader says of each input record: accepted, a withdrawal, or rejected with its raw bytes.
+
+A reader yields exactly one item for each input record, in order, so totals in = records + withdrawals + rejected.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import TypeAlias
+
+from schemas.catalog import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A record in canonical form. `line` is the record's ordinal, from 1; `raw` the bytes it was read from."""
+
+    line: int
+    record: Record
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """A provider takes a record back. By case number and name the kind is unknown, so there may be three candidates."""
+
+    line: int
+    record_ids: tuple[str, ...]
+    status_reason: str | None
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A record for the quarantine. `code` is stable, `reason` repeats no personal value."""
+
+    line: int
+    code: str
+    reason: str
+    raw: bytes
+
+
+Item: TypeAlias = Accepted | Withdrawal | Rejected
+
+# (feed, bytes, the provider's record key, today in China) -> items; raises UnknownFeed.
+Reader: TypeAlias = Callable[[str, bytes, bytes, date], Iterator[Item]]

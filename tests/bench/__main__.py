@@ -1,0 +1,47 @@
+"""`make bench`: every figure with the bare work of the same run beside it, for machines differ and ratios travel.
+
+Writes tests/bench/results.json and prints a table. Nothing here is a test: a slow machine fails nobody.
+"""
+
+import argparse
+import json
+import platform
+import sqlite3
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+from tests.bench import latency, screening, sealing
+from tests.bench.figure import Figure
+
+RESULTS = Path(__file__).parent / "results.json"
+PARTS = {"sealing": sealing.run, "screening": screening.run, "latency": latency.run}
+
+
+def main() -> None:
+    asked = argparse.ArgumentParser(description=__doc__)
+    asked.add_argument("parts", nargs="*", choices=[*PARTS, []], help="only these; all without")
+    asked.add_argument("--quick", action="store_true", help="small sizes, to see that it runs")
+    options = asked.parse_args()
+    figures: list[Figure] = []
+    for name in options.parts or PARTS:
+        sys.stderr.write(f"{name} ...\n")
+        figures += PARTS[name](quick=options.quick)
+    for figure in figures:
+        print(figure.line())
+    if not options.quick:
+        RESULTS.write_text(json.dumps({"on": _machine(), "figures": [figure.row() for figure in figures]}, indent=1) + "\n")
+
+
+def _machine() -> dict[str, str]:
+    packages = ("cryptography", "orjson", "pydantic", "lmdb", "sqlalchemy", "uvicorn")
+    return {
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "sqlite": sqlite3.sqlite_version,
+        **{name: version(name) for name in packages},
+    }
+
+
+if __name__ == "__main__":
+    main()
