@@ -104,11 +104,12 @@ class Duties(_Part):
     """What the subscriber owes (义务). A heartbeat older than the lease means that the list is stale (rule D11).
 
     `release_within` is the clock of the law: Henan credit regulation (河南省社会信用条例) Art 42, 1 working day.
+    `receipt_within_minutes` is null where the records are receipts themselves, which are not receipted (rule D12).
     `no_joining`: records are not joined with those of another contract or subscriber (禁止关联分析).
     """
 
     heartbeat_lease_seconds: Annotated[StrictInt, Field(ge=5, le=86_400)]
-    receipt_within_minutes: Annotated[StrictInt, Field(ge=1, le=10_080)]
+    receipt_within_minutes: Annotated[StrictInt, Field(ge=1, le=10_080)] | None
     release_within: Annotated[str, StringConstraints(pattern=r"^(1 working day|([2-9]|10) working days)$")]
     no_joining: Literal[True]
     retention: Retention
