@@ -1,0 +1,188 @@
+"""The feeds: which model a feed's records have, and which slots, in which order, are committed to (rule S1)."""
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from operator import attrgetter
+from pathlib import Path
+from typing import Protocol, TypeAlias
+
+import orjson
+from pydantic import BaseModel
+
+from schemas.canonical import JsonObject, JsonValue
+from schemas.records.debtor import DishonestDebtor
+from schemas.records.receipt import Receipt
+from schemas.slots import parse_slot
+
+ALWAYS_TRAVEL = ("feed", "schema_version", "record_id", "revision", "status")
+NEVER_LEAVE = ("source", "warnings")
+PUBLISHED = Path(__file__).parent / "published"
+
+
+class UnknownFeed(ValueError):
+    """No feed has this name."""
+
+
+class Record(Protocol):
+    """What every feed's records have."""
+
+    @property
+    def feed(self) -> str: ...
+    @property
+    def schema_version(self) -> int: ...
+    @property
+    def record_id(self) -> str: ...
+    @property
+    def revision(self) -> int: ...
+    @property
+    def status(self) -> str: ...
+
+
+Getter: TypeAlias = Callable[[Record], JsonValue]
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """A feed in one schema version. `slots` never changes within it: every commitment depends on their order."""
+
+    name: str
+    schema_version: int
+    model: type[BaseModel]
+    slots: tuple[str, ...]
+    _getters: tuple[Getter, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_getters", tuple(_getter(path) for path in self.slots))
+
+    def values(self, record: Record) -> tuple[JsonValue, ...]:
+        """The record's values in slot order, as JSON has them."""
+        return tuple([getter(record) for getter in self._getters])
+
+    def withheld(self, record: Record) -> JsonObject:
+        """What the gateway keeps and never sends."""
+        return {name: _json(getattr(record, name)) for name in NEVER_LEAVE if hasattr(record, name)}
+
+    def published_on(self, record: Record) -> str | None:
+        """The day the provider published the record, ISO, where the feed has one."""
+        day = getattr(record, "published_on", None)
+        return day.isoformat() if isinstance(day, date) else None
+
+
+def tombstone_values(feed: Feed, status_reason: str | None) -> tuple[JsonValue, ...]:
+    """The slots of a withdrawn version: all null but the reason."""
+    return tuple(status_reason if slot == "status_reason" else None for slot in feed.slots)
+
+
+def feed(name: str) -> Feed:
+    """The feed of that name. Raises `UnknownFeed`."""
+    try:
+        return FEEDS[name]
+    except KeyError:
+        raise UnknownFeed("no feed has this name") from None
+
+
+def schema_document(feed: Feed) -> bytes:
+    """The feed's JSON Schema as it is published, its slots beside it."""
+    schema = feed.model.model_json_schema(mode="serialization")
+    document = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "x-slots": feed.slots}
+    return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
+def published_path(feed: Feed) -> Path:
+    return PUBLISHED / f"{feed.name}.v{feed.schema_version}.json"
+
+
+def _json(value: object) -> JsonValue:
+    match value:
+        case None | bool() | int() | str():
+            return value
+        case BaseModel():
+            return {name: _json(inner) for name, inner in value}
+        case tuple() | list():
+            return [_json(inner) for inner in value]
+        case date():
+            return value.isoformat()
+        case _:
+            raise TypeError("a record holds something that JSON has not")
+
+
+def _getter(path: str) -> Getter:
+    """Reads one slot. A plain value costs one attribute look-up; `_json` sees to dates and lists."""
+    slot = parse_slot(path)
+    read = attrgetter(".".join(slot.keys))
+    if slot.column is None:
+
+        def plain(record: Record) -> JsonValue:
+            value = read(record)
+            return value if value is None or type(value) is str else _json(value)
+
+        return plain
+    column = attrgetter(slot.column)
+
+    def list_column(record: Record) -> JsonValue:
+        return [value if type(value) is str else _json(value) for value in map(column, read(record))]
+
+    return list_column
+
+
+def _slots(model: type[BaseModel], expected: Sequence[str]) -> tuple[str, ...]:
+    """Checks once, at import, that every field of the model is a slot, always travels or never leaves."""
+    tops = {path.partition(".")[0].removesuffix("[]") for path in expected}
+    left = set(model.model_fields) - tops - set(ALWAYS_TRAVEL) - set(NEVER_LEAVE)
+    if left:
+        raise ValueError(f"fields without a slot: {sorted(left)}")
+    return tuple(expected)
+
+
+DISHONEST_DEBTOR = Feed(
+    name="dishonest-debtor",
+    schema_version=1,
+    model=DishonestDebtor,
+    slots=_slots(
+        DishonestDebtor,
+        [
+            "status_reason",
+            "doubts",
+            "subject.kind",
+            "subject.name",
+            "subject.name_masked",
+            "subject.identifiers[].scheme",
+            "subject.identifiers[].value",
+            "subject.identifiers[].masked",
+            "subject.identifiers[].check",
+            "subject.sex",
+            "subject.age",
+            "subject.birth_year",
+            "responsible_persons[].name",
+            "responsible_persons[].role",
+            "responsible_persons[].identifiers",
+            "case.number",
+            "case.court",
+            "case.province",
+            "case.filed_on",
+            "basis[].number",
+            "basis[].issuer",
+            "obligation",
+            "performance",
+            "performed",
+            "unperformed",
+            "grounds",
+            "published_on",
+            "listed_until",
+            "source_updated_at",
+        ],
+    ),
+)
+
+RECEIPT = Feed(
+    "receipt", 1, Receipt, _slots(Receipt, [name for name in Receipt.model_fields if name not in ALWAYS_TRAVEL])
+)
+
+FEEDS = {feed.name: feed for feed in (DISHONEST_DEBTOR, RECEIPT)}
+
+if __name__ == "__main__":  # writes schemas/published/, for a new schema version
+    for one in FEEDS.values():
+        published_path(one).write_bytes(schema_document(one))
+        sys.stdout.write(f"{published_path(one).name}\n")
