@@ -1,0 +1,95 @@
+"""Every command that the documents show is run: here, or by the part of the suite that the table names.
+
+A command that stands in no table fails, so that a document cannot promise what nothing tries.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FENCE = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
+MAKE = shutil.which("make") or "make"
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+class Elsewhere(NamedTuple):
+    """The file that runs a command, and the text in it that does."""
+
+    path: str
+    text: str
+
+
+# Run by this test, in an empty folder: exit 0, and this text on stdout.
+HERE = {
+    ".venv/bin/fuyuan --help": "normalise",
+    ".venv/bin/fuyuan settings": "FUYUAN_DATABASE_URL",
+}
+# Run by another part. `make` targets are also checked to exist, by a dry run.
+ELSEWHERE = {
+    "make demo": Elsewhere("Makefile", "$(BIN)/fuyuan demo"),
+    "make test": Elsewhere(".ci/run", "make test"),
+    "make check": Elsewhere(".ci/run", "make lint types arrows"),
+    "make bench": Elsewhere("Makefile", "$(BIN)/python -m tests.bench"),
+    "make lock": Elsewhere("Makefile", "$(BIN)/pip-compile"),
+}
+
+
+def commands(text: str) -> list[str]:
+    """The commands of a document's `sh` blocks: one a line, comments and blank lines left out."""
+    lines = (line.partition("  #")[0].strip() for block in FENCE.findall(text) for line in block.splitlines())
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+SHOWN = sorted({command for document in DOCUMENTS for command in commands(document.read_text("utf-8"))})
+
+
+def test_the_documents_show_commands() -> None:
+    assert "make demo" in SHOWN
+    assert "make test" in SHOWN
+    assert commands("```sh\nmake demo   # why\n# not this\n\nmake test\n```\n") == ["make demo", "make test"]
+
+
+@pytest.mark.parametrize("command", SHOWN)
+def test_every_command_in_the_documents_is_run(command: str, tmp_path: Path) -> None:
+    assert (command in HERE) != (command in ELSEWHERE), "say in this module how the suite runs this command"
+    if command in HERE:
+        program, *arguments = command.split()
+        script = Path(sys.executable).with_name(Path(program).name)
+        done = subprocess.run(
+            [script, *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        assert HERE[command] in done.stdout
+        return
+    place = ELSEWHERE[command]
+    assert place.text in (ROOT / place.path).read_text("utf-8")
+    if command.startswith("make "):
+        subprocess.run([MAKE, "--dry-run", *command.split()[1:]], cwd=ROOT, capture_output=True, check=True)
+
+
+def test_the_tables_hold_nothing_that_is_no_longer_shown() -> None:
+    assert sorted([*HERE, *ELSEWHERE]) == SHOWN
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
+def test_the_first_screen_has_both_commands_and_the_place_for_the_demo(name: str) -> None:
+    text = (ROOT / name).read_text("utf-8")
+    first = "\n".join(text.splitlines()[:24])
+    assert "make demo" in first
+    assert "make test" in first
+    assert text.count("<!-- what the demo prints: begin -->") == text.count("<!-- what the demo prints: end -->") == 1
+
+
+LINK = re.compile(r"\]\((?!https?://)([^)#]+)")
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_between_documents_lead_somewhere(document: Path) -> None:
+    for target in LINK.findall(document.read_text("utf-8")):
+        assert (document.parent / target).exists(), target
