@@ -25,7 +25,7 @@ TIMEOUT_SECONDS = 30.0
 PROBLEM = "application/problem+json"
 
 
-class GatewayProblem(FuyuanError):  # noqa: N818 - as its tree
+class GatewayProblem(FuyuanError):
     """The gateway said no: its problem document. `error_id` finds the lines in its log."""
 
     title = "The gateway refused"

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, cast
 
+import structlog
 from fastapi import Depends, Request
 
 from gateway.running import Running
@@ -37,6 +38,7 @@ async def sender(request: Request, parts: Annotated[Running, Depends(running)]) 
         skew_seconds=parts.settings.signature_skew_seconds,
         remember=parts.nonces.remember,
     )
+    structlog.contextvars.bind_contextvars(party=verified.party)
     return Sender(verified.party, body, request.headers["signature"].encode("latin-1"))
 
 
