@@ -44,7 +44,7 @@ _LETS_THROUGH: dict[State, frozenset[str]] = {
 }
 
 
-class IllegalTransition(ValueError):  # noqa: N818 - the name says it all
+class IllegalTransition(ValueError):
     """The state has no such way out."""
 
 

@@ -35,8 +35,10 @@ def _readable(text: str) -> str:
 def _day(value: object) -> object:
     """A calendar date only: pydantic would take an epoch number or a moment for one."""
     if isinstance(value, str):
-        return date.fromisoformat(value) if len(value) == len("2026-01-01") else ""
-    if isinstance(value, date) and not isinstance(value, datetime):
+        day = date.fromisoformat(value)
+        if day.isoformat() == value:  # week dates and dates without hyphens are ISO too
+            return day
+    elif isinstance(value, date) and not isinstance(value, datetime):
         return value
     raise ValueError("not a date written as 2026-01-31")
 

@@ -5,7 +5,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import InitVar, dataclass, field
-from typing import Protocol, TypeAlias, final
+from typing import NoReturn, Protocol, TypeAlias, final
 
 from contracts.model import Terms
 from contracts.rows import All, AnyOf, Equals, In, Not, Prefix, Present, Rows, Scalar
@@ -71,6 +71,12 @@ class Projected:
     def __post_init__(self, maker: object) -> None:
         if maker is not _MAKER:
             raise TypeError("only contracts.policy makes a Projected")
+
+    def __init_subclass__(cls) -> None:
+        raise TypeError("only contracts.policy makes a Projected")
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Projected is neither copied nor pickled; only contracts.policy makes one")
 
     @property
     def record(self) -> JsonObject:

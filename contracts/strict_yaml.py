@@ -14,8 +14,12 @@ class YamlError(ValueError):
 
 class _StrictLoader(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            raise YamlError(f"line {self.line + 1}: an alias; write the value out")
+        event: yaml.events.Event = self.peek_event()  # type: ignore[no-untyped-call]
+        line = event.start_mark.line + 1 if event.start_mark else 0
+        if isinstance(event, yaml.AliasEvent):
+            raise YamlError(f"line {line}: an alias; write the value out")
+        if getattr(event, "tag", None) is not None:
+            raise YamlError(f"line {line}: a tag; write plain YAML")
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, object]:
