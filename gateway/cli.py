@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
+from contracts.load import ContractFileError
 from gateway.errors import FuyuanError
+from gateway.trust.keys import BadKey
 
 app = typer.Typer(
     name="fuyuan",
@@ -37,6 +39,9 @@ def main() -> None:
         app()
     except FuyuanError as error:
         sys.stderr.write(f"{error.code}: {error.detail}\n")
+        sys.exit(1)
+    except (ContractFileError, BadKey) as error:
+        sys.stderr.write(f"file-unusable: {error}\n")
         sys.exit(1)
 
 

@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from uuid import uuid4
 
 import orjson
 from rich.console import Console
@@ -33,7 +34,8 @@ async def push_file(gateway: str, key_file: Path, feed: str, file: Path, *, reli
         with Progress(console=Console(stderr=True), transient=True) as progress:
             task = progress.add_task(f"pushing {feed}", total=len(pieces))
             for kind, piece in pieces:
-                key = "push-" + hashlib.sha256(b"relist\0" * relist + piece).hexdigest()[:40]
+                # Listing again is a new statement each time it is made; a plain push is the same one.
+                key = f"relist-{uuid4().hex}" if relist else "push-" + hashlib.sha256(piece).hexdigest()[:40]
                 result = await client.push(feed, piece, kind, key, relist=relist)
                 for name, count in result.counts.items():
                     totals[name] = totals.get(name, 0) + count

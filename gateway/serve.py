@@ -4,7 +4,7 @@ import uvicorn
 
 from gateway.api.app import create_app
 from gateway.clock import SystemClock
-from gateway.log import configure_logging
+from gateway.log import catch_uncaught, configure_logging
 from gateway.running import Running
 from gateway.settings import Settings
 from gateway.wiring import open_gateway
@@ -13,6 +13,7 @@ from gateway.wiring import open_gateway
 def serve(settings: Settings) -> None:
     """Serve until told to stop; what is in flight is finished first."""
     configure_logging(settings.log_format, settings.log_level)
+    catch_uncaught()
 
     async def start() -> Running:
         running = await open_gateway(settings, SystemClock())

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import cast, get_args
 
 import orjson
-from contracts.files import load_agreement, load_party
+from contracts.load import load_agreement, load_party
 from sqlalchemy import select
 
 from contracts.lifecycle import Action

@@ -14,6 +14,6 @@ async def receipts(request: Request, sender: Proved, parts: Parts) -> object:
     """A JSON array of compact JWS. All are journalled, or none; the same again changes nothing."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise WrongType("content-type", "Send application/json.")
-    keys = await parts.registry.keys()
+    keys = (await parts.registry.keys()).current(parts.clock.now())
     result = await parts.receipts.take(sender.party, sender.body, sender.signature, keys)
     return document({"counts": result.counts, "batches": result.batches}, status=201)

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from contracts.model import SignedContract, Terms, load_agreement, load_party, signature_payload
+from contracts.load import Party, load_agreement, load_party
+from contracts.model import SignedContract, Terms, signature_payload
 from gateway.clock import Clock
 from gateway.trust import jws
 from gateway.trust.keys import SigningKey
-from schemas.canonical import JsonObject
 
 COURT = "shanyang-court"
 AGENCIES = ("shanyang-credit-platform", "shanyang-market-regulation", "shanyang-public-resource-trading")
@@ -17,7 +17,7 @@ AGENCIES = ("shanyang-credit-platform", "shanyang-market-regulation", "shanyang-
 class Cast:
     """Parties' documents, their private keys, and the signed contracts, by id."""
 
-    parties: dict[str, JsonObject]
+    parties: dict[str, Party]
     keys: dict[str, SigningKey]
     contracts: dict[str, SignedContract]
 
@@ -43,7 +43,7 @@ def make_cast(agreements: Path, parties: Path, keys: Path, clock: Clock) -> Cast
 
     The private keys behind the published agreements are nobody's to use; a run has its own.
     """
-    documents = {party.id: party.model_dump(mode="json") for party in map(load_party, sorted(parties.glob("*.yaml")))}
+    known = {party.id: party for party in map(load_party, sorted(parties.glob("*.yaml")))}
     signing = {party: SigningKey.generate(party, clock.now()) for party in (COURT, *AGENCIES)}
     for party, key in signing.items():
         key.save(keys / f"{party}.jwk")
@@ -51,13 +51,13 @@ def make_cast(agreements: Path, parties: Path, keys: Path, clock: Clock) -> Cast
     for path in sorted(agreements.glob("*.yaml")):
         terms = _with_keys(load_agreement(path).terms, signing)
         contracts[terms.id] = sign(terms, [signing[terms.provider.party], signing[terms.subscriber.party]])
-    return Cast(documents, signing, contracts)
+    return Cast(known, signing, contracts)
 
 
 def _with_keys(terms: Terms, keys: dict[str, SigningKey]) -> Terms:
     return terms.model_copy(
         update={
-            side: party.model_copy(update={"keys": [keys[party.party].kid]})
+            side: party.model_copy(update={"keys": (keys[party.party].kid,)})
             for side, party in (("provider", terms.provider), ("subscriber", terms.subscriber))
         }
     )

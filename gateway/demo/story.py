@@ -49,7 +49,7 @@ class Story:
     gateway: Process
     agents: dict[str, Process]
     court: GatewayClient
-    keys: KeySet = field(default_factory=KeySet)
+    keys: KeySet
     cursors: dict[str, str] = field(default_factory=dict)
     receipts: list[JsonObject] = field(default_factory=list)
     proofs: Counter[str] = field(default_factory=Counter)
@@ -79,13 +79,13 @@ async def _open(folder: Path, stack: AsyncExitStack, tell: Callable[[str], None]
     cast = make_cast(settings.agreements_dir, settings.parties_dir, folder / "parties", clock)
     running = await open_gateway(settings, clock)
     for party, key in cast.keys.items():
-        await running.registry.admit(cast.parties[party], [key.public()])
+        await running.registry.admit({"id": party, "roles": list(cast.parties[party].roles)}, [key.public()])
     for signed in cast.contracts.values():
         await running.registry.activate(signed)
     keys = await running.registry.keys()
     await running.stop()
     for party in cast.keys:
-        tell(f"   {cast.parties[party]['name_zh']} ({party})")
+        tell(f"   {cast.parties[party].name.zh} ({party})")
     to_agencies = [cast.contract_to(agency) for agency in AGENCIES]
     for terms in to_agencies:
         tell(f"   contract {terms.id} v{terms.version}: {len(terms.fields)} fields, signed by both parties")

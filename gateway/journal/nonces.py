@@ -3,10 +3,11 @@
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, insert
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.clock import Clock, stamp
+from gateway.errors import Unavailable
 from gateway.journal.tables import request_nonce
 
 SWEEP_EVERY = timedelta(minutes=1)
@@ -26,6 +27,8 @@ class Nonces:
                 await connection.execute(insert(request_nonce).values(kid=kid, nonce=nonce, until=stamp(until)))
         except IntegrityError:
             return False
+        except OperationalError as error:
+            raise Unavailable("journal-unwritable", "The journal cannot be written now; send it again.") from error
         if now - self._swept > SWEEP_EVERY:
             self._swept = now
             async with self._engine.begin() as connection:

@@ -37,9 +37,7 @@ class Plan:
 
     def follows(self) -> dict[str, int | None]:
         """The head each taken version was decided against: record id to position, None for a new record."""
-        return {
-            taken.draft.record_id: None if taken.head is None else taken.head.position for taken in self.taken
-        }
+        return {taken.draft.record_id: None if taken.head is None else taken.head.position for taken in self.taken}
 
 
 def record_ids(item: Item) -> tuple[str, ...]:

@@ -30,7 +30,9 @@ def main() -> None:
     for figure in figures:
         print(figure.line())
     if not options.quick:
-        RESULTS.write_text(json.dumps({"on": _machine(), "figures": [figure.row() for figure in figures]}, indent=1) + "\n")
+        RESULTS.write_text(
+            json.dumps({"on": _machine(), "figures": [figure.row() for figure in figures]}, indent=1) + "\n"
+        )
 
 
 def _machine() -> dict[str, str]:

@@ -141,7 +141,14 @@ def _against_signatures(keyring: Keyring) -> list[Figure]:
     sealing, signing = seconds(batch), seconds(each)
     checking, checking_each = seconds(verify_batch), seconds(verify_each)
     return [
-        Figure("batch seal, 14 slots", BATCH / sealing, "records/s", "1.8 x", "faster than a signature each", signing / sealing),
+        Figure(
+            "batch seal, 14 slots",
+            BATCH / sealing,
+            "records/s",
+            "1.8 x",
+            "faster than a signature each",
+            signing / sealing,
+        ),
         Figure(
             "verification of a batch, 14 slots",
             BATCH / checking,
@@ -161,7 +168,6 @@ class _Fourteen:
 
 def _leaf(feed: _Fourteen, draft: Draft, secret: bytes) -> bytes:
     digests = b"".join(
-        commit(salt, path, value)
-        for salt, path, value in zip(salts(secret, 14), feed.slots, draft.values, strict=True)
+        commit(salt, path, value) for salt, path, value in zip(salts(secret, 14), feed.slots, draft.values, strict=True)
     )
     return record_leaf(feed.name, 1, draft.record_id, 1, draft.status, digests)

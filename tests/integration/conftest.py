@@ -39,10 +39,8 @@ class District:
         )
 
     async def admit_all(self) -> None:
-        for party, document in self.cast.parties.items():
-            key = self.cast.keys.get(party)
-            if key is not None:
-                await self.running.registry.admit({"id": party, "name": document["name"]}, [key.public()])
+        for party, key in self.cast.keys.items():
+            await self.running.registry.admit({"id": party}, [key.public()])
         for signed in self.cast.contracts.values():
             await self.running.registry.activate(signed)
 
