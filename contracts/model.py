@@ -134,6 +134,7 @@ class Terms(_Part):
     `rows` has no default: `{all: []}` shows every record of the feed, and somebody has to write that down.
     `on_stale` says whether the business goes on (open) or waits (closed) while the list is not known to be fresh (M3).
     `on_end` has no default: it decides what becomes of standing holds (D7).
+    `quota_per_day` keeps its place; until sending counts against it, a contract that names one is refused.
     """
 
     id: Slug
@@ -153,7 +154,7 @@ class Terms(_Part):
     on_stale: Literal["open", "closed"]
     on_end: Literal["release", "keep-until-withdrawn"]
     review: Review | None = None
-    quota_per_day: Annotated[StrictInt, Field(ge=1, le=1_000_000_000)] | None = None
+    quota_per_day: None = None
     valid_from: Day
     valid_until: Day
     delivery: Annotated[tuple[Literal["pull"], ...], Field(min_length=1, max_length=1)] = ("pull",)

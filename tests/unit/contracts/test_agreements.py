@@ -12,6 +12,7 @@ from contracts.policy import compile_policy, expand
 from contracts.preview import preview
 from gateway.trust import jws
 from gateway.trust.keys import KeySet, PublicKey
+from gateway.trust.verify import verify_contract
 from schemas.catalog import feed
 
 HERE = Path(contracts.__file__).parent
@@ -66,6 +67,14 @@ def test_s7_both_parties_signed_these_very_terms_with_the_keys_that_stand_in_the
         payload, key = jws.verify(signature, "fuyuan-contract+jws", keys())
         assert payload == signature_payload(signed.terms, side.party)
         assert (key.party, key.kid) == (side.party, side.keys[0])
+    assert verify_contract(signed.model_dump(mode="json"), keys()).status == "valid"
+
+
+@pytest.mark.parametrize("path", AGREEMENTS, ids=lambda path: path.stem)
+def test_s7_a_changed_word_breaks_the_signatures(path: Path) -> None:
+    document = load_agreement(path).model_dump(mode="json")
+    document["terms"]["fields"].append("obligation")
+    assert verify_contract(document, keys()).status == "invalid"
 
 
 @pytest.mark.parametrize("path", AGREEMENTS, ids=lambda path: path.stem)

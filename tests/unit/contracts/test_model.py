@@ -53,7 +53,6 @@ def test_s7_the_digest_covers_every_member_defaults_included(document: Document)
         {"treatments": {"case.number": "mask"}},
         {"rows": {"any": []}},
         {"on_end": "keep-until-withdrawn"},
-        {"quota_per_day": 10},
         {"valid_until": "2028-12-30"},
     ],
 )
@@ -111,7 +110,7 @@ def test_the_payload_is_the_one_of_the_format(terms: Callable[..., Terms]) -> No
         {"valid_from": datetime(2026, 1, 1)},  # noqa: DTZ001
         {"delivery": []},
         {"delivery": ["courier"]},
-        {"quota_per_day": 0},
+        {"quota_per_day": 10},  # nothing counts against it yet, so it must not be promised
         {"on_stale": "maybe"},
         {"review": {"due_working_days": 3, "lapses_to": "block"}},  # M2: a queue never blocks
         {"rows": {}},
