@@ -1,0 +1,26 @@
+"""An event as the agent applies it, after it was verified."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from schemas.canonical import JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class EventRef:
+    """Which event something was done for. `leaf` is its delivery leaf's Merkle hash, base64url."""
+
+    lane: Literal["priority", "bulk"]
+    number: int
+    cause: int
+    leaf: str
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A verified event: `record` nested as delivered, `notice` for a contract event."""
+
+    ref: EventRef
+    kind: str
+    record: JsonObject | None
+    notice: JsonObject | None

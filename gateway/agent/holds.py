@@ -1,0 +1,149 @@
+"""Holds (拦截): what is blocked, and the records that it is blocked for (rule M4).
+
+A hold is a register row, or a screening's reference, under one measure; it stands while at least one live record
+supports it. Blocking is for a subject, removal for a case.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Final, Literal
+
+import orjson
+
+from contracts.model import Terms
+from gateway.agent.applicant import Keyed
+from gateway.agent.event import EventRef
+from gateway.agent.index import Change, View
+from gateway.agent.match import Applicant, Level, grade
+from gateway.agent.receipts import Scribe
+from gateway.agent.records import Live, read_live
+from schemas.canonical import JsonObject
+from schemas.identifiers import Identifier
+
+Support = tuple[str, str]  # (contract, record id)
+LONGEST_ROW: Final = 200  # characters; the key of the index and of the receipt hold it
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """`kind` tells a register's row from the reference of a screening. `applicant` is who stands there."""
+
+    kind: Literal["row", "reference"]
+    row: str
+    measure: str
+    applicant: Applicant
+    supports: tuple[Support, ...] = ()
+
+    @property
+    def key(self) -> bytes:
+        return hold_key(self.kind, self.row, self.measure)
+
+
+def hold_key(kind: str, row: str, measure: str) -> bytes:
+    return "\0".join((kind, row, measure)).encode()
+
+
+def read_hold(view: View, key: bytes) -> Hold | None:
+    found = view.value("holds", key)
+    return None if found is None else _parse(found)
+
+
+def all_holds(view: View) -> Iterable[Hold]:
+    return (_parse(value) for _, value in view.items("holds"))
+
+
+def support(change: Change, hold: Hold, keyed: Keyed, contract: str, record_id: str) -> tuple[bool, bool]:
+    """Let a record support a hold. Whether the support is new, and whether the hold is."""
+    standing = read_hold(change, hold.key)
+    supports = standing.supports if standing else ()
+    added = (contract, record_id) not in supports
+    if added:
+        supports = tuple(sorted((*supports, (contract, record_id))))
+        change.put("supports", keyed.record(record_id), hold.key)
+    change.put("holds", hold.key, orjson.dumps(replace(hold, supports=supports)))
+    return added, standing is None
+
+
+def holds_of(view: View, keyed: Keyed, record_id: str) -> list[Hold]:
+    """The holds that a record supports."""
+    found = (read_hold(view, key) for key in view.values("supports", keyed.record(record_id)))
+    return [hold for hold in found if hold is not None]
+
+
+def leave(
+    change: Change, scribe: Scribe, keyed: Keyed, hold: Hold, record_id: str, ref: EventRef, reason: str | None
+) -> None:
+    """Take a record's support away from a hold. One that nothing supports is released, for the event of `ref`."""
+    change.delete("supports", keyed.record(record_id), hold.key)
+    supports = tuple(one for one in hold.supports if one != (scribe.contract, record_id))
+    if supports:
+        change.put("holds", hold.key, orjson.dumps(replace(hold, supports=supports)))
+        return
+    change.delete("holds", hold.key)
+    if hold.kind == "row":
+        change.append("outbox", {"kind": "release", "row": hold.row, "measure": hold.measure})
+    scribe.about_row(
+        change,
+        "released",
+        ref,
+        record_id=record_id,
+        row=hold.row,
+        measure=hold.measure,
+        reference=hold.row if hold.kind == "reference" else None,
+        reason=reason,
+    )
+
+
+def judge_anew(change: Change, scribe: Scribe, keyed: Keyed, live: Live, terms: Terms | None, today: date) -> None:
+    """Take away the supports of a live record that it would not give today: amended, its period over, other terms."""
+    for hold in holds_of(change, keyed, live.record_id):
+        effects = terms.effects if terms else None
+        if effects is None or effects.measure != hold.measure:
+            reason: str | None = "contract-changed"
+        else:
+            judged = grade(hold.applicant, live.record, today, effects.subjects)
+            reason = None if judged.level is Level.BLOCK else judged.code
+        if reason is not None:
+            leave(change, scribe, keyed, hold, live.record_id, live.ref, reason)
+
+
+def supporting_ids(view: View, keyed: Keyed) -> list[str]:
+    """Ids of the contract's records that support any hold."""
+    return list(dict.fromkeys(key[len(keyed.prefix) :].decode() for key, _ in view.items("supports", keyed.prefix)))
+
+
+def sweep(change: Change, scribe: Scribe, keyed: Keyed, terms: Terms | None, today: date) -> None:
+    """Judge every standing hold of the contract anew."""
+    for record_id in supporting_ids(change, keyed):
+        live = read_live(change, keyed, record_id)
+        if live is not None:
+            judge_anew(change, scribe, keyed, live, terms, today)
+
+
+def release_all(change: Change, scribe: Scribe, keyed: Keyed, ref: EventRef) -> None:
+    """The end of a contract that releases (rule D7): all that it supports goes."""
+    for record_id in supporting_ids(change, keyed):
+        for hold in holds_of(change, keyed, record_id):
+            leave(change, scribe, keyed, hold, record_id, ref, "contract-ended")
+
+
+def _parse(document: bytes) -> Hold:
+    members = orjson.loads(document)
+    return Hold(
+        members["kind"],
+        members["row"],
+        members["measure"],
+        read_kept(members["applicant"]),
+        tuple((contract, record_id) for contract, record_id in members["supports"]),
+    )
+
+
+def read_kept(document: JsonObject) -> Applicant:
+    """An applicant as `orjson` wrote it."""
+    kept = document["identifiers"]
+    born_on = document["born_on"]
+    identifiers = tuple(Identifier(**one) for one in kept) if isinstance(kept, list) else ()
+    return Applicant(
+        str(document["name"]), identifiers, date.fromisoformat(born_on) if isinstance(born_on, str) else None
+    )

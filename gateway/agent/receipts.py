@@ -1,0 +1,103 @@
+"""Receipts (回执): made once, signed with the agency's key, kept in the outbox as the bytes that are sent (D12)."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from gateway.agent.event import EventRef
+from gateway.agent.index import Change
+from gateway.agent.standing import Lane
+from gateway.clock import Clock, stamp
+from gateway.trust import jws, merkle
+from gateway.trust.keys import Signer
+from schemas.canonical import JsonObject, b64u, unb64u
+
+Kind = Literal["received", "matched", "blocked", "released", "refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class Scribe:
+    """Writes the agency's receipts under one contract. Each (kind, key) is written once, whatever is done again."""
+
+    key: Signer
+    contract: str
+    clock: Clock
+
+    def received(self, change: Change, refs: Sequence[EventRef], checkpoint: JsonObject | None) -> None:
+        """For consecutive events of one lane, in order."""
+        lane, first, last = refs[0].lane, refs[0].number, refs[-1].number
+        digest = b64u(merkle.root([unb64u(ref.leaf) for ref in refs]))
+        span: JsonObject = {"lane": lane, "first": first, "last": last, "digest": digest}
+        self._write(
+            change, "received", f"{self.contract}/{lane}/{first}-{last}", {"range": span, "checkpoint": checkpoint}
+        )
+
+    def about_row(
+        self,
+        change: Change,
+        kind: Kind,
+        ref: EventRef,
+        *,
+        record_id: str | None,
+        row: str,
+        measure: str,
+        reference: str | None = None,
+        reason: str | None = None,
+    ) -> None:
+        """What was done to a row for an event; the row of a screening's hold is its reference."""
+        self._write(
+            change,
+            kind,
+            f"{self._event_id(ref.lane, ref.number)}/{row}",
+            {
+                "event": _event(ref),
+                "record_id": record_id,
+                "row": row,
+                "measure": measure,
+                "reference": reference,
+                "reason": reason,
+            },
+        )
+
+    def about_screening(self, change: Change, kind: Kind, reference: str, *, record_id: str, measure: str) -> None:
+        self._write(
+            change, kind, reference, {"reference": reference, "record_id": record_id, "measure": measure}, row=reference
+        )
+
+    def refused(self, change: Change, ref: EventRef, reason: str) -> None:
+        """An event that verified and yet cannot be used."""
+        self._write(change, "refused", self._event_id(ref.lane, ref.number), {"event": _event(ref), "reason": reason})
+
+    def _event_id(self, lane: Lane, number: int) -> str:
+        return f"{self.contract}/{lane}/{number}"
+
+    def _write(self, change: Change, kind: Kind, key: str, members: JsonObject, row: str | None = None) -> None:
+        made = self.contract.encode() + b"\0" + hashlib.sha256(f"{kind} {key}".encode()).digest()
+        if change.value("receipted", made) is not None:
+            return
+        payload: JsonObject = {
+            "type": "receipt/1",
+            "agency": self.key.party,
+            "contract": self.contract,
+            "kind": kind,
+            "key": key,
+            "at": stamp(self.clock.now()),
+            "event": None,
+            "range": None,
+            "reference": None,
+            "record_id": None,
+            "measure": None,
+            "row": None,
+            "reason": None,
+            "checkpoint": None,
+            **members,
+        }
+        if kind != "received":  # ranges follow one another, and an applied number is never applied again
+            change.put("receipted", made)
+        token = jws.sign(self.key, jws.RECEIPT, payload)
+        change.append("outbox", {"kind": "receipt", "row": row or payload["row"], "token": token})
+
+
+def _event(ref: EventRef) -> JsonObject:
+    return {"lane": ref.lane, "number": ref.number, "cause": ref.cause, "leaf": ref.leaf}

@@ -1,0 +1,100 @@
+"""The live records of a contract in the index, and the tombstones of those that are gone (rule D4).
+
+A record keeps what matching and reasons need, and the event it came by. A tombstone keeps the cause alone: what was
+deleted is no longer a ground for anything (鹤壁中院 guide, 2024), so nothing of it stays.
+"""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+
+import orjson
+
+from gateway.agent.applicant import Keyed
+from gateway.agent.event import EventRef
+from gateway.agent.index import Change, View
+from gateway.agent.match import read_listed
+from schemas.canonical import JsonObject
+from schemas.identifiers import Identifier
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """`record` nested as delivered."""
+
+    record_id: str
+    ref: EventRef
+    record: JsonObject
+
+
+def read_live(view: View, keyed: Keyed, record_id: str) -> Live | None:
+    """The record where it is live; None for a tombstone and for what never came."""
+    found = view.value("records", keyed.record(record_id))
+    return None if found is None else _parse(record_id, found)
+
+
+def cause_of(view: View, keyed: Keyed, record_id: str) -> int:
+    """The greatest cause applied to a record, tombstones included; 0 where none was."""
+    found = view.value("records", keyed.record(record_id))
+    if found is None:
+        return 0
+    document = orjson.loads(found)
+    return int(document["ref"]["cause"] if "ref" in document else document["gone"])
+
+
+def put_live(change: Change, keyed: Keyed, live: Live) -> None:
+    """In the place of whatever stood there."""
+    _unkey(change, keyed, live.record_id)
+    change.put_document("records", keyed.record(live.record_id), {"ref": asdict(live.ref), "record": live.record})
+    for key in _keys(keyed, live.record):
+        change.put(*key, live.record_id.encode())
+
+
+def put_tombstone(change: Change, keyed: Keyed, record_id: str, cause: int) -> None:
+    _unkey(change, keyed, record_id)
+    change.put_document("records", keyed.record(record_id), {"gone": cause})
+
+
+def by_identifiers(view: View, keyed: Keyed, identifiers: Iterable[Identifier]) -> set[str]:
+    """Ids of live records that have one of these identifiers, or its organisation code."""
+    return {
+        one.decode() for identifier in identifiers for one in view.values("identifiers", keyed.identifier(identifier))
+    }
+
+
+def by_name(view: View, keyed: Keyed, name: str) -> set[str]:
+    return {one.decode() for one in view.values("names", keyed.name(name))} if name else set()
+
+
+def live_records(view: View, keyed: Keyed) -> Iterable[Live]:
+    """All live records of the contract, by record id."""
+    for key, value in view.items("records", keyed.prefix):
+        live = _parse(key[len(keyed.prefix) :].decode(), value)
+        if live is not None:
+            yield live
+
+
+def _parse(record_id: str, value: bytes) -> Live | None:
+    document = orjson.loads(value)
+    if "ref" not in document:
+        return None
+    return Live(record_id, EventRef(**document["ref"]), document["record"])
+
+
+def _unkey(change: Change, keyed: Keyed, record_id: str) -> None:
+    before = read_live(change, keyed, record_id)
+    if before is not None:
+        for db, key in _keys(keyed, before.record):
+            change.delete(db, key, record_id.encode())
+
+
+def _keys(keyed: Keyed, record: JsonObject) -> Iterable[tuple[str, bytes]]:
+    """Responsible persons have no key: they are not listed by the unit's record (rule M5)."""
+    subject = record.get("subject")
+    if not isinstance(subject, dict):
+        return
+    for identifier in read_listed(subject):
+        if not identifier.masked and identifier.check != "fail":
+            yield "identifiers", keyed.identifier(identifier)
+    name = subject.get("name")
+    if isinstance(name, str) and name:
+        yield "names", keyed.name(name)

@@ -1,0 +1,119 @@
+"""How the agent stands under its contract: what is applied, and whether its list may be relied on (rules M3, D11)."""
+
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import Final, Literal, TypeAlias
+
+import orjson
+
+from contracts.model import Terms
+from gateway.agent.event import EventRef
+from gateway.agent.index import Change, View
+from gateway.clock import china_date, stamp, unstamp
+from schemas.canonical import JsonObject
+
+Lane: TypeAlias = Literal["priority", "bulk"]
+LANES: Final[tuple[Lane, ...]] = ("priority", "bulk")
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """`priority` and `bulk`: the last number applied of each lane. `cause`: the greatest journal position applied.
+
+    `state` and `version` are the contract's as its own events tell, `opened_by` is the last of those. `beat` is the
+    state that the last heartbeat told. `fresh_at` is the time of the last heartbeat whose heads had all been applied.
+    `failure` is the code of a page that was refused, until a good one comes. `rescan`: standing holds are to be judged
+    anew. `swept_on`: the last day for which they were.
+    """
+
+    cursor: str = ""
+    priority: int = 0
+    bulk: int = 0
+    cause: int = 0
+    state: str = "unknown"
+    version: int = 0
+    opened_by: EventRef | None = None
+    beat: str = "unknown"
+    fresh_at: str | None = None
+    tree_size: int = 0
+    tree_root: str | None = None
+    failure: str | None = None
+    rescan: bool = False
+    swept_on: str | None = None
+
+    def applied(self, lane: Lane) -> int:
+        return self.priority if lane == "priority" else self.bulk
+
+    def with_applied(self, lane: Lane, number: int) -> "Standing":
+        return replace(self, priority=number) if lane == "priority" else replace(self, bulk=number)
+
+    @property
+    def checkpoint(self) -> JsonObject | None:
+        return None if self.tree_root is None else {"size": self.tree_size, "root": self.tree_root}
+
+
+def read_standing(view: View, contract: str) -> Standing:
+    found = view.value("standing", contract.encode())
+    return Standing() if found is None else parse_standing(found)
+
+
+def parse_standing(document: bytes) -> Standing:
+    members = orjson.loads(document)
+    opened_by = members.pop("opened_by")
+    return Standing(**members, opened_by=None if opened_by is None else EventRef(**opened_by))
+
+
+def write_standing(change: Change, contract: str, standing: Standing) -> None:
+    change.put("standing", contract.encode(), orjson.dumps(standing))
+
+
+def read_terms(view: View, contract: str) -> Terms | None:
+    found = view.value("terms", contract.encode())
+    return None if found is None else Terms.model_validate_json(found)
+
+
+def unknown_because(standing: Standing, terms: Terms | None, now: datetime) -> str | None:
+    """Why no decision can be made on this list (rule M3); None where it can be relied on."""
+    if standing.failure is not None:
+        return "verification-failed"
+    if terms is None or standing.version > terms.version:
+        return "contract-unread"
+    today = china_date(now)
+    if standing.state in ("revoking", "revoked", "ended", "closed") or today > terms.valid_until:
+        return "contract-ended"
+    if standing.fresh_at is None:
+        return "list-incomplete"
+    if standing.state != "active" or standing.beat != "active" or today < terms.valid_from:
+        return "contract-not-active"
+    if now >= fresh_until(standing, terms):
+        return "list-stale"
+    return None
+
+
+def fresh_until(standing: Standing, terms: Terms) -> datetime:
+    """When the lease of the last complete heartbeat ends (rule D11). There must have been one."""
+    if standing.fresh_at is None:
+        raise ValueError("no heartbeat was complete yet")
+    return unstamp(standing.fresh_at) + timedelta(seconds=terms.duties.heartbeat_lease_seconds)
+
+
+def beaten(
+    standing: Standing,
+    *,
+    at: datetime,
+    now: datetime,
+    heads: dict[Lane, int],
+    state: str,
+    tree_size: int,
+    tree_root: str,
+) -> Standing:
+    """The standing behind a verified heartbeat. A heartbeat from the future counts as one of now."""
+    if all(standing.applied(lane) >= heads[lane] for lane in LANES):
+        moment = stamp(min(at, now))
+        standing = replace(standing, fresh_at=max(standing.fresh_at or moment, moment))
+    return replace(standing, beat=state, tree_size=tree_size, tree_root=tree_root)
+
+
+def is_due(standing: Standing, today: date) -> bool:
+    """Whether standing holds are to be judged anew: a day began on which a period may be over, or the terms changed."""
+    return standing.rescan or standing.swept_on != today.isoformat()
