@@ -2,12 +2,31 @@
 
 import io
 import logging
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 import structlog
+from pytest_socket import disable_socket, enable_socket
 
 from gateway.log import configure_logging
+from tests.small_gateway import Gateway, open_test_gateway
+
+
+@pytest.fixture(autouse=True)
+def no_sockets() -> Iterator[None]:
+    """Unit tests reach no network; the event loop's own socket pair is all they have."""
+    disable_socket(allow_unix_socket=True)
+    yield
+    enable_socket()
+
+
+@pytest.fixture
+async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
+    """Journal, routing and sending over a real SQLite file, with two parties admitted."""
+    opened = await open_test_gateway(tmp_path)
+    yield opened
+    await opened.engine.dispose()
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from gateway.trust.keys import KeySet
 from gateway.trust.verify import verify_line
 from schemas.canonical import canonical
 
-from .conftest import Gateway, debtor, id_of, open_test_gateway
+from tests.small_gateway import Gateway, debtor, id_of, open_test_gateway
 
 CONTRACT = "debtors-to-market-regulation"
 NAMES = ("甲", "乙乙", "丙丙丙")

@@ -1,13 +1,12 @@
 """A gateway's journal, routing and sending over a real SQLite file, with records made by hand."""
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from contracts.load import load_agreement
@@ -22,11 +21,12 @@ from gateway.journal.engine import create_tables, open_engine
 from gateway.trust import jws
 from gateway.trust.keyring import Keyring, load_keyring
 from gateway.trust.keys import SigningKey
+from schemas.catalog import DISHONEST_DEBTOR
 from schemas.reading import Accepted, Item, Withdrawal
 from schemas.record_id import record_id
 from schemas.records.debtor import DishonestDebtor
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[1]
 COURT, AGENCY = "shanyang-court", "shanyang-market-regulation"
 
 
@@ -104,8 +104,6 @@ class Gateway:
             for line, item in enumerate(items, start=1)
         ]
         submission = Submission(COURT, "dishonest-debtor", f"put-{self.sent}", str(self.sent).encode(), relist=relist)
-        from schemas.catalog import DISHONEST_DEBTOR  # noqa: PLC0415
-
         return await self.intake.submit_items(submission, DISHONEST_DEBTOR, iter(read))
 
     def contract(self, version: int = 1, **changed: Any) -> SignedContract:
@@ -147,10 +145,3 @@ async def open_test_gateway(folder: Path) -> Gateway:
         Sender(engine, clock, keyring),
         keys,
     )
-
-
-@pytest.fixture
-async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
-    opened = await open_test_gateway(tmp_path)
-    yield opened
-    await opened.engine.dispose()
