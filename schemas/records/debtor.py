@@ -129,6 +129,6 @@ _DOUBTFUL: dict[str, Doubt] = {
 }
 
 
-def doubts_of(fields: Iterable[str]) -> tuple[Doubt, ...]:
-    """What warnings on these fields make doubtful (rule M1), sorted."""
-    return tuple(sorted({_DOUBTFUL[field] for field in fields if field in _DOUBTFUL}))
+def doubts_of(fields: Iterable[str], known: Iterable[Doubt] = ()) -> tuple[Doubt, ...]:
+    """What warnings on these fields make doubtful (rule M1), with what was `known` to be, sorted."""
+    return tuple(sorted({*known, *(_DOUBTFUL[field] for field in fields if field in _DOUBTFUL)}))

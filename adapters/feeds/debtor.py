@@ -1,0 +1,260 @@
+"""From what a source said of a debtor to the canonical record, with a warning for every oddity, or a refusal.
+
+A refusal's reason repeats no value. Hard stops: nobody named, a minor (法释〔2017〕7号 article 4), a number that a
+spreadsheet rounded, columns that are shifted. Everything else becomes a warning, and where it touches kind,
+identifiers or period a doubt, so that the record never blocks by itself (rule M1).
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import Literal
+
+from adapters.feeds.said import Said, SaidIdentifier, SaidPerson
+from adapters.feeds.vocabulary import SEXES
+from schemas.canonical import JsonValue
+from schemas.case_number import looks_like_case_number, normalise_case_number
+from schemas.dates import read_date
+from schemas.identifiers import (
+    CORPORATE,
+    PERSONAL,
+    Identifier,
+    PlaceholderIdentifier,
+    RoundedIdentifier,
+    birth_date,
+    birth_year_shown,
+    read_identifier,
+)
+from schemas.names import Name, kind_of_name, read_name
+from schemas.record_id import record_id
+from schemas.records.debtor import DishonestDebtor, Kind, doubts_of
+from schemas.text import said as said_text
+
+ADULT = 18
+OLDEST = 150
+_EVER = date(2200, 1, 1)  # a listing may end in the future
+
+Warnings = list[tuple[str, str]]
+
+
+class Refused(ValueError):
+    """The record is for the quarantine. `code` is stable; the message repeats no value."""
+
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+
+
+def debtor(said: Said, raw: bytes, *, record_key: bytes, today: date) -> DishonestDebtor:
+    """The canonical record. Raises `Refused`."""
+    number = normalise_case_number(said.case_number)
+    name = read_name(said.name)
+    _check_columns(said, number)
+    warnings: Warnings = list(said.warnings)
+    identifiers = _identifiers(said.identifiers, warnings)
+    if name is None and not identifiers:
+        raise Refused("no-subject", "the record names nobody: no name, no identifier")
+    if not number:
+        raise Refused("no-case-number", "the record names no case")
+    if not looks_like_case_number(number):
+        warnings.append(("odd-case-number", "case.number"))
+    if name is not None and name.digits_removed:
+        warnings.append(("digits-removed", "subject.name"))
+    age = _age(said.age, warnings)
+    sex = SEXES.get(said.sex.strip())
+    kind = _kind(said, name, identifiers, personal_fields=age is not None or sex is not None)
+    if kind == "unknown":
+        warnings.append(("kind-unclear", "subject.kind"))
+    published = _day(said.published_on, today, "published_on", warnings, needed=True)
+    _check_age(kind, age, identifiers, published or today)
+    until = _day(said.listed_until, _EVER, "listed_until", warnings)
+    filed = _day(said.filed_on, today, "case.filed_on", warnings)
+    if said.performance is None:
+        warnings.append(("performance-unknown", "performance"))
+    if not said.grounds:
+        warnings.append(("no-grounds", "grounds"))
+    elif "other" in said.grounds:
+        warnings.append(("ground-unknown", "grounds"))
+    people = _people(said.responsible, warnings)
+    warnings = sorted(set(warnings))
+    spelled = name.value if name else None
+    return DishonestDebtor.model_validate(
+        {
+            "feed": "dishonest-debtor",
+            "schema_version": 1,
+            "record_id": said.record_id or record_id(record_key, "dishonest-debtor", number, kind, spelled or ""),
+            "revision": 1,
+            "status": "listed",
+            "status_reason": said.status_reason,
+            "doubts": doubts_of([field for _, field in warnings], said.doubts),
+            "subject": {
+                "kind": kind,
+                "name": spelled,
+                "name_masked": name is not None and name.masked,
+                "identifiers": _entries(identifiers),
+                "sex": sex,
+                "age": age,
+                "birth_year": said.birth_year,
+            },
+            "responsible_persons": people,
+            "case": {
+                "number": number,
+                "court": said_text(said.court),
+                "province": said_text(said.province),
+                "filed_on": filed,
+            },
+            "basis": _basis(said.basis),
+            "obligation": said_text(said.obligation),
+            "performance": said.performance or "unknown",
+            "performed": said_text(said.performed),
+            "unperformed": said_text(said.unperformed),
+            "grounds": said.grounds,
+            "published_on": published,
+            "listed_until": until,
+            "source_updated_at": said.source_updated_at,
+            "source": {
+                "system": said.system,
+                "record": said.record or None,
+                "digest": said.digest or hashlib.sha256(raw).hexdigest(),
+            },
+            "warnings": tuple([{"code": code, "field": field} for code, field in warnings]),
+        }
+    )
+
+
+def _check_columns(said: Said, number: str) -> None:
+    """A case number in another column says that all columns moved; nothing in such a record can be trusted."""
+    others = (said.province, said.court, said.name)
+    if any("号" in other and looks_like_case_number(normalise_case_number(other)) for other in others):
+        raise Refused("shifted-columns", "a case number stands where another field belongs")
+    if number and read_date(said.case_number, _EVER):
+        raise Refused("shifted-columns", "a date stands where the case number belongs")
+
+
+def _identifiers(said: Iterable[SaidIdentifier], warnings: Warnings) -> list[Identifier]:
+    found: list[Identifier] = []
+    for one in said:
+        try:
+            identifier = read_identifier(one.text)
+        except PlaceholderIdentifier:
+            warnings.append(("placeholder", "subject.identifiers"))
+            continue
+        except RoundedIdentifier:
+            raise Refused("rounded-identifier", "a spreadsheet rounded the identifier; its digits are lost") from None
+        if identifier is None:
+            continue
+        identifier = _as_named(identifier, one, warnings)
+        if identifier.check == "fail":
+            warnings.append(("check-failed", "subject.identifiers"))
+        if identifier not in found:
+            found.append(identifier)
+    return found
+
+
+def _as_named(identifier: Identifier, said: SaidIdentifier, warnings: Warnings) -> Identifier:
+    """A source's own name for a scheme counts only where the number itself tells nothing else."""
+    if said.scheme in (None, identifier.scheme):
+        return identifier
+    if identifier.scheme == "other" and said.scheme not in ("cn-id", "cn-uscc", "cn-org"):
+        return Identifier(said.scheme, identifier.value, masked=identifier.masked, check="none")
+    warnings.append(("scheme-differs", "subject.identifiers"))
+    return identifier
+
+
+def _kind(said: Said, name: Name | None, identifiers: Sequence[Identifier], *, personal_fields: bool) -> Kind:
+    """Identifier, name and fields together; unknown where they say nothing, or contradict each other.
+
+    Never the type code: units are listed under the code for persons. What fails its check says nothing.
+    """
+    evidence: set[Kind | None] = {said.kind, kind_of_name(name.value) if name else None}
+    for identifier in identifiers:
+        if identifier.check != "fail":
+            evidence.add(_kind_of(identifier))
+    if said.unit_fields:
+        evidence.add("organisation")
+    if personal_fields:
+        evidence.add("person")
+    evidence.discard(None)
+    if evidence == {"person"}:
+        return "person"
+    return "organisation" if evidence == {"organisation"} else "unknown"
+
+
+def _kind_of(identifier: Identifier) -> Literal["person", "organisation"] | None:
+    if identifier.scheme in PERSONAL:
+        return "person"
+    return "organisation" if identifier.scheme in CORPORATE else None
+
+
+def _age(text: str, warnings: Warnings) -> int | None:
+    text = text.strip()
+    if text in ("", "0"):
+        return None
+    if text.isascii() and text.isdigit() and len(text) <= 3 and 1 <= int(text) <= OLDEST:
+        return int(text)
+    warnings.append(("age-impossible", "subject.age"))
+    return None
+
+
+def _check_age(kind: Kind, age: int | None, identifiers: Sequence[Identifier], published: date) -> None:
+    """Minors are never listed. A citizen number that passes its check is believed before the age field."""
+    births = [born for identifier in identifiers if (born := birth_date(identifier))]
+    if births:
+        young = any(years_between(born, published) < ADULT for born in births)
+    else:
+        years = [year for identifier in identifiers if (year := birth_year_shown(identifier))]
+        young = any(published.year - year < ADULT for year in years) or (
+            kind != "organisation" and age is not None and age < ADULT
+        )
+    if young:
+        raise Refused("minor", "the debtor was under 18 on the publication date; tell the court")
+
+
+def years_between(born: date, day: date) -> int:
+    """Completed years of age on a day."""
+    return day.year - born.year - ((day.month, day.day) < (born.month, born.day))
+
+
+def _day(value: JsonValue, last: date, field: str, warnings: Warnings, *, needed: bool = False) -> date | None:
+    if value is None or (isinstance(value, str) and said_text(value) is None):
+        if needed:
+            warnings.append(("no-date", field))
+        return None
+    day = read_date(value, last)
+    if day is None:
+        warnings.append(("impossible-date", field))
+    return day
+
+
+def _people(said: Iterable[SaidPerson], warnings: Warnings) -> tuple[object, ...]:
+    """They answer for the unit and are not listed by that; what is odd about them does not touch the subject."""
+    people = []
+    for one in said:
+        name = read_name(one.name)
+        if name is None:
+            continue
+        identifiers = _entries(_own_identifiers(one, warnings))
+        people.append({"name": name.value, "role": said_text(one.role), "identifiers": identifiers})
+    return tuple(people)
+
+
+def _own_identifiers(person: SaidPerson, warnings: Warnings) -> Sequence[Identifier]:
+    aside: Warnings = []
+    try:
+        found = _identifiers(person.identifiers, aside)
+    except Refused as refused:
+        warnings.append((refused.code, "responsible_persons"))
+        return ()
+    warnings.extend((code, "responsible_persons") for code, _ in aside)
+    return found
+
+
+def _entries(identifiers: Sequence[Identifier]) -> tuple[object, ...]:
+    return tuple(
+        [{"scheme": one.scheme, "value": one.value, "masked": one.masked, "check": one.check} for one in identifiers]
+    )
+
+
+def _basis(said: Iterable[tuple[str, str]]) -> tuple[object, ...]:
+    pairs = [(normalise_case_number(number) or None, said_text(issuer)) for number, issuer in said]
+    return tuple([{"number": number, "issuer": issuer} for number, issuer in pairs if number or issuer])

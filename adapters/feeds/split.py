@@ -1,0 +1,171 @@
+"""A submission cut into the bytes of its records: NDJSON, an array, one object, a container of lists.
+
+A broken record must not take its neighbours with it, so an array is walked element by element, and behind a broken
+one the walk goes on at the next element that can be told for certain.
+"""
+
+import json
+import re
+from collections.abc import Generator, Iterator
+from typing import NamedTuple
+
+import orjson
+
+from adapters.feeds.shapes import is_listing
+
+MOST_BROKEN = 1000  # behind so many broken elements of one array the rest is one broken piece
+WINDOW = 1 << 16  # characters looked at to tell whether a record begins somewhere
+
+_SCAN = json.JSONDecoder(strict=False).raw_decode
+_SPACE = re.compile(r"[ \t\r\n]*")
+_NEXT_ELEMENT = re.compile(r'[ \t\r\n]*,[ \t\r\n]*(?=\{[ \t\r\n]*"((?:[^"\\]|\\.){1,64})")')
+_FIRST_KEY = re.compile(r'\{[ \t\r\n]*"((?:[^"\\]|\\.){1,64})"')
+_BLANK = b" \t\r\n"
+_OPENS = (b"{", b"[")
+_CLOSES = (b"}", b"]")
+_BOM = b"\xef\xbb\xbf"
+
+UPDATES, DELETES = "updateList", "deleteList"
+_CONTAINER = frozenset({UPDATES, DELETES, "index", "type"})
+
+
+class Piece(NamedTuple):
+    """The bytes of one input record. `deletes` where it stands in a list of what is to be deleted."""
+
+    raw: bytes
+    deletes: bool = False
+
+
+def split(data: bytes) -> Iterator[Piece]:
+    """Every record of a submission, in order. A piece may still be broken; an empty one stands for what was cut off."""
+    data = data.removeprefix(_BOM).strip(_BLANK)
+    if data.startswith(b"["):
+        text = data.decode("utf-8", "surrogateescape")
+        end = yield from _elements(text, 0)
+        yield from _lines(_encode(text[end:]))
+    elif b"\n" in data and not _parses(data[: data.index(b"\n")]) and _parses(data):
+        yield from _value(data)
+    else:
+        yield from _lines(data)
+
+
+def _lines(data: bytes) -> Iterator[Piece]:
+    """One value a line. A line that opens no value goes on from the line before: a raw line break in a text."""
+    pending = b""
+    for line in data.split(b"\n"):
+        if pending[:1] in _OPENS and line[:1] not in _OPENS and not pending.rstrip(_BLANK).endswith(_CLOSES):
+            pending += b"\n" + line
+            continue
+        if pending:
+            yield from _value(pending.strip(_BLANK))
+        pending = line if line.strip(_BLANK) else b""
+    if pending:
+        yield from _value(pending.strip(_BLANK))
+
+
+def _value(raw: bytes) -> Iterator[Piece]:
+    if raw.startswith(b"["):
+        text = raw.decode("utf-8", "surrogateescape")
+        end = yield from _elements(text, 0)
+        if rest := text[end:].strip(" \t\r\n"):
+            yield Piece(_encode(rest))
+    elif (b'"updateList"' in raw or b'"deleteList"' in raw) and _is_container(raw):
+        yield from _contained(raw.decode())
+    else:
+        yield Piece(raw)
+
+
+def _is_container(raw: bytes) -> bool:
+    try:
+        value = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return False
+    return (
+        isinstance(value, dict)
+        and _CONTAINER.issuperset(value)
+        and all(isinstance(value.get(name, []), list) for name in (UPDATES, DELETES))
+    )
+
+
+def _contained(text: str) -> Iterator[Piece]:
+    """The elements of both lists of a valid container, each with its own bytes."""
+    position = _skip(text, 1)
+    while text[position] != "}":
+        key, position = _SCAN(text, position)
+        position = _skip(text, _skip(text, position) + 1)
+        if key in (UPDATES, DELETES):
+            position = yield from _elements(text, position, deletes=key == DELETES)
+        else:
+            _, position = _SCAN(text, position)
+        position = _skip(text, position)
+        if text[position] == ",":
+            position = _skip(text, position + 1)
+
+
+def _elements(text: str, start: int, *, deletes: bool = False) -> Generator[Piece, None, int]:
+    """The elements of the array that opens at `start`. Returns the position behind it."""
+    position = _skip(text, start + 1)
+    broken = 0
+    while position < len(text):
+        if text[position] == "]":
+            return position + 1
+        if text[position] == ",":
+            position = _skip(text, position + 1)
+            continue
+        end = _scan(text, position)
+        if end is None:
+            broken += 1
+            end = _next_element(text, position) if broken <= MOST_BROKEN else len(text)
+            if end == len(text):
+                return (yield from _last(text, position, deletes=deletes))
+        yield Piece(_encode(text[position:end]), deletes)
+        position = _skip(text, end)
+    yield Piece(b"")  # the closing bracket is not there, nor whatever else was cut off with it
+    return position
+
+
+def _last(text: str, position: int, *, deletes: bool) -> Generator[Piece, None, int]:
+    """A broken element with no other behind it, without the array's own closing bracket."""
+    rest = text[position:].rstrip(" \t\r\n")
+    yield Piece(_encode(rest.removesuffix("]").rstrip(" \t\r\n") if rest.endswith("]") else rest), deletes)
+    return len(text)
+
+
+def _scan(text: str, position: int) -> int | None:
+    try:
+        _, end = _SCAN(text, position)
+    except (ValueError, RecursionError):
+        return None
+    return end
+
+
+def _next_element(text: str, position: int) -> int:
+    """Where a broken element ends: before the next one that reads as a listing, or begins as the broken one did."""
+    opening = _FIRST_KEY.match(text, position)
+    for found in _NEXT_ELEMENT.finditer(text, position):
+        if opening and found[1] == opening[1]:
+            return found.start()
+        try:
+            value, _ = _SCAN(text[found.end() : found.end() + WINDOW], 0)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(value, dict) and is_listing(value):
+            return found.start()
+    return len(text)
+
+
+def _parses(data: bytes) -> bool:
+    try:
+        orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return False
+    return True
+
+
+def _skip(text: str, position: int) -> int:
+    found = _SPACE.match(text, position)
+    return found.end() if found else position
+
+
+def _encode(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
