@@ -5,7 +5,6 @@ Records and proofs hold no floats, no integers past 2**53 - 1 and only ASCII key
 goes through `canonical_any`.
 """
 
-import base64
 import binascii
 import json
 import math
@@ -17,6 +16,8 @@ import orjson
 JsonValue: TypeAlias = "None | bool | int | float | str | Sequence[JsonValue] | Mapping[str, JsonValue]"
 JsonObject: TypeAlias = dict[str, "JsonValue"]
 
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
+_STANDARD = bytes.maketrans(b"-_+/", b"+/**")  # and what is no base64url becomes what is no base64
 LARGEST_INTEGER = 2**53 - 1  # RFC 8785 section 3.2.2.3: what every JSON reader holds exactly
 
 
@@ -144,7 +145,7 @@ def parse_strict(data: bytes) -> JsonValue:
 
 def b64u(data: bytes) -> str:
     """base64url without padding (RFC 7515 section 2)."""
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+    return binascii.b2a_base64(data, newline=False).translate(_URL_SAFE).rstrip(b"=").decode()
 
 
 def unb64u(text: str, length: int | None = None) -> bytes:
@@ -153,10 +154,12 @@ def unb64u(text: str, length: int | None = None) -> bytes:
     Raises `CanonicalError` otherwise: a lenient reader would let a flipped trailing bit pass.
     """
     try:
-        data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError):
+        spelled = text.encode("ascii").translate(_STANDARD)
+        # It skips what is no base64 and every superfluous "=", which the comparison below then refuses.
+        data = binascii.a2b_base64(spelled + b"==")
+    except ValueError:
         raise CanonicalError("not base64url") from None
-    if b64u(data) != text:
+    if binascii.b2a_base64(data, newline=False).rstrip(b"=") != spelled:
         raise CanonicalError("not canonical base64url")
     if length is not None and len(data) != length:
         raise CanonicalError(f"not {length} bytes")

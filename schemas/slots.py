@@ -5,6 +5,7 @@ the list of that column: a slot for each element would leak how many there are.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from schemas.canonical import JsonObject, JsonValue
@@ -18,6 +19,7 @@ class Slot(NamedTuple):
     column: str | None
 
 
+@lru_cache(maxsize=1024)
 def parse_slot(path: str) -> Slot:
     """Raises ValueError unless the path is dotted names, with at most one `[]` before the last."""
     stem, mark, column = path.partition("[].")

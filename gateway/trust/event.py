@@ -4,128 +4,235 @@ The gateway builds the delivery leaf with the same function as the agency, so it
 """
 
 import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple, TypeAlias
 
 import orjson
 
 from gateway.trust.documents import BadDocument, Event, read
 from gateway.trust.merkle import HASH_BYTES, leaf_hash
 from gateway.trust.seal import SALT_BYTES, record_leaf, slot_prefix
-from schemas.canonical import JsonObject, b64u, canonical, check_canonical, unb64u
-from schemas.catalog import UnknownFeed, feed
-from schemas.slots import flatten, nest
+from schemas import catalog
+from schemas.canonical import JsonObject, JsonValue, b64u, canonical, check_canonical, unb64u
+from schemas.slots import parse_slot
 
 ALWAYS: Final = ("feed", "schema_version", "record_id", "status")  # members of every record that is shown
 STATUSES: Final = {"upsert": ("listed", "amended"), "withdrawn": ("withdrawn",)}
-SPELLED: Final = (str, bool, type(None), int)  # spelled as they are; a float that is no number would be spelled null
-RECORD_PARTS: Final = ("batch", "index", "path", "revision", "salts", "hidden")
+# What is spelled as it is. Of anything else a float may be part, and one that is no number would be spelled null.
+PLAIN: Final = frozenset({str, bool, int, type(None)})
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """A list of objects: the slot path behind each column."""
+
+    paths: dict[str, str]
+
+
+# The members of a record, or of an object in it, with the slot path behind each.
+Form: TypeAlias = dict[str, "str | Columns | Form"]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordProof:
+    """The part of a proof that ties the shown record to its batch (docs/format.md section 5)."""
+
+    feed: str
+    schema_version: int
+    record_id: str
+    status: str
+    batch: str
+    index: int
+    path: list[str]
+    revision: int
+    salts: dict[str, str]
+    hidden: str
 
 
 def read_event(event: JsonObject) -> Event:
-    """The event with exactly its members, those that its kind has (docs/format.md section 5). Raises `BadDocument`."""
+    """The event, where it has exactly the members of its kind (docs/format.md section 5). Raises `BadDocument`."""
     found = read(Event, event)
-    proof, record = found.proof, found.record
-    parts = [getattr(proof, name) is not None for name in RECORD_PARTS]
-    with_record = found.kind in STATUSES
-    if parts != [with_record] * len(parts):
-        raise BadDocument("proof: the batch members stand for upsert and withdrawn, and for them alone")
-    if not with_record and (proof.treated or proof.journal):
-        raise BadDocument("proof: nothing to treat and no batch to look up in the journal")
     if (found.notice is not None) != (found.kind == "contract"):
         raise BadDocument("notice: stands for a contract event, and for it alone")
-    if record is None:
-        fits = found.kind in ("void", "contract")
-    elif with_record:
-        fits = record.get("status") in STATUSES[found.kind] and type(record.get("schema_version")) is int
-    else:
-        fits = found.kind == "drop" and set(record) == {"feed", "record_id"}
-    named = record is None or (isinstance(record.get("feed"), str) and isinstance(record.get("record_id"), str))
-    if not fits or not named:
-        raise BadDocument("record: not what this kind of event has")
-    return found
+    if found.kind in STATUSES:
+        record_proof(found)
+        return found
+    proof, record = found.proof, found.record
+    parts = (proof.batch, proof.index, proof.path, proof.revision, proof.salts, proof.hidden, proof.journal)
+    if proof.treated or any(part is not None for part in parts):
+        raise BadDocument("proof: the batch members stand for upsert and withdrawn, and for them alone")
+    match found.kind, record:
+        case "drop", {"feed": str(), "record_id": str()} if record is not None and len(record) == 2:
+            return found
+        case (("void" | "contract"), None):
+            return found
+    raise BadDocument("record: not what this kind of event has")
+
+
+def record_proof(event: Event) -> RecordProof | None:
+    """What ties the record to its batch; None for the kinds of event that show none. Raises `BadDocument`."""
+    if event.kind not in STATUSES:
+        return None
+    proof = event.proof
+    match event.record:
+        case {"feed": str(feed), "schema_version": int(version), "record_id": str(record_id), "status": str(status)}:
+            if status not in STATUSES[event.kind] or version is True:
+                raise BadDocument("record: status and version do not fit the kind of event")
+        case _:
+            raise BadDocument("record: lacks what always travels")
+    batch, index, path, revision = proof.batch, proof.index, proof.path, proof.revision
+    salts, hidden = proof.salts, proof.hidden
+    if batch is None or index is None or path is None or revision is None or salts is None or hidden is None:
+        raise BadDocument("proof: lacks a member that this kind of event has")
+    return RecordProof(feed, version, record_id, status, batch, index, path, revision, salts, hidden)
 
 
 def delivery_leaf(event: JsonObject) -> bytes:
     """The Merkle hash of the event's delivery leaf: 32 bytes. Raises ValueError where the event is not a whole one."""
-    found = read_event(event)
-    return leaf_hash(delivery_data(found, rebuild_record_leaf(found)))
+    return rebuild(read_event(event)).delivery_leaf
 
 
-def delivery_data(event: Event, leaf: bytes | None) -> bytes:
-    """The data of the delivery leaf (docs/format.md section 5); `leaf` is the record leaf's Merkle hash."""
-    record = event.record or {}
-    treated = event.proof.treated
-    changed = flatten(record, treated) if treated else {}
-    check_canonical([event.notice, changed])
-    return canonical(
-        {
-            "type": "delivery/1",
-            "contract": event.contract,
-            "contract_version": event.contract_version,
-            "lane": event.lane,
-            "number": event.number,
-            "kind": event.kind,
-            "cause": event.cause,
-            "feed": record.get("feed"),
-            "record_id": record.get("record_id"),
-            "record_leaf": None if leaf is None else b64u(leaf),
-            "treated": changed,
-            "notice": event.notice,
-        }
-    )
+class OfRecord(NamedTuple):
+    """A shown record's proof with its leaf's Merkle hash as the event rebuilds it."""
+
+    proof: RecordProof
+    leaf: bytes
 
 
-def rebuild_record_leaf(event: Event) -> bytes | None:
-    """The Merkle hash of the record's leaf, from shown values, salts and hidden digests; None where there is no record.
+@dataclass(frozen=True, slots=True)
+class Leaves:
+    """The Merkle hashes of both leaves; `record` is None where the event shows none."""
 
-    Raises ValueError where the record shows a slot without a salt, one that the feed does not have, or is not whole.
+    record: OfRecord | None
+    delivery_leaf: bytes
+
+
+def rebuild(event: Event) -> Leaves:
+    """Both leaves from shown values, salts and hidden digests.
+
+    Raises ValueError where the record shows a field that the proof does not cover, or lacks one that it does.
     """
-    record, proof = event.record, event.proof
-    if record is None or proof.salts is None or proof.hidden is None or proof.revision is None:
-        return None
-    slots = _slots(record["feed"], record["schema_version"])
-    salts, treated = proof.salts, frozenset(proof.treated)
-    if len(treated) != len(proof.treated) or not treated.isdisjoint(salts):
-        raise BadDocument("proof.treated: a slot stands twice")
-    if not treated.union(salts) <= slots.keys():
-        raise BadDocument("proof: names a slot that the feed does not have")
-    fields = {name: value for name, value in record.items() if name not in ALWAYS}
-    values = flatten(fields, [*salts, *proof.treated])
-    if nest(values) != fields:
-        raise BadDocument("record: shows a field that the proof does not cover")
-    hidden = unb64u(proof.hidden, HASH_BYTES * (len(slots) - len(salts)))
+    record = event.record or {}
+    changed: JsonObject = {}
+    of_record = None
+    if (proof := record_proof(event)) is not None:
+        slots = _slots(proof.feed, proof.schema_version)
+        shown = (*proof.salts, *event.proof.treated)
+        if len(set(shown)) != len(shown) or not slots.keys() >= set(shown):
+            raise BadDocument("proof: names a slot twice, or one that the feed does not have")
+        values = open_record(record, shown)
+        changed = {path: values[path] for path in event.proof.treated}
+        leaf = leaf_hash(
+            record_leaf(
+                feed=proof.feed,
+                schema_version=proof.schema_version,
+                record_id=proof.record_id,
+                revision=proof.revision,
+                status=proof.status,
+                digests=_digests(slots, proof.salts, proof.hidden, values),
+            )
+        )
+        of_record = OfRecord(proof, leaf)
+    check_canonical([event.notice, changed])
+    delivery: JsonObject = {
+        "type": "delivery/1",
+        "contract": event.contract,
+        "contract_version": event.contract_version,
+        "lane": event.lane,
+        "number": event.number,
+        "kind": event.kind,
+        "cause": event.cause,
+        "feed": record.get("feed"),
+        "record_id": record.get("record_id"),
+        "record_leaf": None if of_record is None else b64u(of_record.leaf),
+        "treated": changed,
+        "notice": event.notice,
+    }
+    return Leaves(of_record, leaf_hash(canonical(delivery)))
+
+
+def open_record(record: JsonObject, paths: tuple[str, ...]) -> JsonObject:
+    """The value of each slot path, from a record that holds these slots and what always travels, and nothing else.
+
+    As `schemas.slots.flatten`, and exact: raises `BadDocument` for a field more or less.
+    """
+    found: JsonObject = {}
+    _walk(_form(paths), {name: value for name, value in record.items() if name not in ALWAYS}, found)
+    return found
+
+
+def _walk(form: Form, value: JsonValue, found: JsonObject) -> None:
+    if type(value) is not dict or value.keys() != form.keys():
+        raise BadDocument("record: shows other fields than the proof covers")
+    for key, inner in form.items():
+        match inner:
+            case str():
+                found[inner] = value[key]
+            case Columns():
+                _walk_list(inner.paths, value[key], found)
+            case _:
+                _walk(inner, value[key], found)
+
+
+def _walk_list(columns: Mapping[str, str], rows: JsonValue, found: JsonObject) -> None:
+    if rows is None:
+        found.update(dict.fromkeys(columns.values()))
+        return
+    if type(rows) is not list or not all(type(row) is dict and row.keys() == columns.keys() for row in rows):
+        raise BadDocument("record: shows other fields than the proof covers")
+    for column, path in columns.items():
+        found[path] = [row[column] for row in rows]
+
+
+@lru_cache(maxsize=256)
+def _form(paths: tuple[str, ...]) -> Form:
+    """What a record with exactly these slots looks like; the events of one contract share it."""
+    form: Form = {}
+    for path in paths:
+        slot = parse_slot(path)
+        place = form
+        for key in slot.keys[:-1]:
+            inner = place.setdefault(key, {})
+            if not isinstance(inner, dict):
+                raise BadDocument("proof: one slot lies within another")
+            place = inner
+        if slot.column is None:
+            place[slot.keys[-1]] = path
+        else:
+            columns = place.setdefault(slot.keys[-1], Columns({}))
+            if not isinstance(columns, Columns):
+                raise BadDocument("proof: one slot lies within another")
+            columns.paths[slot.column] = path
+    return form
+
+
+def _digests(slots: Mapping[str, bytes], salts: Mapping[str, str], hidden: str, values: JsonObject) -> bytes:
+    """Every slot's commitment, in slot order: opened where there is a salt, else the next of the hidden ones."""
+    others = unb64u(hidden, HASH_BYTES * (len(slots) - len(salts)))
     sha256, dumps, sort_keys = hashlib.sha256, orjson.dumps, orjson.OPT_SORT_KEYS
     digests = []
     at = 0
     for path, prefix in slots.items():
         if path in salts:
             value = values[path]
-            if type(value) not in SPELLED:
+            if type(value) not in PLAIN and not (type(value) is list and PLAIN.issuperset(map(type, value))):
                 check_canonical(value)
             opened = unb64u(salts[path], SALT_BYTES) + prefix + dumps(value, None, sort_keys) + b"]"
             digests.append(sha256(b"\x02" + opened).digest())
         else:
-            digests.append(hidden[at : at + HASH_BYTES])
+            digests.append(others[at : at + HASH_BYTES])
             at += HASH_BYTES
-    return leaf_hash(
-        record_leaf(
-            feed=record["feed"],
-            schema_version=record["schema_version"],
-            record_id=record["record_id"],
-            revision=proof.revision,
-            status=record["status"],
-            digests=b"".join(digests),
-        )
-    )
+    return b"".join(digests)
 
 
 @lru_cache(maxsize=64)
 def _slots(name: str, schema_version: int) -> dict[str, bytes]:
     """The feed's slots in order, each with the bytes that its commitment begins with."""
     try:
-        found = feed(name)
-    except UnknownFeed:
+        found = catalog.feed(name)
+    except catalog.UnknownFeed:
         raise BadDocument("record.feed: no feed that is known here") from None
     if found.schema_version != schema_version:
         raise BadDocument("record.schema_version: none that is known here")

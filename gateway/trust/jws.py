@@ -19,7 +19,7 @@ CONTRACT: Final = "fuyuan-contract+jws"
 STATEMENT: Final = "fuyuan-statement+jws"
 
 
-class BadJws(ValueError):  # noqa: N818
+class BadJws(ValueError):
     """The token is not exactly what a holder of a known key signs. The message repeats nothing of it."""
 
 

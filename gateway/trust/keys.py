@@ -38,11 +38,11 @@ SHAPES: Final[dict[Alg, tuple[str, str, tuple[str, ...]]]] = {  # kty, crv, coor
 }
 
 
-class BadKey(ValueError):  # noqa: N818
+class BadKey(ValueError):
     """A JWK or key set that is not exactly what docs/format.md section 8 says."""
 
 
-class BadSignature(ValueError):  # noqa: N818
+class BadSignature(ValueError):
     """The signature is not the key's over these bytes."""
 
 

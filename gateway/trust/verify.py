@@ -3,13 +3,13 @@
 An event is checked in this order:
 
 1. the JSON is strict and has exactly the members of its kind;
-2. the batch header's signature, by a key of its `issuer`, which is the gateway or the provider itself (S6);
-3. the shown fields and salts, with the hidden digests, rebuild the record leaf;
-4. the record leaf is in the batch;
-5. the delivery leaf is rebuilt and is in the run; number, contract and lane agree with the run header;
-6. the run header's signature, by a key of `gateway`;
-7. where `journal` is given: the leaf is the batch header's, it is in the checkpoint, the checkpoint is the gateway's;
-8. the keys' validity at the signing time (S7).
+2. the run header's signature, by a key of its `gateway`;
+3. the shown fields and salts, with the hidden digests, rebuild the record leaf, and with it the delivery leaf;
+4. the batch header's signature, by a key of its `issuer`, which is the gateway or the provider itself (S6), and the
+   record leaf is in the batch;
+5. where `journal` is given: the leaf is the batch header's, it is in the checkpoint, the checkpoint is the gateway's;
+6. the delivery leaf is in the run; number, contract and lane agree with the run header;
+7. the keys' validity at the signing time (S7).
 
 A verdict's reason is one of a fixed list of sentences and never repeats what the document says.
 """
@@ -37,7 +37,7 @@ from gateway.trust.documents import (
     Sides,
     read,
 )
-from gateway.trust.event import delivery_data, read_event, rebuild_record_leaf
+from gateway.trust.event import read_event, rebuild
 from gateway.trust.jws import BadJws
 from gateway.trust.keys import KeySet, PublicKey
 from gateway.trust.merkle import HASH_BYTES, BadProof, KnownTree, leaf_hash, verify_inclusion
@@ -110,38 +110,37 @@ def verify_event(event: JsonObject, keys: KeySet) -> Verdict:
 
 def _check_event(event: Event, headers: "_Headers") -> tuple[Standing, tuple[str, ...], bytes]:
     proof = event.proof
-    record_leaf = rebuild_record_leaf(event)
-    checkpoint: Signed | None = None
-    # 5. The run header is signed by the gateway.
+    # 2. The run header is signed by the gateway.
     run = headers.run(proof.run)
     signatures = [run.signed]
-    if record_leaf is not None and proof.batch is not None and proof.index is not None and event.record is not None:
-        # 2. The batch header is signed by its issuer.
-        batch = headers.batch(proof.batch)
-        if batch.document.issuer not in (run.document.gateway, batch.document.provider):
+    checkpoint: Signed | None = None
+    # 3. Both leaves are rebuilt from what the event shows.
+    leaves = rebuild(event)
+    if leaves.record is not None:
+        of_record, record_leaf = leaves.record
+        # 4. The batch header is signed by its issuer, and the record leaf is in the batch.
+        batch = headers.batch(of_record.batch)
+        header = batch.document
+        if header.issuer not in (run.document.gateway, header.provider):
             raise BadDocument("batch: sealed neither by the gateway nor by the provider")
-        if (batch.document.feed, batch.document.schema_version) != (
-            event.record["feed"],
-            event.record["schema_version"],
-        ):
+        if (header.feed, header.schema_version) != (of_record.feed, of_record.schema_version):
             raise BadDocument("record: of another feed or version than its batch")
-        # 3. and 4. The record leaf, as rebuilt, is in the batch.
-        batch.tree.verify(record_leaf, proof.index, _path(proof.path or ()))
-        # 7. So is the batch header in the journal, where the event says so.
+        batch.tree.verify(record_leaf, of_record.index, _path(of_record.path))
+        # 5. The batch header is in the journal, where the event says so.
+        sealed = batch.signed
         if proof.journal is not None:
-            checkpoint = _check_journal(proof.journal, proof.batch, batch.document, run.document.gateway, headers)
-        appended_at = None if proof.journal is None else unstamp(proof.journal.leaf.appended_at)
-        signatures.append(Signed(batch.signed.key, appended_at, journalled=True))
+            checkpoint = _check_journal(proof.journal, of_record.batch, header, run.document.gateway, headers)
+            sealed = Signed(sealed.key, unstamp(proof.journal.leaf.appended_at), journalled=True)
+        signatures.insert(0, sealed)
     # 6. The delivery leaf is in the run, in the place that its number says.
     if (run.document.contract, run.document.lane) != (event.contract, event.lane):
         raise BadDocument("run: of another contract or lane")
     if event.number != run.document.first + proof.run_index:
         raise BadDocument("number: not the one at that place of the run")
-    leaf = leaf_hash(delivery_data(event, record_leaf))
-    run.tree.verify(leaf, proof.run_index, _path(proof.run_path))
-    # 8. The keys were in force.
-    by = tuple({one.key.party: None for one in reversed(signatures)})
-    return judge(signatures, checkpoint), by, leaf
+    run.tree.verify(leaves.delivery_leaf, proof.run_index, _path(proof.run_path))
+    # 7. The keys were in force.
+    by = tuple({one.key.party: None for one in signatures})
+    return judge(signatures, checkpoint), by, leaves.delivery_leaf
 
 
 def _check_journal(
