@@ -1,0 +1,176 @@
+"""Standing rows: what a listed subject already has in the agency's own register is blocked too (rule M4).
+
+A record that could block waits in `pending` until its subject was looked up. What the register holds is asked outside
+of any transaction, so the index goes on while the register is slow or away; the records are looked at again when the
+rows come back, and a hold is made only for one that is still live under the same cause.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Final, Protocol
+
+from contracts.model import Effects
+from gateway.agent.applicant import Keyed, UnreadableApplicant, read_applicant
+from gateway.agent.holds import LONGEST_ROW, Hold, support
+from gateway.agent.index import Change, Index
+from gateway.agent.match import Applicant, Level, grade, read_listed
+from gateway.agent.receipts import Scribe
+from gateway.agent.records import Live, read_live
+from schemas.canonical import JsonObject
+from schemas.identifiers import Identifier
+
+AT_ONCE: Final = 500
+
+
+class Row(Protocol):
+    """One row of an agency's register. `id` is the agency's own opaque number, `identifiers` (scheme, value) pairs."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def name(self) -> str | None: ...
+    @property
+    def identifiers(self) -> Sequence[tuple[str, str]]: ...
+
+
+class Register(Protocol):
+    """An agency's own tables. Each call may be made again; `hold` and `release` do nothing the second time.
+
+    Raises OSError where the register cannot be reached or does not answer; the call is made again later.
+    """
+
+    def find(self, wanted: Sequence[tuple[str, str]]) -> Sequence[Row]:
+        """Rows with any of these (scheme, value) pairs; a credit code and its organisation code find each other."""
+        ...
+
+    def hold(self, op_id: str, row: str, measure: str, order: JsonObject) -> None:
+        """Block a row. `order` says on what basis, for which case, and whom to call."""
+        ...
+
+    def release(self, op_id: str, row: str, measure: str) -> None:
+        """Undo `hold`."""
+        ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Records that wait, and the identifiers that they are looked up by."""
+
+    records: tuple[Live, ...]
+    gone: tuple[str, ...]
+
+    @property
+    def wanted(self) -> list[tuple[str, str]]:
+        found = {
+            (one.scheme, one.value): None
+            for live in self.records
+            for one in read_listed(_subject(live.record))
+            if _may_find(one)
+        }
+        return list(found)
+
+
+def next_task(index: Index, keyed: Keyed) -> Task | None:
+    """The next records to look up; None where none waits."""
+    with index.read() as view:
+        ids = []
+        for key, _ in view.items("pending", keyed.prefix):
+            ids.append(key[len(keyed.prefix) :].decode())
+            if len(ids) == AT_ONCE:
+                break
+        found = {record_id: read_live(view, keyed, record_id) for record_id in ids}
+    if not ids:
+        return None
+    return Task(
+        tuple(live for live in found.values() if live is not None),
+        tuple(record_id for record_id, live in found.items() if live is None),
+    )
+
+
+def settle(
+    change: Change, scribe: Scribe, keyed: Keyed, effects: Effects | None, task: Task, rows: Sequence[Row], today: date
+) -> int:
+    """Hold the rows that a record of the task blocks; the number of rows newly supported."""
+    for record_id in task.gone:
+        if read_live(change, keyed, record_id) is None:
+            change.delete("pending", keyed.record(record_id))
+    applicants = [(row, applicant) for row in rows if (applicant := _applicant(row)) is not None]
+    by_key: dict[bytes, list[tuple[Row, Applicant]]] = {}
+    for row, applicant in applicants:
+        for key in dict.fromkeys(map(keyed.identifier, applicant.identifiers)):
+            by_key.setdefault(key, []).append((row, applicant))
+    count = 0
+    for live in task.records:
+        now = read_live(change, keyed, live.record_id)
+        if now is None or now.ref != live.ref:
+            continue  # withdrawn, or amended and looked up again
+        change.delete("pending", keyed.record(live.record_id))
+        if effects is None:
+            continue
+        met = {
+            row.id: (row, applicant)
+            for one in read_listed(_subject(live.record))
+            if _may_find(one)
+            for row, applicant in by_key.get(keyed.identifier(one), ())
+        }
+        for row, applicant in met.values():
+            if grade(applicant, live.record, today, effects.subjects).level is Level.BLOCK:
+                count += _hold_row(change, scribe, keyed, effects, live, row.id, applicant)
+    return count
+
+
+def _hold_row(
+    change: Change, scribe: Scribe, keyed: Keyed, effects: Effects, live: Live, row: str, applicant: Applicant
+) -> int:
+    hold = Hold("row", row, effects.measure, applicant)
+    added, first = support(change, hold, keyed, scribe.contract, live.record_id)
+    if not added:
+        return 0
+    scribe.about_row(change, "matched", live.ref, record_id=live.record_id, row=row, measure=effects.measure)
+    if first:
+        change.append(
+            "outbox", {"kind": "hold", "row": row, "measure": effects.measure, "order": order(effects, live.record)}
+        )
+    scribe.about_row(change, "blocked", live.ref, record_id=live.record_id, row=row, measure=effects.measure)
+    return 1
+
+
+def order(effects: Effects, record: JsonObject) -> JsonObject:
+    """What whoever meets the block is told (PIPL Art 24): basis, department, court and contact, and why."""
+    case = record.get("case")
+    shown = case if isinstance(case, dict) else {}
+    return {
+        "legal_basis": "；".join(f"{basis.law} {basis.article}" for basis in effects.legal_basis),
+        "executing_department": effects.executing_department,
+        "contact": effects.contact,
+        "explanation": effects.explanation,
+        "court": shown.get("court"),
+        "case_number": shown.get("number"),
+        "expires_on": record.get("listed_until"),
+    }
+
+
+def _applicant(row: Row) -> Applicant | None:
+    """The row as an applicant. Identifiers that cannot be read are left out: a register's old rows hold many."""
+    if not 0 < len(row.id) <= LONGEST_ROW:
+        return None
+    identifiers: list[Identifier] = []
+    for scheme, value in row.identifiers:
+        try:
+            identifiers += read_applicant(None, [(scheme, value)]).identifiers
+        except UnreadableApplicant:
+            continue
+    name = read_applicant(row.name, []).name
+    return Applicant(name, tuple(identifiers))
+
+
+def _subject(record: JsonObject) -> JsonObject:
+    subject = record.get("subject")
+    return subject if isinstance(subject, dict) else {}
+
+
+def _may_find(identifier: Identifier) -> bool:
+    return not identifier.masked and identifier.check == "pass"
