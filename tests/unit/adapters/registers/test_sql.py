@@ -1,0 +1,125 @@
+"""An agency's register in SQL, on a real SQLite file: what is found, and that each operation counts once (rule M7)."""
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from adapters.registers.sql import MappingError, RegisterAway, RegisterMapping, SqlRegister, read_mapping
+
+MAPPING = """
+table = "licences"
+row = "licence_no"
+name = "holder"
+held = "blocked"
+
+[identifiers]
+cn-uscc = "credit_code"
+cn-id = "holder_id"
+"""
+# Codes that nobody has: regions of nines.
+CREDIT = "91999999691912868T"
+ORG = "69191286-8"
+PERSON = "99999919800101001X"
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    url = f"sqlite:///{tmp_path / 'register.sqlite'}"
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(
+            text("CREATE TABLE licences (licence_no INTEGER, holder TEXT, credit_code TEXT, holder_id TEXT, blocked INT)")
+        )
+        connection.execute(text(f"INSERT INTO licences VALUES (1, '某公司', '{CREDIT}', NULL, 0)"))
+        connection.execute(text(f"INSERT INTO licences VALUES (2, '张三', '', '{PERSON.lower()}', 0)"))
+    engine.dispose()
+    return url
+
+
+@pytest.fixture
+def register(url: str, tmp_path: Path) -> SqlRegister:
+    path = tmp_path / "mapping.toml"
+    path.write_text(MAPPING, encoding="utf-8")
+    register = SqlRegister(url, read_mapping(path))
+    yield register
+    register.close()
+
+
+def blocked(url: str) -> dict[int, int]:
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        found = {row.licence_no: row.blocked for row in connection.execute(text("SELECT * FROM licences"))}
+    engine.dispose()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("wanted", "rows"),
+    [
+        ([("cn-uscc", CREDIT)], ["1"]),
+        ([("cn-org", ORG)], ["1"]),
+        ([("cn-id", PERSON)], ["2"]),
+        ([("cn-id", PERSON), ("cn-org", ORG)], ["1", "2"]),
+        ([("passport", "E12345678")], []),
+        ([], []),
+    ],
+)
+def test_m1_a_row_is_found_by_its_code_and_by_the_organisation_code_in_it(
+    register: SqlRegister, wanted: list[tuple[str, str]], rows: list[str]
+) -> None:
+    assert sorted(row.id for row in register.find(wanted)) == rows
+
+
+def test_empty_cells_are_no_identifiers(register: SqlRegister) -> None:
+    (row,) = register.find([("cn-id", PERSON)])
+    assert row.identifiers == (("cn-id", PERSON.lower()),)
+    assert row.name == "张三"
+
+
+def test_many_wanted_are_asked_for_in_parts(register: SqlRegister) -> None:
+    wanted = [("cn-id", f"{n:018}") for n in range(1000)] + [("cn-id", PERSON)]
+    assert [row.id for row in register.find(wanted)] == ["2"]
+
+
+def test_m7_an_operation_counts_once(register: SqlRegister, url: str) -> None:
+    register.hold("a/1", "1", "market-entry-restriction", {"court": "x", "case_number": "y"})
+    assert blocked(url) == {1: 1, 2: 0}
+    register.release("a/2", "1", "market-entry-restriction")
+    register.hold("a/1", "1", "market-entry-restriction", {})  # what was killed behind its commit and done again
+    assert blocked(url) == {1: 0, 2: 0}
+    register.hold("a/3", "1", "market-entry-restriction", {})
+    register.release("a/2", "1", "market-entry-restriction")
+    assert blocked(url) == {1: 1, 2: 0}
+
+
+def test_m4_a_row_stays_marked_while_another_measure_holds_it(register: SqlRegister, url: str) -> None:
+    register.hold("a/1", "1", "tender-restriction", {})
+    register.hold("a/2", "1", "market-entry-restriction", {})
+    register.release("a/3", "1", "tender-restriction")
+    assert blocked(url)[1] == 1
+    register.release("a/4", "1", "market-entry-restriction")
+    assert blocked(url)[1] == 0
+
+
+def test_a_register_that_is_away_says_so(tmp_path: Path) -> None:
+    with pytest.raises(RegisterAway):
+        SqlRegister(f"sqlite:///{tmp_path / 'no' / 'folder.sqlite'}", RegisterMapping("t", "r", "n", {"cn-id": "c"}))
+
+
+@pytest.mark.parametrize(
+    "text_",
+    [
+        "not toml",
+        'table = "t"',
+        MAPPING + '\nextra = "x"',
+        MAPPING.replace("cn-uscc", "cn-nothing"),
+        MAPPING.replace('"holder"', "3"),
+        MAPPING.replace('cn-uscc = "credit_code"\ncn-id = "holder_id"', ""),
+    ],
+)
+def test_a_mapping_that_is_wrong_is_refused(tmp_path: Path, text_: str) -> None:
+    path = tmp_path / "mapping.toml"
+    path.write_text(text_, encoding="utf-8")
+    with pytest.raises(MappingError):
+        read_mapping(path)
