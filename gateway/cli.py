@@ -1,4 +1,4 @@
-"""The command line, `fuyuan`. Each command reads its arguments and calls one part; imports are inside, to start fast."""
+"""The command line, `fuyuan`. Each command reads its arguments and calls one part, imported inside to start fast."""
 
 import asyncio
 import sys

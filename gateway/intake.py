@@ -15,8 +15,6 @@ from dataclasses import dataclass, field
 
 import orjson
 import structlog
-from schemas.catalog import Feed, UnknownFeed
-from schemas.catalog import feed as find_feed
 from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -26,11 +24,13 @@ from gateway.errors import Conflict, NotFound, Unavailable
 from gateway.journal import tables
 from gateway.journal.append import NewEntry, append_entries, append_leaf, claim
 from gateway.journal.heads import read_heads, unchanged_since
-from gateway.journal.plan import Plan, cut, plan_chunk, record_ids
+from gateway.journal.plan import Chunk, Plan, cut, plan_chunk
 from gateway.journal.statements import Statement, sign_statement
 from gateway.trust.keyring import Keyring
 from gateway.trust.seal import SealedBatch, seal_batch, submission_commitment
 from schemas.canonical import JsonObject
+from schemas.catalog import Feed, UnknownFeed
+from schemas.catalog import feed as find_feed
 from schemas.reading import Item, Reader, Rejected
 
 log = structlog.get_logger(__name__)
@@ -113,10 +113,10 @@ class Intake:
             done, result, finished = await self._open(submission)
             if finished:
                 return result
-            chunks = cut(feed, self._keyring, items, self._batch_records)
+            chunks = cut(feed, items, self._batch_records)
             number = 0
             while (chunk := await asyncio.to_thread(next, chunks, None)) is not None:
-                log.debug("step", step="parse", records=len(chunk))
+                log.debug("step", step="parse", records=len(chunk.items))
                 if number >= done:
                     await self._journal_chunk(submission, feed, chunk, number, result)
                 number += 1
@@ -159,12 +159,11 @@ class Intake:
         return row.batches, Result(stored["batches"], stored["counts"], stored["quarantine"]), row.finished
 
     async def _journal_chunk(
-        self, submission: Submission, feed: Feed, chunk: Sequence[Item], number: int, result: Result
+        self, submission: Submission, feed: Feed, chunk: Chunk, number: int, result: Result
     ) -> None:
         for _ in range(ATTEMPTS):
-            ids = {rid for item in chunk for rid in record_ids(item)}
             async with self._engine.connect() as connection:
-                heads = await read_heads(connection, feed.name, submission.provider, ids)
+                heads = await read_heads(connection, feed.name, submission.provider, chunk.record_ids())
             plan = await asyncio.to_thread(plan_chunk, feed, self._keyring, chunk, heads, relist=submission.relist)
             salt = os.urandom(32)
             sealed = await asyncio.to_thread(self._seal, submission, feed, plan, salt)

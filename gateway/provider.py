@@ -1,5 +1,6 @@
 """What a provider does from the command line: push a file, withdraw a record, read the receipts."""
 
+import asyncio
 import hashlib
 import sys
 import time
@@ -27,7 +28,7 @@ def open_client(gateway: str, key_file: Path) -> GatewayClient:
 
 async def push_file(gateway: str, key_file: Path, feed: str, file: Path, *, relist: bool) -> int:
     """Send a file in pieces, each with a key made of its own bytes: safe to run again. Exit 0, or 3 with quarantine."""
-    pieces = list(_pieces(file.read_bytes()))
+    pieces = list(_pieces(await asyncio.to_thread(file.read_bytes)))
     totals: dict[str, int] = {}
     refused: list[JsonObject] = []
     async with open_client(gateway, key_file) as client:

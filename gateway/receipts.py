@@ -4,9 +4,6 @@ import hashlib
 from collections.abc import Sequence
 
 import orjson
-from schemas.catalog import feed as find_feed
-from schemas.record_id import record_id
-from schemas.records.receipt import Receipt
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -20,7 +17,10 @@ from gateway.trust.keyring import Keyring
 from gateway.trust.keys import KeySet
 from gateway.trust.merkle import root
 from gateway.trust.receipt import ReceiptPayload, read_receipt
+from schemas.catalog import feed as find_feed
 from schemas.reading import Accepted
+from schemas.record_id import record_id
+from schemas.records.receipt import Receipt
 
 MOST_AT_ONCE = 1000
 HASH_BYTES = 32
@@ -76,7 +76,7 @@ class Receipts:
         key = self._keyring.record_key(payload.agency)
         return Receipt(
             feed="receipt",
-            schema_version=RECEIPTS.schema_version,
+            schema_version=1,
             record_id=record_id(key, RECEIPTS.name, payload.contract, payload.kind, payload.key),
             revision=1,
             status="listed",
@@ -150,7 +150,7 @@ async def _check_shown(connection: AsyncConnection, payload: ReceiptPayload) -> 
 
 
 async def _shown(connection: AsyncConnection, contract: str, lane: Lane, first: int, last: int) -> list[set[bytes]]:
-    """For each number from first to last, the leaf hashes under which it was shown. Raises Refused where one was not."""
+    """For each number from first to last, the leaf hashes under which it was shown. Raises Refused for an unsent one."""
     rows = await connection.execute(
         select(provision.c.first, provision.c.leaves).where(
             provision.c.contract == contract,

@@ -4,9 +4,8 @@ from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
-from adapters.registers.sql import SqlRegister, read_mapping
-
 from adapters.feeds import read
+from adapters.registers.sql import SqlRegister, read_mapping
 from gateway.admin.registry import Registry
 from gateway.agent.enforce import Register
 from gateway.clock import Clock

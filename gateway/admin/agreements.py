@@ -45,6 +45,8 @@ def sign_agreement(file: Path, key_file: Path) -> None:
     sides = {signed.terms.provider.party: signed.terms.provider, signed.terms.subscriber.party: signed.terms.subscriber}
     if key.party not in sides or key.kid not in sides[key.party].keys:
         raise Refused("key-not-named", "The terms do not name this key; enter its thumbprint under the party's keys.")
+    if key.party == signed.terms.subscriber.party and not signed.signatures:
+        raise Refused("provider-signs-first", "The provider signs first, then the subscriber.")
     token = jws.sign(key, jws.CONTRACT, signature_payload(signed.terms, key.party))
     if token in signed.signatures:
         raise Conflict("signed-already", "This party's signature stands in the file already.")

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import cast, get_args
 
 import orjson
-from contracts.load import load_agreement, load_party
 from sqlalchemy import select
 
 from contracts.lifecycle import Action
+from contracts.load import load_agreement, load_party
 from gateway.clock import SystemClock
 from gateway.errors import BadRequest
 from gateway.journal import tables

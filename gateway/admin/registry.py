@@ -8,7 +8,8 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from contracts.lifecycle import Action, IllegalTransition, State, transition
-from contracts.model import SignedContract
+from contracts.lint import lint
+from contracts.model import SignedContract, Terms
 from gateway.clock import Clock, china_date
 from gateway.delivery.log import LANES
 from gateway.errors import Conflict, NotFound, Refused
@@ -18,6 +19,7 @@ from gateway.trust.keyring import Keyring
 from gateway.trust.keys import KeySet, PublicKey
 from gateway.trust.verify import verify_contract
 from schemas.canonical import JsonObject, canonical
+from schemas.catalog import feed as find_feed
 
 
 class Registry:
@@ -71,25 +73,26 @@ class Registry:
     async def activate(self, signed: SignedContract) -> Place | None:
         """Put a signed contract version in force. None where that very version is in force already.
 
-        Raises Refused (`contract-unsigned`, `contract-not-in-period`), Conflict (`contract-version-old`).
+        Raises Refused (`contract-unsigned`, `contract-not-in-period`, `contract-unsound`) and Conflict
+        (`contract-version-old`, `contract-of-others`, `contract-state`).
         """
         terms = signed.terms
         document = canonical(signed.model_dump(mode="json"))
-        verdict = verify_contract(orjson.loads(document), await self.keys())
+        verdict = verify_contract(orjson.loads(document), (await self.keys()).as_of(self._clock.now()))
         if verdict.status != "valid":
             raise Refused("contract-unsigned", f"The contract does not verify: {verdict.reason}. Both parties sign it.")
         today = china_date(self._clock.now())
         if today < terms.valid_from or (terms.valid_until is not None and today > terms.valid_until):
             raise Refused("contract-not-in-period", "Today lies outside the contract's period; agree on a new version.")
-        async with self._engine.connect() as connection:
-            row = await _contract_row(connection, terms.id)
-            if row is not None and row.version == terms.version and row.state == "active":
-                return None
-            if row is not None and row.version >= terms.version:
-                raise Conflict("contract-version-old", "A version as new as this one was in force; raise the version.")
-            _next_state("signed" if row is None else row.state, "activate")
+        if findings := lint(terms, find_feed(terms.feed)):
+            raise Refused("contract-unsound", f"{findings[0].text} `fuyuan contract lint` says more.")
         async with self._engine.begin() as connection:
             claimed = await claim(connection, 1)
+            row = await _contract_row(connection, terms.id)
+            if row is not None and row.version == terms.version and row.state == "active":
+                await connection.rollback()
+                return None
+            _check_successor(row, terms)
             place = await append_leaf(connection, self._clock, claimed, "contract", document)
             if row is None:
                 await connection.execute(
@@ -160,11 +163,27 @@ class _Standing:
 
     version: int
     state: State
+    feed: str
+    provider: str
+    subscriber: str
 
 
 async def _contract_row(connection: AsyncConnection, contract_id: str) -> _Standing | None:
     row = (await connection.execute(select(tables.contract).where(tables.contract.c.id == contract_id))).first()
-    return None if row is None else _Standing(row.version, row.state)
+    if row is None:
+        return None
+    return _Standing(row.version, row.state, row.feed, row.provider, row.subscriber)
+
+
+def _check_successor(row: _Standing | None, terms: Terms) -> None:
+    """A new version is newer, between the same parties and of the same feed: an id is never handed on to others."""
+    if row is None:
+        return
+    if (row.feed, row.provider, row.subscriber) != (terms.feed, terms.provider.party, terms.subscriber.party):
+        raise Conflict("contract-of-others", "That id belongs to another contract; take a new one.")
+    if row.version >= terms.version:
+        raise Conflict("contract-version-old", "A version as new as this one was in force; raise the version.")
+    _next_state(row.state, "activate")
 
 
 def _next_state(state: State, action: Action) -> State:

@@ -1,4 +1,4 @@
-"""Pull: a subscriber reads both lanes of its contract, priority first, and waits where there is nothing yet (D1, D3)."""
+"""Pull: a subscriber reads both lanes of its contract, priority first, and waits where there is nothing (D1, D3)."""
 
 from typing import Annotated
 

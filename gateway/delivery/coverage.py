@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import orjson
-from schemas.catalog import feed as find_feed
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -12,6 +11,7 @@ from contracts.lifecycle import State
 from contracts.model import SignedContract
 from contracts.policy import Policy, compile_policy
 from gateway.journal.tables import activation, contract, contract_version
+from schemas.catalog import feed as find_feed
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """The delivery log: which journal position each number of a lane stands for, and why (rules D1, D2).
 
-One row a run of numbers. `packed` holds 17 bytes a number: position and cause (8 bytes each, big-endian), kind (1 byte).
+One row a run of numbers. `packed` holds 17 bytes a number: position and cause (8 bytes each, big-endian), kind (1).
 """
 
 import struct

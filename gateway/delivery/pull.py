@@ -80,7 +80,7 @@ class Pull:
     async def _own(self, subscriber: str, contract_id: str) -> Agreement:
         async with self._engine.connect() as connection:
             agreement = await read_agreement(connection, contract_id)
-        if agreement is None or agreement.subscriber != subscriber:
+        if agreement is None or agreement.subscriber != subscriber or agreement.state == "closed":
             raise _unknown()
         return agreement
 

@@ -1,4 +1,4 @@
-"""Routing: which number of which lane stands for which journal position. Decided once, and logged (rules D1, D2, D5, D6).
+"""Routing: which number of which lane stands for which journal position, decided once and logged (D1, D2, D5, D6).
 
 A lane walks the journal in order. Between activations it looks at the entries of the contract's provider and feed; at
 an activation it compares all records live there under the old coverage and the new one. Each step of at most 500
@@ -28,7 +28,7 @@ LANE_OF_STATUS: dict[Lane, tuple[str, ...]] = {"bulk": ("listed",), "priority": 
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """Where a lane stands: positions up to `routed` are decided; within the next activation, entries up to `compared`."""
+    """Where a lane stands: decided up to position `routed`; within the next activation, compared up to `compared`."""
 
     routed: int
     compared: int

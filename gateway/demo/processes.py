@@ -1,4 +1,4 @@
-"""The demo's processes: one gateway and one agent an agency, each as it would run in a district, on free loopback ports."""
+"""The demo's processes: one gateway, and one agent for each agency, as in a district, on free loopback ports."""
 
 import asyncio
 import os
@@ -45,7 +45,7 @@ def free_port() -> int:
 
 
 async def start(name: str, command: str, port: int, folder: Path, environment: Mapping[str, str]) -> Process:
-    """Start `fuyuan COMMAND` and wait until it answers. Raises Unavailable with the place of its log where it does not."""
+    """Start `fuyuan COMMAND` and wait until it answers. Raises Unavailable, naming its log, where it does not."""
     log = folder / f"{name}.log"
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("FUYUAN_")}
     with log.open("wb") as output:

@@ -5,12 +5,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import orjson
-from schemas.catalog import Feed, tombstone_values
 
 from gateway.journal.versions import Head, Stale, Step, decide_listing, decide_withdrawal
 from gateway.trust.keyring import Keyring
 from gateway.trust.seal import Draft
 from schemas.canonical import JsonObject, JsonValue
+from schemas.catalog import Feed, tombstone_values
 from schemas.reading import Accepted, Item, Rejected, Withdrawal
 
 NOT_CONTENT = frozenset({"status_reason", "source_updated_at"})  # they change without the record changing (J4)
@@ -50,13 +50,28 @@ def record_ids(item: Item) -> tuple[str, ...]:
             return ()
 
 
-def content_mac(feed: Feed, keyring: Keyring, values: Sequence[JsonValue]) -> bytes:
-    """The keyed fingerprint of what a version says. Equal content makes no new version (J4)."""
+def _listed(item: Item) -> tuple[str, ...]:
+    return (item.record.record_id,) if isinstance(item, Accepted) else ()
+
+
+def _content(feed: Feed, values: Sequence[JsonValue]) -> bytes:
+    """What a version says, without what changes while the record does not."""
     said = [value for slot, value in zip(feed.slots, values, strict=True) if slot not in NOT_CONTENT]
-    return keyring.content_mac(orjson.dumps(said, option=orjson.OPT_SORT_KEYS))
+    return orjson.dumps(said, option=orjson.OPT_SORT_KEYS)
 
 
-def cut(feed: Feed, keyring: Keyring, items: Iterator[Item], size: int) -> Iterator[list[Item]]:
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Items for one sealed batch. `before` holds the ids that earlier chunks of the same submission listed."""
+
+    items: list[Item]
+    before: frozenset[str]
+
+    def record_ids(self) -> set[str]:
+        return {record_id for item in self.items for record_id in record_ids(item)}
+
+
+def cut(feed: Feed, items: Iterator[Item], size: int) -> Iterator[Chunk]:
     """Chunks of at most `size` items, the same for the same input every time (J3).
 
     A chunk also ends before an item that withdraws what the chunk lists, or lists what it withdraws, so that each
@@ -64,65 +79,65 @@ def cut(feed: Feed, keyring: Keyring, items: Iterator[Item], size: int) -> Itera
     """
     listed: set[str] = set()
     withdrawn: set[str] = set()
-    seen: dict[str, bytes] = {}
+    before: set[str] = set()
     chunk: list[Item] = []
     for item in items:
         ids = record_ids(item)
         same, other = (listed, withdrawn) if isinstance(item, Accepted) else (withdrawn, listed)
         if len(chunk) == size or not other.isdisjoint(ids):
-            yield _refuse_alike(feed, keyring, chunk, seen)
+            yield Chunk(_refuse_alike(feed, chunk), frozenset(before))
+            before = (before | listed) - withdrawn
             chunk = []
             listed.clear()
             withdrawn.clear()
         chunk.append(item)
         same.update(ids)
     if chunk:
-        yield _refuse_alike(feed, keyring, chunk, seen)
+        yield Chunk(_refuse_alike(feed, chunk), frozenset(before))
 
 
-def _refuse_alike(feed: Feed, keyring: Keyring, chunk: list[Item], seen: dict[str, bytes]) -> list[Item]:
-    """Two different records under one id in one submission: nobody can know which is meant, so neither is taken.
-
-    `seen` carries the ids of earlier chunks; what was journalled there stands, and only the later one is refused.
-    """
-    within: dict[str, set[bytes]] = {}
+def _refuse_alike(feed: Feed, chunk: list[Item]) -> list[Item]:
+    """Two different records under one id: nobody can know which is meant, so neither is taken."""
+    repeated = {rid for rid, count in Counter(rid for item in chunk for rid in _listed(item)).items() if count > 1}
+    said: dict[str, set[bytes]] = {}
     for item in chunk:
-        match item:
-            case Accepted(record=record):
-                within.setdefault(record.record_id, set()).add(content_mac(feed, keyring, feed.values(record)))
-            case Withdrawal():
-                for record_id in item.record_ids:
-                    seen.pop(record_id, None)
-    alike = {rid for rid, found in within.items() if len(found | ({seen[rid]} if rid in seen else set())) > 1}
-    seen.update((rid, next(iter(found))) for rid, found in within.items() if rid not in seen)
-    if not alike:
-        return chunk
+        if isinstance(item, Accepted) and item.record.record_id in repeated:
+            said.setdefault(item.record.record_id, set()).add(_content(feed, feed.values(item.record)))
+    alike = {rid for rid, contents in said.items() if len(contents) > 1}
+    return [_alike(item) if isinstance(item, Accepted) and item.record.record_id in alike else item for item in chunk]
+
+
+def _alike(item: Accepted) -> Rejected:
     reason = "two records of this submission name the same debtor in the same case and differ; send the right one alone"
-    return [
-        Rejected(item.line, "alike-in-batch", reason, item.raw)
-        if isinstance(item, Accepted) and item.record.record_id in alike
-        else item
-        for item in chunk
-    ]
+    return Rejected(item.line, "alike-in-batch", reason, item.raw)
 
 
-def plan_chunk(feed: Feed, keyring: Keyring, chunk: Sequence[Item], heads: dict[str, Head], *, relist: bool) -> Plan:
+def plan_chunk(feed: Feed, keyring: Keyring, chunk: Chunk, heads: dict[str, Head], *, relist: bool) -> Plan:
     """Decide each item in order against the heads."""
     plan = Plan()
     done: set[str] = set()
-    for item in chunk:
+    for item in chunk.items:
         match item:
             case Rejected():
                 plan.quarantined.append(item)
             case Accepted():
-                _plan_listing(plan, done, feed, keyring, item, heads, relist=relist)
+                head = heads.get(item.record.record_id)
+                _plan_listing(plan, done, feed, keyring, item, head, chunk.before, relist=relist)
             case Withdrawal():
                 _plan_withdrawal(plan, done, feed, item, heads)
     return plan
 
 
 def _plan_listing(
-    plan: Plan, done: set[str], feed: Feed, keyring: Keyring, item: Accepted, heads: dict[str, Head], *, relist: bool
+    plan: Plan,
+    done: set[str],
+    feed: Feed,
+    keyring: Keyring,
+    item: Accepted,
+    head: Head | None,
+    before: frozenset[str],
+    *,
+    relist: bool,
 ) -> None:
     record_id = item.record.record_id
     if record_id in done:  # the same record twice in one chunk is one record
@@ -130,17 +145,18 @@ def _plan_listing(
         return
     done.add(record_id)
     values = feed.values(item.record)
-    mac = content_mac(feed, keyring, values)
+    mac = keyring.content_mac(_content(feed, values))
     published = feed.published_on(item.record)
-    head = heads.get(record_id)
     step = decide_listing(head, mac, published, relist=relist)
     if isinstance(step, Stale):
         plan.quarantined.append(Rejected(item.line, "stale-listing", step.reason, item.raw))
-        return
-    plan.counts[step] += 1
-    if step != "unchanged":
-        body = _body(values, feed.withheld(item.record), item.raw)
-        plan.taken.append(_taken(record_id, step, values, body, head, mac, published))
+    elif step == "amended" and record_id in before:  # what an earlier chunk listed stands
+        plan.quarantined.append(_alike(item))
+    else:
+        plan.counts[step] += 1
+        if step != "unchanged":
+            body = _body(values, feed.withheld(item.record), item.raw)
+            plan.taken.append(_taken(record_id, step, values, body, head, mac, published))
 
 
 def _plan_withdrawal(plan: Plan, done: set[str], feed: Feed, item: Withdrawal, heads: dict[str, Head]) -> None:

@@ -77,7 +77,7 @@ class Proofs:
         }
 
     async def consistency(self, first: int, second: int) -> JsonObject:
-        """That the tree of `second` leaves begins with the tree of `first`. Raises BadRequest for sizes out of order."""
+        """That the tree of `second` leaves begins with the tree of `first`. Raises BadRequest for wrong sizes."""
         async with self._engine.connect() as connection:
             await _check_size(connection, second)
             if not 0 < first <= second:

@@ -1,12 +1,13 @@
 """The journal's tables, one definition for SQLite and PostgreSQL.
 
-    journal_head   one row: how many positions and leaves stand (rule J2)
-    journal_leaf   what the tree hashes: batches, contracts, keys, statements     journal_node  its perfect subtrees
-    entry          one record version at one position (J6)                        secret        its 32 bytes, wrapped (S3)
-    submission     one idempotency key and how far it got (J3)                    quarantine    what was not accepted, and why
-    party, party_key, contract, contract_version, activation                     who may see what, since which position
-    lane, delivery_log, provision                                                what was routed, and what was shown (D2)
-    request_nonce  signatures already used (P2)
+    journal_head                    one row: how many positions and leaves stand (rule J2)
+    journal_leaf, journal_node      what the tree hashes, and its perfect subtrees
+    entry, secret                   one record version at one position (J6), and its wrapped 32 bytes (S3)
+    submission, quarantine          one idempotency key and how far it got (J3); what was not accepted, and why
+    party, party_key                who takes part, with which keys
+    contract, contract_version, activation   who may see what, since which position (D6)
+    lane, delivery_log, provision   what was routed (D2), and what was shown
+    request_nonce                   signatures already used (P2)
 
 Times are text as `gateway.clock.stamp` writes them, which sorts as time does.
 """

@@ -1,4 +1,4 @@
-"""What a provider's statement does to the record it names (rules J4 and J5). Pure: the head goes in, a decision comes out."""
+"""What a provider's statement does to the record it names (rules J4, J5): a head goes in, a decision comes out."""
 
 from dataclasses import dataclass
 from typing import Literal

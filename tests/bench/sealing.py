@@ -12,14 +12,14 @@ import orjson
 
 from adapters.feeds import read
 from gateway.journal.plan import Plan, cut, plan_chunk
+from gateway.trust import jws
 from gateway.trust.keyring import Keyring
 from gateway.trust.keys import KeySet, SigningKey
 from gateway.trust.merkle import Tree, leaf_hash, verify_inclusion
 from gateway.trust.seal import Draft, commit, record_leaf, salts, seal_batch
 from gateway.trust.vault import Vault
-from gateway.trust import jws
-from schemas.catalog import feed as find_feed
 from schemas.canonical import b64u, unb64u
+from schemas.catalog import feed as find_feed
 from tests.bench.figure import Figure, seconds
 
 SAMPLE = Path(__file__).parents[1] / "data/samples/shixin_zxgk.jsonl"
@@ -53,7 +53,7 @@ def _parse_to_sealed(keyring: Keyring, batches: int) -> Figure:
     def whole() -> None:
         spent.clear()
         items = read(feed.name, data, record_key=key, today=TODAY)
-        chunks = cut(feed, keyring, items, BATCH)
+        chunks = cut(feed, items, BATCH)
         while True:
             began = time.perf_counter()
             chunk = next(chunks, None)
@@ -170,4 +170,11 @@ def _leaf(feed: _Fourteen, draft: Draft, secret: bytes) -> bytes:
     digests = b"".join(
         commit(salt, path, value) for salt, path, value in zip(salts(secret, 14), feed.slots, draft.values, strict=True)
     )
-    return record_leaf(feed.name, 1, draft.record_id, 1, draft.status, digests)
+    return record_leaf(
+        feed=feed.name,
+        schema_version=1,
+        record_id=draft.record_id,
+        revision=1,
+        status=draft.status,
+        digests=digests,
+    )
