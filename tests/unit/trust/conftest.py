@@ -181,15 +181,13 @@ class District:
         )
 
     def sealed_event(self, journal_at: datetime | None = None) -> JsonObject:
-        """The second of three events over a batch of three, with its place in the journal where `journal_at` is given."""
+        """The second of three events over a batch of three, in the journal too where `journal_at` is given."""
         drafts = [draft(number) for number in range(3)]
         batch = self.batch(drafts)
         events = [self.event(batch, drafts, index, 11 + index) for index in range(3)]
         if journal_at is not None:
             for event in events:
-                proof = event["proof"]
-                assert isinstance(proof, dict)
-                proof["journal"] = self.journal(batch.header, 3, START, journal_at)
+                event["proof"]["journal"] = self.journal(batch.header, 3, START, journal_at)
         return self.run(events).events[1]
 
     def receipt(self, **changed: JsonValue) -> str:

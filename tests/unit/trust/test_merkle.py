@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from gateway.trust.merkle import (
     BadProof,
+    KnownTree,
     Tree,
     append_nodes,
     consistency_nodes,
@@ -174,6 +175,34 @@ def test_a_path_proves_one_leaf_at_one_place_only(size: int, data: st.DataObject
         verify_inclusion(hashed(size)[other], index, size, path, top)
     with pytest.raises(BadProof):
         verify_inclusion(hashed(size)[index], other, size, path, top)
+
+
+@given(st.integers(1, 40), st.data())
+def test_a_known_tree_decides_as_the_rfc_does_whatever_it_remembers(size: int, data: st.DataObject) -> None:
+    everything, top = hashed(size), root(hashed(size))
+    known = KnownTree(size, top)
+    nodes = st.sampled_from([*everything, *stored(size).values(), bytes(32), bytes(31)])
+    for _ in range(data.draw(st.integers(1, 12))):
+        index = data.draw(st.integers(0, size - 1))
+        leaf, path = everything[index], inclusion_path(everything, index)
+        match data.draw(st.sampled_from(["honest", "leaf", "index", "path", "shorter", "longer"])):
+            case "leaf":
+                leaf = data.draw(nodes)
+            case "index":
+                index = data.draw(st.integers(-1, size + 1))
+            case "path" if path:
+                path[data.draw(st.integers(0, len(path) - 1))] = data.draw(nodes)
+            case "shorter":
+                path = path[:-1]
+            case "longer":
+                path = [*path, data.draw(nodes)]
+        try:
+            verify_inclusion(leaf, index, size, path, top)
+        except BadProof:
+            with pytest.raises(BadProof):
+                known.verify(leaf, index, path)
+        else:
+            known.verify(leaf, index, path)
 
 
 def test_s2_hashes_that_are_not_32_bytes_are_refused() -> None:
