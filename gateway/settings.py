@@ -66,6 +66,12 @@ class Settings(BaseSettings):
     gateway_url: str = Field("http://127.0.0.1:8440", description="Agent: where the gateway listens.")
     agent_contract: str | None = Field(None, description="Agent: the contract that it follows.")
     agent_party_key: Path | None = Field(None, description="Agent: file of the agency's private key (JWK).")
+    agent_trusted_keys: Path | None = Field(
+        None, description="Agent: file of the public keys that it trusts (JWK set): the gateway's and both parties'."
+    )
+    agent_token_file: Path | None = Field(
+        None, description="Agent: file of the bearer token that screenings must carry; none is asked for without it."
+    )
     agent_data_dir: Path = Field(Path("agent-data"), description="Agent: where its index is kept.")
     register_url: str | None = Field(
         None, description="Agent: the agency's own register, as a SQLAlchemy URL.", repr=False

@@ -1,0 +1,68 @@
+"""The follower as a process of its own, started and kept by `fuyuan agent`. It ends when its standard input does, so it
+never outlives its keeper.
+"""
+
+import asyncio
+import signal
+import sys
+import threading
+
+from gateway.agent.follow import Follower
+from gateway.agent.parts import Parts, open_parts
+from gateway.agent.trusted import Trust, read_trusted_keys
+from gateway.client import GatewayClient
+from gateway.clock import Clock, SystemClock
+from gateway.errors import FuyuanError
+from gateway.log import configure_logging
+from gateway.retry import Patience
+from gateway.settings import Settings, load_settings
+from gateway.wiring import open_register
+
+
+def main() -> int:
+    settings = load_settings()
+    configure_logging(settings.log_format, settings.log_level)
+    clock = SystemClock()
+    parts = open_parts(settings, clock)
+    try:
+        asyncio.run(_follow(settings, parts, clock))
+    finally:
+        parts.index.close()
+    return 0
+
+
+async def _follow(settings: Settings, parts: Parts, clock: Clock) -> None:
+    def read_trust() -> Trust:
+        return Trust(read_trusted_keys(parts.trusted_keys), settings.party, parts.contract, parts.key.party, clock)
+
+    register = None
+    if settings.register_url is not None and settings.register_mapping is not None:
+        register = open_register(settings.register_url, settings.register_mapping)
+    # The follower tries again itself, for ever and with its own pauses.
+    client = GatewayClient(settings.gateway_url, parts.key, settings.audience, clock, patience=Patience(attempts=1))
+    async with client:
+        following = asyncio.create_task(Follower(parts, clock, client, read_trust, register).run())
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, following.cancel)
+        threading.Thread(target=_until_left_alone, args=(loop, following), daemon=True).start()
+        try:
+            await following
+        except asyncio.CancelledError:
+            pass
+        finally:
+            if register is not None:
+                register.close()
+
+
+def _until_left_alone(loop: asyncio.AbstractEventLoop, following: "asyncio.Task[None]") -> None:
+    sys.stdin.buffer.read()
+    loop.call_soon_threadsafe(following.cancel)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except FuyuanError as error:
+        sys.stderr.write(f"{error.code}: {error.detail}\n")
+        sys.exit(1)

@@ -1,0 +1,77 @@
+"""`fuyuan agent`: the screening service, and the follower as a process of its own beside it (rule M7).
+
+They share the index and nothing else: a follower that dies leaves screening able to say that its list grows stale, and
+is started again.
+"""
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import AsyncIterator
+
+import structlog
+import uvicorn
+
+from gateway.agent.backoff import Backoff
+from gateway.agent.parts import open_parts
+from gateway.agent.service import create_screening_app
+from gateway.clock import SystemClock
+from gateway.log import configure_logging
+from gateway.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+STOP_SECONDS = 10.0
+
+
+def run_agent(settings: Settings) -> None:
+    """Serve and follow until told to stop. The follower reads the same settings from environment and file."""
+    configure_logging(settings.log_format, settings.log_level)
+    clock = SystemClock()
+    parts = open_parts(settings, clock)
+    uvicorn.run(
+        create_screening_app(parts, clock, background=keep_following, token_file=settings.agent_token_file),
+        host=settings.agent_host,
+        port=settings.agent_port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=10,
+    )
+
+
+@contextlib.asynccontextmanager
+async def keep_following() -> AsyncIterator[None]:
+    """A follower beside what runs inside; it is ended with it."""
+    keeping = asyncio.create_task(_keep(), name="follower")
+    try:
+        yield
+    finally:
+        keeping.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await keeping
+
+
+async def _keep() -> None:
+    backoff = Backoff()
+    while True:
+        follower = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "gateway.agent", stdin=asyncio.subprocess.PIPE
+        )
+        try:
+            await follower.wait()
+        finally:
+            await _end(follower)
+        log.error("follower-died", status=follower.returncode)
+        await asyncio.sleep(backoff.next())
+
+
+async def _end(follower: asyncio.subprocess.Process) -> None:
+    if follower.returncode is not None:
+        return
+    follower.terminate()
+    try:
+        await asyncio.wait_for(follower.wait(), STOP_SECONDS)
+    except TimeoutError:
+        follower.kill()
+        await follower.wait()

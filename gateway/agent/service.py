@@ -1,0 +1,206 @@
+"""The screening service: the agency's own systems ask, on loopback by default, whether an application may go on.
+
+One request is one JSON object, many are NDJSON, answered line by line in the same order. Nothing is done for a body of
+which any line cannot be read.
+"""
+
+import hmac
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import asdict
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Final
+
+from fastapi import FastAPI, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+
+from gateway.agent.applicant import UnreadableApplicant
+from gateway.agent.parts import Parts
+from gateway.agent.screen import Request as Asked
+from gateway.agent.screen import Screener
+from gateway.agent.standing import read_standing, read_terms, unknown_because
+from gateway.api.answers import document
+from gateway.api.problems import install_problems
+from gateway.clock import Clock, unstamp
+from gateway.errors import BadRequest, FuyuanError, Refused, Unauthenticated, Unavailable, WrongType
+from schemas.canonical import CanonicalError, JsonObject, canonical, parse_strict
+
+MAX_BODY_BYTES: Final = 8 * 1024 * 1024
+MOST_LINES: Final = 10_000
+NDJSON: Final = "application/x-ndjson"
+
+Background = Callable[[], AbstractAsyncContextManager[None]]
+
+
+def _day(value: object) -> object:
+    return date.fromisoformat(value) if isinstance(value, str) and len(value) == len("2026-01-31") else value
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
+
+
+class GivenIdentifier(_Body):
+    """`scheme` as in the records: cn-id, cn-uscc, cn-org, cn-reg, passport, ..."""
+
+    scheme: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,31}$")]
+    value: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+
+
+class Screening(_Body):
+    """One application. `reference` is the agency's own opaque number for it: it makes the call idempotent and goes
+    into receipts, so it must never be a name or an identity number. `keep` keeps a `clear` answer too.
+    """
+
+    reference: Annotated[str, StringConstraints(pattern=r"^[!-~]{1,128}$")]
+    action: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,63}$")]
+    name: Annotated[str, StringConstraints(max_length=200)] | None = None
+    identifiers: Annotated[list[GivenIdentifier], Field(max_length=10)] = []
+    birth_date: Annotated[date | None, BeforeValidator(_day)] = None
+    keep: bool = False
+
+    def asked(self) -> Asked:
+        pairs = tuple((one.scheme, one.value) for one in self.identifiers)
+        return Asked(self.reference, self.action, self.name, pairs, self.birth_date, self.keep)
+
+
+def create_screening_app(
+    parts: Parts, clock: Clock, *, background: Background | None = None, token_file: Path | None = None
+) -> FastAPI:
+    """The application; `background` runs beside it (the follower's keeper). Where there is a token, all but the health
+    checks ask for it.
+    """
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        try:
+            if background is None:
+                yield
+            else:
+                async with background():
+                    yield
+        finally:
+            parts.index.close()
+
+    app = FastAPI(title="fuyuan agent", summary="Screening against the court's list", lifespan=lifespan, redoc_url=None)
+    install_problems(app, max_body_bytes=MAX_BODY_BYTES)
+    screener = Screener(parts.index, parts.scribe, clock, parts.kill_switch)
+    token = None if token_file is None else token_file.read_text(encoding="ascii").strip()
+    _add_routes(app, parts, clock, screener, token)
+    return app
+
+
+def _add_routes(app: FastAPI, parts: Parts, clock: Clock, screener: Screener, token: str | None) -> None:
+    def admit(request: Request) -> None:
+        given = request.headers.get("authorization", "")
+        if token is not None and not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
+            raise Unauthenticated("token-wrong", "Send the agent's bearer token.")
+
+    @app.post(
+        "/v1/screenings",
+        openapi_extra={
+            "requestBody": {
+                "required": True,
+                "content": {"application/json": {"schema": Screening.model_json_schema()}},
+            }
+        },
+    )
+    async def screenings(request: Request) -> Response:
+        """A decision on one application, or on each of many."""
+        admit(request)
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind == "application/json":
+            asked = _read(await request.body(), 1).asked()
+            return document(await run_in_threadpool(_screen, screener, asked))
+        if kind == NDJSON:
+            many = _read_lines(await request.body())
+            answers = await run_in_threadpool(lambda: b"".join(_answer_all(screener, many)))
+            return Response(answers, media_type=NDJSON)
+        raise WrongType("content-type", f"Send application/json or {NDJSON}.")
+
+    @app.get("/healthz")
+    async def healthz() -> Response:
+        return document({"status": "up"})
+
+    @app.get("/readyz")
+    def readyz() -> Response:
+        """200 where the list is complete and fresh, so that decisions can be made on it."""
+        unknown = _status(parts, clock)["unknown"]
+        if unknown is not None:
+            raise Unavailable(
+                str(unknown), "No decision can be made on the list as it stands; GET /v1/status says more."
+            )
+        return document({"status": "ready"})
+
+    @app.get("/v1/status")
+    def status(request: Request) -> Response:
+        admit(request)
+        return document(_status(parts, clock))
+
+
+def _screen(screener: Screener, asked: Asked) -> JsonObject:
+    try:
+        return screener.screen(asked)
+    except UnreadableApplicant as error:
+        raise Refused("applicant-unreadable", f"{error}.") from None
+
+
+def _answer_all(screener: Screener, many: list[Asked]) -> Iterator[bytes]:
+    """One line for each request; a problem in one does not stop the others."""
+    for asked in many:
+        try:
+            answer = _screen(screener, asked)
+        except FuyuanError as error:
+            problem: JsonObject = {"status": error.status, "code": error.code, "detail": error.detail}
+            answer = {"reference": asked.reference, "problem": problem}
+        yield canonical(answer) + b"\n"
+
+
+def _read_lines(body: bytes) -> list[Asked]:
+    lines = body.split(b"\n")
+    if lines and not lines[-1].strip():
+        lines.pop()
+    if not 0 < len(lines) <= MOST_LINES:
+        raise BadRequest("screening-unreadable", f"Send between 1 and {MOST_LINES} lines.")
+    return [_read(line, number).asked() for number, line in enumerate(lines, start=1)]
+
+
+def _read(data: bytes, line: int) -> Screening:
+    try:
+        return Screening.model_validate(parse_strict(data))
+    except CanonicalError as error:
+        raise BadRequest("screening-unreadable", f"Line {line}: {error}.") from None
+    except ValidationError as error:
+        known = [str(one["loc"][0]) for one in error.errors() if one["loc"] and one["type"] != "extra_forbidden"]
+        wrong = ", ".join(sorted(set(known))) or "a member that is not known, or no object"
+        raise BadRequest("screening-unreadable", f"Line {line}: missing or wrong: {wrong}.") from None
+
+
+def _status(parts: Parts, clock: Clock) -> JsonObject:
+    """How the agent stands. `unknown` says why no decision can be made, or null."""
+    now = clock.now()
+    with parts.index.read() as view:
+        standing, terms = read_standing(view, parts.contract), read_terms(view, parts.contract)
+        counts: JsonObject = {name: view.count(name) for name in ("pending", "holds", "outbox", "aside")}
+        refused = [view.document("aside", key) or {} for key, _ in view.items("aside")][:20]
+    age = None if standing.fresh_at is None else int((now - unstamp(standing.fresh_at)).total_seconds())
+    return {
+        "contract": parts.contract,
+        "contract_version": terms.version if terms else None,
+        "state": standing.state,
+        "unknown": unknown_because(standing, terms, now),
+        "list": {
+            "cause": standing.cause,
+            "bulk": standing.bulk,
+            "priority": standing.priority,
+            "fresh_at": standing.fresh_at,
+            "age_seconds": age,
+        },
+        "failure": standing.failure,
+        "opened_by": asdict(standing.opened_by) if standing.opened_by else None,
+        **counts,
+        "aside_codes": sorted({str(one.get("code")) for one in refused}),
+        "kill_switch": parts.kill_switch.exists(),
+    }
