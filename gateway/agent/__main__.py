@@ -3,6 +3,7 @@ never outlives its keeper.
 """
 
 import asyncio
+import os
 import signal
 import sys
 import threading
@@ -56,7 +57,8 @@ async def _follow(settings: Settings, parts: Parts, clock: Clock) -> None:
 
 
 def _until_left_alone(loop: asyncio.AbstractEventLoop, following: "asyncio.Task[None]") -> None:
-    sys.stdin.buffer.read()
+    while os.read(sys.stdin.fileno(), 1):
+        pass
     loop.call_soon_threadsafe(following.cancel)
 
 
