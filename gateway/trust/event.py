@@ -35,8 +35,7 @@ class Columns:
 Form: TypeAlias = dict[str, "str | Columns | Form"]
 
 
-@dataclass(frozen=True, slots=True)
-class RecordProof:
+class RecordProof(NamedTuple):
     """The part of a proof that ties the shown record to its batch (docs/format.md section 5)."""
 
     feed: str
@@ -52,12 +51,14 @@ class RecordProof:
 
 
 def read_event(event: JsonObject) -> Event:
-    """The event, where it has exactly the members of its kind (docs/format.md section 5). Raises `BadDocument`."""
+    """The event, where it has exactly the members of its kind (docs/format.md section 5). Raises `BadDocument`.
+
+    What an event with a record must have besides is `rebuild`'s to say.
+    """
     found = read(Event, event)
     if (found.notice is not None) != (found.kind == "contract"):
         raise BadDocument("notice: stands for a contract event, and for it alone")
     if found.kind in STATUSES:
-        record_proof(found)
         return found
     proof, record = found.proof, found.record
     parts = (proof.batch, proof.index, proof.path, proof.revision, proof.salts, proof.hidden, proof.journal)
@@ -135,7 +136,8 @@ def rebuild(event: Event) -> Leaves:
             )
         )
         of_record = OfRecord(proof, leaf)
-    check_canonical([event.notice, changed])
+    if changed or event.notice is not None:
+        check_canonical([event.notice, changed])
     delivery: JsonObject = {
         "type": "delivery/1",
         "contract": event.contract,

@@ -86,7 +86,6 @@ class KnownTree:
 
     def verify(self, leaf: bytes, index: int, path: Sequence[bytes]) -> None:
         """As `verify_inclusion`. Raises `BadProof`."""
-        _check_hashes((leaf, *path))
         if not 0 <= index < self._size:
             raise BadProof("the index lies outside the tree")
         nodes, climbed = self._nodes, []
@@ -98,6 +97,7 @@ class KnownTree:
                 sibling = next(steps, None)
                 if sibling is None:
                     raise BadProof("the path is too short")
+                _check_hashes((node, sibling))
                 climbed.append(((level, index ^ 1), sibling))
                 node = node_hash(sibling, node) if index & 1 else node_hash(node, sibling)
             level, index, width = level + 1, index >> 1, width + 1 >> 1
