@@ -35,7 +35,8 @@ class Columns:
 Form: TypeAlias = dict[str, "str | Columns | Form"]
 
 
-class RecordProof(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class RecordProof:
     """The part of a proof that ties the shown record to its batch (docs/format.md section 5)."""
 
     feed: str
