@@ -6,13 +6,12 @@ import orjson
 from fastapi import APIRouter, Header, Query, Request
 
 from gateway.api.answers import document
+from gateway.api.content import JSON, READABLE_FEEDS, require_content
 from gateway.api.sender import Parts, Proved
-from gateway.errors import BadRequest, NotFound, WrongType
+from gateway.errors import BadRequest, NotFound
 from gateway.intake import Submission
 
 router = APIRouter(prefix="/v1/feeds", tags=["providers"])
-
-READABLE = frozenset({"application/json", "application/x-ndjson", "application/ndjson"})
 
 Key = Annotated[str, Header(alias="Idempotency-Key", min_length=8, max_length=100, pattern=r"^[!-~]+$")]
 
@@ -28,7 +27,7 @@ async def push(
     relist: Annotated[bool, Query()] = False,
 ) -> object:
     """Journal a batch of records: a JSON array or NDJSON. The answer lists the sealed headers and the counts."""
-    _check_type(request, READABLE)
+    require_content(request, READABLE_FEEDS)
     await parts.check_provider(sender.party, feed)
     submission = Submission(sender.party, feed, idempotency_key, sender.body, sender.signature, relist=relist)
     return document((await parts.intake.submit(submission)).document(), status=201)
@@ -37,17 +36,11 @@ async def push(
 @router.post("/{feed}/withdrawals", status_code=201)
 async def withdraw(request: Request, feed: str, sender: Proved, parts: Parts, idempotency_key: Key) -> object:
     """Take records back, by record id or by case number and name. Needs nothing but the key of the record (J5)."""
-    _check_type(request, frozenset({"application/json"}))
+    require_content(request, JSON)
     await parts.check_provider(sender.party, feed)
     lines = _withdrawal_lines(sender.body)
     submission = Submission(sender.party, feed, "withdraw/" + idempotency_key, lines, sender.signature)
     return document((await parts.intake.submit(submission)).document(), status=201)
-
-
-def _check_type(request: Request, readable: frozenset[str]) -> None:
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind not in readable:
-        raise WrongType("content-type", f"Send one of: {', '.join(sorted(readable))}.")
 
 
 def _withdrawal_lines(body: bytes) -> bytes:

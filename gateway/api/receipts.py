@@ -3,8 +3,8 @@
 from fastapi import APIRouter, Request
 
 from gateway.api.answers import document
+from gateway.api.content import JSON, require_content
 from gateway.api.sender import Parts, Proved
-from gateway.errors import WrongType
 
 router = APIRouter(prefix="/v1/receipts", tags=["subscribers"])
 
@@ -12,8 +12,7 @@ router = APIRouter(prefix="/v1/receipts", tags=["subscribers"])
 @router.post("", status_code=201)
 async def receipts(request: Request, sender: Proved, parts: Parts) -> object:
     """A JSON array of compact JWS. All are journalled, or none; the same again changes nothing."""
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise WrongType("content-type", "Send application/json.")
+    require_content(request, JSON)
     keys = (await parts.registry.keys()).current(parts.clock.now())
     result = await parts.receipts.take(sender.party, sender.body, sender.signature, keys)
     return document({"counts": result.counts, "batches": result.batches}, status=201)
