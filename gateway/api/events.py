@@ -24,6 +24,7 @@ async def events(
     wait: Annotated[float, Query(ge=0, le=60)] = 0,
 ) -> object:
     """A page of events, the cursor behind them, and the signed heads of both lanes."""
+    wait = min(wait, parts.settings.long_poll_max_seconds)
     page, heartbeat = await parts.pull.page(sender.party, contract, read_cursor(after), limit, wait)
     return document({"events": page.events, "next": page.next.write(), "heads": heartbeat})
 
