@@ -52,13 +52,14 @@ class Pull:
         while True:
             ticket = self._wakeup.ticket()
             await self._own(subscriber, contract_id)
+            await self._check_reached(contract_id, after)
             before = self._clock.now()
             if await self._router.catch_up(contract_id, steps=STEPS_IN_A_REQUEST):
                 self._complete_at[contract_id] = before
             page = await self._sender.page(contract_id, after, limit)
             left = deadline - asyncio.get_running_loop().time()
             if page.events or left <= 0:
-                return page, await self._heartbeat(contract_id, after)
+                return page, await self._heartbeat(contract_id)
             await self._wakeup.wait(ticket, left)
 
     async def signed_contract(self, party: str, contract_id: str) -> JsonObject:
@@ -84,7 +85,15 @@ class Pull:
             raise _unknown()
         return agreement
 
-    async def _heartbeat(self, contract_id: str, after: Cursor) -> str:
+    async def _check_reached(self, contract_id: str, after: Cursor) -> None:
+        """Before anything is sent: a number that a cursor names was given once, and lanes only grow."""
+        async with self._engine.connect() as connection:
+            rows = await connection.execute(select(lane_table).where(lane_table.c.contract == contract_id))
+            heads = {row.lane: row.last for row in rows}
+        if any(after.of(lane) > heads[lane] for lane in LANES):
+            raise BadRequest("cursor-ahead", "The cursor is ahead of the journal; start again from the beginning.")
+
+    async def _heartbeat(self, contract_id: str) -> str:
         """The last number of each lane (D11). `at` is the moment up to which these heads are complete."""
         async with self._engine.connect() as connection:
             agreement = await read_agreement(connection, contract_id)
@@ -101,8 +110,6 @@ class Pull:
             ).scalar_one()
         if agreement is None:
             raise _unknown()
-        if any(after.of(lane) > heads[lane] for lane in LANES):
-            raise BadRequest("cursor-ahead", "The cursor is ahead of the journal; start again from the beginning.")
         complete = self._complete_at.get(contract_id)
         return jws.sign(
             self._keyring.signing,
