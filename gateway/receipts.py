@@ -4,15 +4,17 @@ import hashlib
 from collections.abc import Sequence
 
 import orjson
+import structlog
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gateway.delivery.coverage import Agreement, read_agreement
-from gateway.delivery.log import Lane
+from gateway.delivery.log import Lane, unpack
 from gateway.errors import BadRequest, Refused
 from gateway.intake import Intake, Result, Submission
+from gateway.journal.tables import delivery_log, entry, provision
 from gateway.journal.tables import lane as lane_table
-from gateway.journal.tables import provision
+from gateway.trust.documents import ReceiptEvent
 from gateway.trust.keyring import Keyring
 from gateway.trust.keys import KeySet
 from gateway.trust.merkle import root
@@ -21,6 +23,8 @@ from schemas.catalog import feed as find_feed
 from schemas.reading import Accepted
 from schemas.record_id import record_id
 from schemas.records.receipt import Receipt
+
+log = structlog.get_logger(__name__)
 
 MOST_AT_ONCE = 1000
 HASH_BYTES = 32
@@ -68,6 +72,7 @@ class Receipts:
         )
         result = await self._intake.submit_items(submission, RECEIPTS, iter(items))
         await self._acknowledge(acknowledged)
+        log.debug("step", step="receipt", count=len(items))
         return result
 
     def _record(self, agreement: Agreement, payload: ReceiptPayload, token: str) -> Receipt:
@@ -134,7 +139,9 @@ async def _check_shown(connection: AsyncConnection, payload: ReceiptPayload) -> 
         shown = await _shown(
             connection, payload.contract, payload.event.lane, payload.event.number, payload.event.number
         )
-        matches = payload.event.leaf_hash in shown[0]
+        matches = payload.event.leaf_hash in shown[0] and await _is_meant(
+            connection, payload.contract, payload.event, payload.record_id
+        )
     elif payload.range is not None:
         asked = payload.range
         shown = await _shown(connection, payload.contract, asked.lane, asked.first, asked.last)
@@ -149,8 +156,27 @@ async def _check_shown(connection: AsyncConnection, payload: ReceiptPayload) -> 
         raise Refused("receipt-mismatch", "A receipt is for other content than was sent under that number.")
 
 
+async def _is_meant(connection: AsyncConnection, contract: str, event: ReceiptEvent, record_id: str | None) -> bool:
+    """Whether the cause and the record that a receipt names beside the leaf are those of its number."""
+    row = (
+        await connection.execute(
+            select(delivery_log).where(
+                delivery_log.c.contract == contract,
+                delivery_log.c.lane == event.lane,
+                delivery_log.c.first <= event.number,
+                delivery_log.c.first + delivery_log.c.numbers > event.number,
+            )
+        )
+    ).one()
+    routed = unpack(row.packed)[event.number - row.first]
+    record = (
+        await connection.execute(select(entry.c.record_id).where(entry.c.position == routed.position))
+    ).scalar()  # none where the number tells of the contract: what is done for it may be about any record
+    return event.cause == routed.cause and (None in (record, record_id) or record == record_id)
+
+
 async def _shown(connection: AsyncConnection, contract: str, lane: Lane, first: int, last: int) -> list[set[bytes]]:
-    """For each number from first to last, the leaf hashes under which it was shown. Raises Refused for an unsent one."""
+    """For each number from first to last, the leaf hashes under which it was shown. Refused for an unsent one."""
     rows = await connection.execute(
         select(provision.c.first, provision.c.leaves).where(
             provision.c.contract == contract,
