@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from operator import attrgetter
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 import orjson
 from pydantic import BaseModel
@@ -41,9 +41,6 @@ class Record(Protocol):
     def model_dump_json(self) -> str: ...
 
 
-Getter: TypeAlias = Callable[[Record], JsonValue]
-
-
 @dataclass(frozen=True, slots=True)
 class Feed:
     """A feed in one schema version. `slots` never changes within it: every commitment depends on their order."""
@@ -52,14 +49,14 @@ class Feed:
     schema_version: int
     model: type[BaseModel]
     slots: tuple[str, ...]
-    _getters: tuple[Getter, ...] = field(init=False, repr=False, compare=False)
+    _values: Callable[[Record], tuple[JsonValue, ...]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_getters", tuple(_getter(path) for path in self.slots))
+        object.__setattr__(self, "_values", _reader(self.slots))
 
     def values(self, record: Record) -> tuple[JsonValue, ...]:
         """The record's values in slot order, as JSON has them."""
-        return tuple([getter(record) for getter in self._getters])
+        return self._values(record)
 
     def withheld(self, record: Record) -> JsonObject:
         """What the gateway keeps and never sends."""
@@ -109,23 +106,24 @@ def _json(value: object) -> JsonValue:
             raise TypeError("a record holds something that JSON has not")
 
 
-def _getter(path: str) -> Getter:
-    """Reads one slot. A plain value costs one attribute look-up; `_json` sees to dates and lists."""
-    slot = parse_slot(path)
-    read = attrgetter(".".join(slot.keys))
-    if slot.column is None:
+def _reader(paths: Sequence[str]) -> Callable[[Record], tuple[JsonValue, ...]]:
+    """Reads all slots: one look-up fetches every value, then only lists and dates are turned into JSON."""
+    slots = [parse_slot(path) for path in paths]
+    fetch = attrgetter(*(".".join(slot.keys) for slot in slots))
+    columns = [(place, attrgetter(slot.column)) for place, slot in enumerate(slots) if slot.column]
+    plain = [place for place, slot in enumerate(slots) if not slot.column]
 
-        def plain(record: Record) -> JsonValue:
-            value = read(record)
-            return value if value is None or type(value) is str else _json(value)
+    def values(record: Record) -> tuple[JsonValue, ...]:
+        found = list(fetch(record))
+        for place, column in columns:
+            found[place] = [one if type(one) is str else _json(one) for one in map(column, found[place])]
+        for place in plain:
+            value = found[place]
+            if value is not None and type(value) is not str:
+                found[place] = _json(value)
+        return tuple(found)
 
-        return plain
-    column = attrgetter(slot.column)
-
-    def list_column(record: Record) -> JsonValue:
-        return [value if type(value) is str else _json(value) for value in map(column, read(record))]
-
-    return list_column
+    return values
 
 
 def _slots(model: type[BaseModel], expected: Sequence[str]) -> tuple[str, ...]:

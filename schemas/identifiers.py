@@ -6,10 +6,9 @@ itself only where its check passes, and placeholders are refused here, since cod
 """
 
 import re
-from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache
-from typing import Literal
+from operator import mul
+from typing import Literal, NamedTuple
 
 from schemas.text import bare
 
@@ -34,6 +33,7 @@ USCC_ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 USCC_WEIGHTS = (1, 3, 9, 27, 19, 26, 16, 17, 20, 29, 25, 13, 8, 24, 10, 30, 28)
 ORG_WEIGHTS = (3, 7, 9, 10, 5, 8, 4, 2)
 
+_ID_ZEROS = ord("0") * sum(ID_WEIGHTS)  # what the digits' codes add to the weighted sum of the digits
 _USCC_VALUE = {character: index for index, character in enumerate(USCC_ALPHABET)}
 _ID = re.compile(r"[1-9]\d{5}(\d{4})(\d{2})(\d{2})\d{3}[\dX]", re.ASCII)
 _LEGACY_ID = re.compile(r"[1-9]\d{5}(\d{2})(\d{2})(\d{2})\d{3}", re.ASCII)
@@ -51,10 +51,11 @@ _ID_HEAD = re.compile(r"(?:1[1-5]|2[1-3]|3[1-7]|4[1-6]|5[0-4]|6[1-5]|71|8[1-3])\
 _USCC_HEAD = re.compile(r"[1-9ANY][1-9A-HJ-NPQRTUWXY]\d{4}", re.ASCII)
 _MASKED_ORG = re.compile(r"[0-9A-Z*]{3,9}-[0-9X*]", re.ASCII)
 _CUT_ID = re.compile(_ID_HEAD.pattern + r"\d{3}[\dX]", re.ASCII)  # stars stripped: region, year, last four
-_MASKS = str.maketrans(dict.fromkeys("×✕✖●•○■□#＃", "*"))
+_MASKS = str.maketrans(dict.fromkeys("×✕✖●•○■□", "*"))
 _LETTER_MASK = re.compile(r"X{3,}(?=.)")
 
 _NOTHING = re.compile(r"[0\-/.]*|NULL|NONE|N/?A|NAN|无证?|暂无|空|不详|未知|没有")
+_MARKS = re.compile(r"[^0-9A-Z]")
 _RISING = "01234567890123456789"
 _FALLING = _RISING[::-1]
 _SCIENTIFIC = re.compile(r"\d(\.\d+)?E\+?\d{2}", re.ASCII)
@@ -69,8 +70,7 @@ class RoundedIdentifier(ValueError):
     """A spreadsheet kept 15 significant digits of the number; the rest is lost."""
 
 
-@dataclass(frozen=True, slots=True)
-class Identifier:
+class Identifier(NamedTuple):
     """`value` in canonical spelling; `masked` where characters are hidden, and then `check` is none."""
 
     scheme: Scheme
@@ -87,7 +87,7 @@ def id_passes(number: str) -> bool:
 
 def id_check(digits: str) -> str:
     """The check character of the 17 digits before it."""
-    return ID_CHECKS[sum(weight * int(digit) for weight, digit in zip(ID_WEIGHTS, digits, strict=True)) % 11]
+    return ID_CHECKS[(sum(map(mul, ID_WEIGHTS, digits.encode())) - _ID_ZEROS) % 11]
 
 
 def upgraded(legacy: str) -> str:
@@ -100,7 +100,7 @@ def uscc_passes(code: str) -> bool:
     """GB 32100-2015: alphabet, layout and check character; a remainder of 31 stands for 0."""
     if not _USCC.fullmatch(code):
         return False
-    total = sum(weight * _USCC_VALUE[character] for weight, character in zip(USCC_WEIGHTS, code[:17], strict=True))
+    total = sum(map(mul, USCC_WEIGHTS, map(_USCC_VALUE.__getitem__, code)))  # the check character has no weight
     return USCC_ALPHABET[-total % 31] == code[17]
 
 
@@ -142,14 +142,17 @@ def birth_year_shown(identifier: Identifier) -> int | None:
     return int(identifier.value[6:10])
 
 
-@lru_cache(maxsize=4096)
 def read_identifier(text: str) -> Identifier | None:
     """What a source wrote, read; None where it wrote nothing.
 
     Raises `PlaceholderIdentifier` for zeros, runs and words that stand for nothing, `RoundedIdentifier` for what a
     spreadsheet spoiled. The messages hold no value.
     """
-    folded = bare(text).upper().translate(_MASKS).lstrip("'")
+    if id_passes(text):  # the most frequent by far, and no placeholder has a date in it
+        return Identifier("cn-id", text, masked=False, check="pass")
+    folded = bare(text).upper().lstrip("'").replace("#", "*")
+    if not folded.isascii():
+        folded = folded.translate(_MASKS)
     if not folded:
         return None
     if _is_placeholder(folded):
@@ -233,7 +236,7 @@ def _read_masked(text: str) -> Identifier:
 def _is_placeholder(text: str) -> bool:
     if _NOTHING.fullmatch(text):
         return True
-    seen = re.sub(r"[^0-9A-Z]", "", text) if text.isascii() else text
+    seen = _MARKS.sub("", text) if text.isascii() and not text.isalnum() else text
     if len(set(seen)) <= 1 or seen.strip("0X") in ("", "1"):
         return True
     if len(seen) >= 6 and (seen in _RISING or seen in _FALLING):

@@ -4,8 +4,7 @@ Never by sound: homophones freeze the wrong people's accounts (闫 and 颜).
 """
 
 import re
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from schemas.text import visible
 
@@ -33,8 +32,7 @@ _LATIN_UNIT = re.compile(r"\b(?:LTD|LIMITED|INC|CO|CORP|LLC|GMBH)\b\.?$", re.IGN
 _DOTS = str.maketrans(dict.fromkeys("•‧・∙.．⋅", "·"))
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
+class Name(NamedTuple):
     """`masked` where characters are hidden (周*, 张某); `digits_removed` where a source had glued a number on."""
 
     value: str

@@ -76,7 +76,8 @@ def debtor(said: Said, raw: bytes, *, record_key: bytes, today: date) -> Dishone
     elif "other" in said.grounds:
         warnings.append(("ground-unknown", "grounds"))
     people = _people(said.responsible, warnings)
-    warnings = sorted(set(warnings))
+    if warnings:
+        warnings = sorted(set(warnings))
     spelled = name.value if name else None
     return DishonestDebtor.model_validate(
         {
@@ -86,7 +87,7 @@ def debtor(said: Said, raw: bytes, *, record_key: bytes, today: date) -> Dishone
             "revision": 1,
             "status": "listed",
             "status_reason": said.status_reason,
-            "doubts": doubts_of([field for _, field in warnings], said.doubts),
+            "doubts": doubts_of([field for _, field in warnings], said.doubts) if warnings else said.doubts,
             "subject": {
                 "kind": kind,
                 "name": spelled,
@@ -124,8 +125,8 @@ def debtor(said: Said, raw: bytes, *, record_key: bytes, today: date) -> Dishone
 
 def _check_columns(said: Said, number: str) -> None:
     """A case number in another column says that all columns moved; nothing in such a record can be trusted."""
-    others = (said.province, said.court, said.name)
-    if any("号" in other and looks_like_case_number(normalise_case_number(other)) for other in others):
+    others = f"{said.province}\n{said.court}\n{said.name}"
+    if "号" in others and any(looks_like_case_number(normalise_case_number(other)) for other in others.split("\n")):
         raise Refused("shifted-columns", "a case number stands where another field belongs")
     if number and read_date(said.case_number, _EVER):
         raise Refused("shifted-columns", "a date stands where the case number belongs")
@@ -198,14 +199,14 @@ def _age(text: str, warnings: Warnings) -> int | None:
 
 def _check_age(kind: Kind, age: int | None, identifiers: Sequence[Identifier], published: date) -> None:
     """Minors are never listed. A citizen number that passes its check is believed before the age field."""
-    births = [born for identifier in identifiers if (born := birth_date(identifier))]
-    if births:
-        young = any(years_between(born, published) < ADULT for born in births)
-    else:
-        years = [year for identifier in identifiers if (year := birth_year_shown(identifier))]
-        young = any(published.year - year < ADULT for year in years) or (
-            kind != "organisation" and age is not None and age < ADULT
-        )
+    proved = False
+    young = kind != "organisation" and age is not None and age < ADULT
+    for identifier in identifiers:
+        if born := birth_date(identifier):
+            young = (young and proved) or years_between(born, published) < ADULT
+            proved = True
+        elif not proved and (year := birth_year_shown(identifier)):
+            young = young or published.year - year < ADULT
     if young:
         raise Refused("minor", "the debtor was under 18 on the publication date; tell the court")
 
@@ -228,6 +229,8 @@ def _day(value: JsonValue, last: date, field: str, warnings: Warnings, *, needed
 
 def _people(said: Iterable[SaidPerson], warnings: Warnings) -> tuple[object, ...]:
     """They answer for the unit and are not listed by that; what is odd about them does not touch the subject."""
+    if not said:
+        return ()
     people = []
     for one in said:
         name = read_name(one.name)

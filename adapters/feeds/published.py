@@ -30,7 +30,7 @@ def said_by_baidu(record: JsonRecord) -> Said:
 
 
 def _said(record: JsonRecord, system: str, number: str) -> Said:
-    responsible = _responsible(record)
+    responsible = _responsible(record) if record.get("businessEntity") or record.get("qysler") else ()
     return Said(
         system=system,
         record=number,

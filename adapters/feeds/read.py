@@ -1,7 +1,6 @@
 """Bytes of a submission to items: cut, parse, recognise, normalise. Nothing a source writes makes it raise."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import date
 
 import orjson
@@ -44,7 +43,7 @@ def _read_piece(feed: str, line: int, piece: Piece, *, record_key: bytes, today:
             return withdrawal
         said = _said(feed, record)
         if warned:
-            said = replace(said, warnings=(*said.warnings, REPAIRED))
+            said = said._replace(warnings=(*said.warnings, REPAIRED))
         return Accepted(line, debtor(said, raw, record_key=record_key, today=today), raw)
     except Refused as refused:
         return Rejected(line, refused.code, str(refused), raw)
@@ -68,9 +67,9 @@ def _parse(raw: bytes) -> tuple[JsonValue, bool]:
 
 
 def _record(value: JsonValue) -> JsonRecord:
-    if isinstance(value, int | str) and _is_rounded(str(value)):
-        raise Refused("rounded-identifier", "a lone number that a spreadsheet rounded, and no record")
     if not isinstance(value, dict):
+        if isinstance(value, int | str) and _is_rounded(str(value)):
+            raise Refused("rounded-identifier", "a lone number that a spreadsheet rounded, and no record")
         raise Refused("unknown-shape", "the record is no JSON object")
     return value if "caseCode" in value else trimmed(value)
 
@@ -106,7 +105,7 @@ def _withdrawal(feed: str, line: int, record: JsonRecord, raw: bytes, record_key
 
 def _said(feed: str, record: JsonRecord) -> Said:
     if shape := shape_of(record):
-        if float in {type(value) for value in record.values()}:
+        if float in map(type, record.values()):
             raise _fraction(record)
         return shape.said(record)
     if "feed" in record:

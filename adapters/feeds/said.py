@@ -1,7 +1,7 @@
 """What a source says of one debtor, in its own words: the one form between a key set and the canonical record."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from schemas.canonical import JsonValue
 from schemas.identifiers import Scheme
@@ -16,16 +16,14 @@ class WrongValue(ValueError):
         self.name = name
 
 
-@dataclass(frozen=True, slots=True)
-class SaidIdentifier:
+class SaidIdentifier(NamedTuple):
     """`scheme` only where the source itself names it."""
 
     text: str
     scheme: Scheme | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SaidPerson:
+class SaidPerson(NamedTuple):
     """A responsible person of a unit."""
 
     name: str
@@ -33,8 +31,7 @@ class SaidPerson:
     identifiers: tuple[SaidIdentifier, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(NamedTuple):
     """Texts as they stand; empty where nothing is said. `unit_fields` where keys are filled that only a unit has."""
 
     system: str

@@ -6,14 +6,18 @@ import re
 from schemas.canonical import JsonValue
 
 _KEY_ENDS = re.compile(rb'"[ \t\r\n]*:')
+_FLAT = frozenset({str, int, float, bool, type(None)})
 
 
 def key_stands_twice(raw: bytes, value: JsonValue) -> bool:
     """Whether any object in valid JSON has a key twice. The parser keeps the last silently; a signer may see the first.
 
-    Every member ends a key with a quote and a colon, so as many of those as members means that none was lost.
+    Every member has a colon behind its key, so as many colons as members left means that no member was lost; where
+    texts hold colons, as many ends of keys; and only then it is worth a slow look.
     """
-    if len(_KEY_ENDS.findall(raw)) == _members(value):
+    flat = isinstance(value, dict) and _FLAT.issuperset(map(type, value.values()))
+    members = len(value) if flat and isinstance(value, dict) else _members(value)
+    if raw.count(b":") == members or len(_KEY_ENDS.findall(raw)) == members:
         return False
     return _really_twice(raw)
 
