@@ -121,6 +121,7 @@ class Intake:
                     await self._journal_chunk(submission, feed, chunk, number, result)
                 number += 1
             await self._finish(submission, result)
+            log.debug("step", step="acknowledge")
         except OperationalError as error:
             raise Unavailable(
                 "journal-unwritable", "The journal cannot be written now; nothing was accepted, send it again."

@@ -89,7 +89,7 @@ async def withdraw_record(
                 for record in _receipts(page):
                     if record["kind"] == "released":
                         took = time.monotonic() - began
-                        line = {"released": record["agency"], "row": record["row"], "seconds": f"{took:.3f}"}
+                        line = {"released": record["agency"], "for": record["key"], "seconds": f"{took:.3f}"}
                         sys.stdout.write(orjson.dumps(line).decode() + "\n")
                         cursors.pop(contract, None)
     return 0

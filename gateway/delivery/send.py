@@ -4,6 +4,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import structlog
 from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -23,6 +24,8 @@ from gateway.trust.keyring import Keyring
 from gateway.trust.merkle import Tree
 from gateway.trust.run import SealedRun, seal_run
 from schemas.canonical import JsonObject
+
+log = structlog.get_logger(__name__)
 
 BATCHES_KEPT = 64  # decoded batch trees shared by all contracts that stand at one place (D9); they hold no content
 
@@ -77,6 +80,7 @@ class Sender:
                     reached[lane] = numbers[start : start + RUN][-1].number
         if runs:
             await self._record(agreement, runs)
+            log.debug("step", step="send", contract=contract_id, count=len(events))
         return Page(events, Cursor(priority=reached["priority"], bulk=reached["bulk"]))
 
     async def _run(

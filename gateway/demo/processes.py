@@ -4,7 +4,7 @@ import asyncio
 import os
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,13 +44,13 @@ def free_port() -> int:
         return port
 
 
-async def start(name: str, command: str, port: int, folder: Path, environment: Mapping[str, str]) -> Process:
-    """Start `fuyuan COMMAND` and wait until it answers. Raises Unavailable, naming its log, where it does not."""
+async def start(name: str, module: Sequence[str], port: int, folder: Path, environment: Mapping[str, str]) -> Process:
+    """Start `python -m MODULE ...` and wait until it answers. Raises Unavailable, naming its log, where it does not."""
     log = folder / f"{name}.log"
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("FUYUAN_")}
     with log.open("wb") as output:
         child = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "gateway.cli", command,
+            sys.executable, "-m", *module,
             env={**inherited, **environment}, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output,
         )  # fmt: skip
     process = Process(name, f"http://127.0.0.1:{port}", log, child)

@@ -28,10 +28,13 @@ COURT_LIST = Path(__file__).parent / "data/court-list.ndjson"
 FEED = "dishonest-debtor"
 WAIT_SECONDS = 30.0
 
-# The company stands seven times in the list, under its organisation code. Its application gives the unified social
-# credit code, whose characters 9 to 17 are that organisation code.
-COMPANY = "宁德市富邦融资担保有限公司"
-COMPANY_CODE = "91350900691912868H"
+# Made for the demo, for the published samples are too old to block anybody by themselves (rule M6): a company in two
+# cases of this year, once under its unified social credit code, once under the organisation code inside it.
+COMPANY = "焦作市山阳区示例建材有限公司"
+COMPANY_CODE = "91410811MA47YB0X60"
+# A real company of the samples, listed seven times up to 2018 on grounds whose period has run out.
+OLD_COMPANY = "宁德市富邦融资担保有限公司"
+OLD_COMPANY_CODE = "91350900691912868H"
 # A person with the name of a listed one and a number of his own, in a region that does not exist.
 NAMESAKE = "苏宁"
 NAMESAKE_ID = "999999199003077572"
@@ -91,7 +94,7 @@ async def _open(folder: Path, stack: AsyncExitStack, tell: Callable[[str], None]
         tell(f"   contract {terms.id} v{terms.version}: {len(terms.fields)} fields, signed by both parties")
     gateway = await start(
         "gateway",
-        "serve",
+        ["gateway.cli", "serve"],
         settings.port,
         folder,
         {
@@ -128,7 +131,7 @@ async def _list(story: Story) -> None:
         tell(f"   line {refused['line']} quarantined as {refused['code']}: {refused['reason']}")
     again = await story.court.push(FEED, COURT_LIST.read_bytes(), "application/x-ndjson", "demo-second-try")
     tell(f"   the same list again: {again.counts['unchanged']} unchanged, {again.counts['listed']} listed")
-    await _receipt_where(story, LICENCES, "blocked", row="licence-1")
+    await _receipt_where(story, LICENCES, "blocked", about="/licence-1")
     tell(f"   a standing licence of the company is blocked {_ms(began)} after the push began")
 
 
@@ -145,7 +148,10 @@ async def _screen(story: Story) -> None:
     cleared = await _apply(story, "A-2026-002", NAMESAKE, "cn-id", NAMESAKE_ID)
     _expect(cleared["decision"] == "clear", "the namesake is not blocked")
     tell(f"   A-2026-002 {NAMESAKE}, a namesake with another number: {str(cleared['decision']).upper()}, not blocked")
-    receipt = await _receipt_where(story, LICENCES, "blocked", reference="A-2026-001")
+    old = await _apply(story, "A-2026-003", OLD_COMPANY, "cn-uscc", OLD_COMPANY_CODE)
+    _expect(old["decision"] == "review", "an old listing without a period on record blocks nobody by itself")
+    tell(f"   A-2026-003 {OLD_COMPANY}: REVIEW, {_reasons(old)[0]['explanation']}")
+    receipt = await _receipt_where(story, LICENCES, "blocked", about="A-2026-001")
     tell(f"   the court holds a signed receipt: {receipt['kind']} {receipt['reference']} by {receipt['agency']}")
 
 
@@ -155,7 +161,7 @@ async def _withdraw(story: Story) -> None:
     cases = _cases_of(COMPANY)
     for number in cases[:-1]:
         await _take_back(story, number)
-    held = await _apply(story, "A-2026-003", COMPANY, "cn-uscc", COMPANY_CODE)
+    held = await _apply(story, "A-2026-004", COMPANY, "cn-uscc", COMPANY_CODE)
     _expect(held["decision"] == "block", "one open case is enough to stay blocked")
     tell(f"   {len(cases) - 1} of {len(cases)} cases withdrawn: still blocked, for removal is per case")
     began = time.monotonic()
@@ -163,14 +169,13 @@ async def _withdraw(story: Story) -> None:
     for agency in AGENCIES:
         await _receipt_where(story, agency, "released")
         tell(f"   {agency}: released, receipt at the court {_ms(began)} after the last withdrawal")
-    freed = await _apply(story, "A-2026-004", COMPANY, "cn-uscc", COMPANY_CODE)
+    freed = await _apply(story, "A-2026-005", COMPANY, "cn-uscc", COMPANY_CODE)
     _expect(freed["decision"] == "clear", "nothing is left to block for")
-    tell("   A-2026-004, the company again: CLEAR")
+    tell("   A-2026-005, the company again: CLEAR")
     stale = await story.court.push(FEED, COURT_LIST.read_bytes(), "application/x-ndjson", "demo-yesterdays-list")
-    codes = Counter(str(refused["code"]) for refused in stale.quarantine)
-    tell(
-        f"   yesterday's list by mistake: {codes['stale-listing']} quarantined as stale-listing, {stale.counts['listed']} listed"
-    )
+    refused = Counter(str(refused["code"]) for refused in stale.quarantine)["stale-listing"]
+    listed = stale.counts["listed"]
+    tell(f"   yesterday's list by mistake: {refused} quarantined as stale-listing, {listed} listed")
 
 
 async def _prove(story: Story) -> None:
@@ -229,17 +234,13 @@ async def _apply(story: Story, reference: str, name: str, scheme: str, value: st
     return decision
 
 
-async def _receipt_where(story: Story, agency: str, kind: str, **wanted: str) -> JsonObject:
-    """The first receipt of that kind that the court gets from the agency, waiting for it."""
+async def _receipt_where(story: Story, agency: str, kind: str, *, about: str = "") -> JsonObject:
+    """The first receipt of that kind that the court gets from the agency, about that row or reference; waits for it."""
     contract = story.cast.contract_from(agency).id
 
     def found() -> JsonObject | None:
         for receipt in story.receipts:
-            if (
-                receipt["agency"] == agency
-                and receipt["kind"] == kind
-                and all(receipt[k] == v for k, v in wanted.items())
-            ):
+            if receipt["agency"] == agency and receipt["kind"] == kind and str(receipt["key"]).endswith(about):
                 return receipt
         return None
 
@@ -268,7 +269,7 @@ async def _start_agent(folder: Path, cast: Cast, agency: str, gateway: Process) 
         "FUYUAN_REGISTER_URL": register.url,
         "FUYUAN_REGISTER_MAPPING": str(register.mapping),
     }
-    return await start(agency, "agent", port, folder, environment)
+    return await start(agency, ["gateway.cli", "agent"], port, folder, environment)
 
 
 async def _all_ready(story: Story) -> bool:

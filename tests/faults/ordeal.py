@@ -1,0 +1,350 @@
+"""A small district of real processes that are killed at chosen points, and what must hold afterwards."""
+
+import asyncio
+import os
+import random
+import sqlite3
+import sys
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import orjson
+
+from gateway.client import GatewayClient
+from gateway.clock import SystemClock
+from gateway.demo.cast import COURT, Cast, make_cast
+from gateway.demo.processes import free_port
+from gateway.errors import FuyuanError
+from gateway.settings import Settings
+from gateway.trust import jws
+from gateway.trust.keys import KeySet
+from gateway.trust.merkle import verify_consistency
+from gateway.trust.verify import verify_line
+from gateway.wiring import open_gateway
+from schemas.canonical import canonical, unb64u
+
+FEED = "dishonest-debtor"
+AGENCY = "shanyang-market-regulation"
+PATIENCE = 60.0  # seconds for everything to come to rest after a kill
+ARMED = Path(__file__).parent / "armed"
+ORG_WEIGHTS = (3, 7, 9, 10, 5, 8, 4, 2)
+
+GATEWAY_STEPS = ("parse", "seal", "append", "acknowledge", "route", "send", "receipt")
+AGENT_STEPS = ("verify", "index", "match", "outbox", "receipt")
+
+
+@dataclass(frozen=True)
+class Kill:
+    """Who dies (gateway, or agent: its follower), after the nth line that names the step; `any` is every step."""
+
+    victim: str
+    step: str
+    nth: int
+
+
+@dataclass
+class Company:
+    """A company with a row in the agency's register. `version` is what its record says; 0 while it is not listed."""
+
+    number: int
+    version: int = 0
+    withdrawn: int = 0
+
+    @property
+    def code(self) -> str:
+        body = f"6919{self.number:04d}"
+        left = 11 - sum(w * int(c) for w, c in zip(ORG_WEIGHTS, body, strict=True)) % 11
+        return f"{body}-{ {10: 'X', 11: '0'}.get(left, str(left)) }".replace(" ", "")
+
+    @property
+    def name(self) -> str:
+        return f"山阳{'甲乙丙丁戊己庚辛壬癸子丑'[self.number]}贸易有限公司"
+
+    @property
+    def row(self) -> str:
+        return f"row-{self.number}"
+
+    @property
+    def case(self) -> str:
+        return f"（2026）豫0811执{self.number + 1}号"
+
+    def line(self) -> bytes:
+        """Its line in the court's list, in the court's own shape."""
+        return orjson.dumps(
+            {
+                "id": 1,
+                "iname": self.name,
+                "caseCode": self.case,
+                "cardNum": self.code,
+                "businessEntity": "",
+                "courtName": "焦作市山阳区人民法院",
+                "areaName": "河南",
+                "partyTypeName": "581",
+                "gistId": f"（2025）豫0811民初{self.version}号",
+                "regDate": "2026年01月05日",
+                "gistUnit": "焦作市山阳区人民法院",
+                "duty": "支付货款",
+                "performance": "全部未履行",
+                "disruptTypeName": "有履行能力而拒不履行生效法律文书确定义务",
+                "publishDate": "2026年02月05日",
+            }
+        )
+
+
+@dataclass
+class Ordeal:
+    folder: Path
+    cast: Cast
+    keys: KeySet
+    port: int
+    agent_port: int
+    companies: list[Company] = field(default_factory=lambda: [Company(number) for number in range(12)])
+    processes: dict[str, asyncio.subprocess.Process] = field(default_factory=dict)
+    died: Counter[str] = field(default_factory=Counter)
+    tree: tuple[int, bytes] | None = None
+    round: int = 0
+    applications: dict[str, str] = field(default_factory=dict)
+
+    # --- processes
+
+    @property
+    def contract(self) -> str:
+        return self.cast.contract_to(AGENCY).id
+
+    def _environment(self, kill: Kill | None) -> dict[str, str]:
+        environment = {key: value for key, value in os.environ.items() if not key.startswith(("FUYUAN_", "VICTIM_"))}
+        environment |= {
+            "FUYUAN_DATA_DIR": str(self.folder / "gateway"),
+            "FUYUAN_PORT": str(self.port),
+            "FUYUAN_LOG_LEVEL": "debug",
+            "FUYUAN_GATEWAY_URL": f"http://127.0.0.1:{self.port}",
+            "FUYUAN_AGENT_PORT": str(self.agent_port),
+            "FUYUAN_AGENT_DATA_DIR": str(self.folder / "index"),
+            "FUYUAN_AGENT_CONTRACT": self.contract,
+            "FUYUAN_AGENT_PARTY_KEY": str(self.folder / "parties" / f"{AGENCY}.jwk"),
+            "FUYUAN_AGENT_TRUSTED_KEYS": str(self.folder / "jwks.json"),
+            "FUYUAN_REGISTER_URL": f"sqlite:///{self.folder / 'register.sqlite'}",
+            "FUYUAN_REGISTER_MAPPING": str(self.folder / "register.toml"),
+        }
+        if kill is not None:
+            environment |= {
+                "PYTHONPATH": str(ARMED),
+                "VICTIM_STEP": kill.step,
+                "VICTIM_NTH": str(kill.nth),
+                "VICTIM_ONCE": str(self.folder / f"died-{self.round}"),
+            }
+        return environment
+
+    async def start(self, name: str, kill: Kill | None = None) -> None:
+        """Start a process of ours; it may be armed to die."""
+        command = {"gateway": "serve", "agent": "agent"}[name]
+        with (self.folder / f"{name}.log").open("ab") as log:
+            self.processes[name] = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "gateway.cli", command,
+                env=self._environment(kill), stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
+            )  # fmt: skip
+
+    async def kill(self, name: str) -> None:
+        process = self.processes.pop(name)
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+    async def keep_alive(self) -> None:
+        """Start again what has died."""
+        for name, process in list(self.processes.items()):
+            if process.returncode is not None:
+                await self.start(name)
+
+    async def stop(self) -> None:
+        for process in self.processes.values():
+            if process.returncode is None:
+                process.terminate()
+                await process.wait()
+
+    def client(self, party: str) -> GatewayClient:
+        return GatewayClient(f"http://127.0.0.1:{self.port}", self.cast.keys[party], "fuyuan-gateway", SystemClock())
+
+    async def insist(self, call: Callable[[], Awaitable[Any]]) -> Any:
+        """Make a call until it is answered, whatever dies meanwhile."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            await self.keep_alive()
+            try:
+                return await call()
+            except (FuyuanError, httpx.TransportError) as error:
+                if time.monotonic() > deadline:
+                    raise AssertionError(f"not answered in {PATIENCE:.0f} s: {error}") from error
+                await asyncio.sleep(0.1)
+
+    # --- one round
+
+    async def play(self, kill: Kill, random_: random.Random) -> None:
+        """One round: the victim is armed, the court and an applicant do their work, everything comes to rest."""
+        self.round += 1
+        if self.processes:
+            await self.kill(kill.victim)
+        for name in ("gateway", "agent"):
+            if name not in self.processes:
+                await self.start(name, kill if name == kill.victim else None)
+        listed = random_.sample(self.companies, 4)
+        for company in listed:
+            company.version += 1
+        body = b"\n".join(company.line() for company in listed)
+        key = f"round-{self.round:05d}"
+        async with self.client(COURT) as court:
+            answer = await self.insist(lambda: court.push(FEED, body, "application/x-ndjson", key, relist=True))
+            assert answer.counts["quarantined"] == 0
+            assert answer.counts["listed"] + answer.counts["amended"] == 4
+            for company in random_.sample(self.companies, 2):
+                await self._withdraw(court, company)
+        await self._apply(random_.choice(self.companies))
+        await self._rest()
+        self.died[f"{kill.victim}/{kill.step}"] += (self.folder / f"died-{self.round}").exists()
+
+    async def _withdraw(self, court: GatewayClient, company: Company) -> None:
+        if not company.version or company.withdrawn == company.version:
+            return
+        withdrawal = {"case_number": company.case, "name": company.name, "status_reason": "performed"}
+        key = f"round-{self.round:05d}-{company.number}"
+        answer = await self.insist(lambda: court.withdraw(FEED, withdrawal, key))
+        assert answer.counts["withdrawn"] == 1
+        company.withdrawn = company.version
+
+    async def _apply(self, company: Company) -> None:
+        """An application at the agency's counter; a decision may be `unknown` while the agent cannot know."""
+        reference = f"application-{self.round}"
+        application = {
+            "reference": reference,
+            "action": "licence",
+            "name": company.name,
+            "identifiers": [{"scheme": "cn-org", "value": company.code}],
+        }
+        async with httpx.AsyncClient(trust_env=False, base_url=f"http://127.0.0.1:{self.agent_port}") as http:
+            answer = await self.insist(lambda: http.post("/v1/screenings", json=application))
+        assert answer.status_code == 200, answer.text
+        self.applications[reference] = answer.json()["decision"]
+
+    async def _rest(self) -> None:
+        """Wait until the register shows what the list says, and everything that was to be said was said."""
+        deadline = time.monotonic() + PATIENCE
+        while not (await self._agent_is_done() and self.held() == self.to_be_held()):
+            await self.keep_alive()
+            if time.monotonic() > deadline:
+                raise AssertionError(f"held {self.held() ^ self.to_be_held()} differ after {PATIENCE:.0f} s")
+            await asyncio.sleep(0.05)
+
+    async def _agent_is_done(self) -> bool:
+        async with httpx.AsyncClient(trust_env=False, base_url=f"http://127.0.0.1:{self.agent_port}") as http:
+            try:
+                status = await http.get("/v1/status")
+                ready = await http.get("/readyz")
+            except httpx.TransportError:
+                return False
+        return ready.is_success and status.is_success and status.json()["outbox"] == 0
+
+    # --- what must hold
+
+    def to_be_held(self) -> set[str]:
+        return {company.row for company in self.companies if company.version > company.withdrawn}
+
+    def held(self) -> set[str]:
+        with closing(sqlite3.connect(self.folder / "register.sqlite", timeout=30)) as connection:
+            rows = connection.execute("SELECT row FROM fuyuan_holds").fetchall()
+        return {row for (row,) in rows if row.startswith("row-")}
+
+    async def check(self) -> None:
+        """Acknowledged = journalled once; numbers without gaps; holds = live records; one receipt each; proofs hold."""
+        with closing(sqlite3.connect(self.folder / "gateway/journal.sqlite", timeout=30)) as connection:
+            one = connection.execute
+            size, leaves = one("SELECT size, leaves FROM journal_head").fetchone()
+            spans = one("SELECT idx, first_position, positions FROM journal_leaf ORDER BY idx").fetchall()
+            assert [idx for idx, _, _ in spans] == list(range(leaves)), "leaves have gaps"
+            following = 1
+            for _, first, positions in spans:
+                assert first == following, "positions have gaps"
+                following = first + positions
+            assert following == size + 1
+            assert not one("SELECT 1 FROM submission WHERE NOT finished").fetchall(), "acknowledged but unfinished"
+            for contract, lane, last in one("SELECT contract, lane, last FROM lane").fetchall():
+                following = 1
+                for first, numbers in one(
+                    "SELECT first, numbers FROM delivery_log WHERE contract = ? AND lane = ? ORDER BY first",
+                    (contract, lane),
+                ):
+                    assert first == following, f"{contract} {lane}: numbers have gaps"
+                    following = first + numbers
+                assert following == last + 1
+            revisions = one(
+                "SELECT record_id, count(*), max(revision) FROM entry WHERE feed = ? GROUP BY record_id", (FEED,)
+            ).fetchall()
+            assert all(count == newest for _, count, newest in revisions), "a version stands twice or is missing"
+            twice = one(
+                "SELECT record_id FROM entry WHERE feed = 'receipt' GROUP BY record_id HAVING count(*) > 1"
+            ).fetchall()
+            assert not twice, "a receipt stands twice"
+        assert self.held() == self.to_be_held()
+        await self._check_receipts()
+        await self._check_tree()
+
+    async def _check_receipts(self) -> None:
+        contract = self.cast.contract_from(AGENCY).id
+        kinds: dict[str, Counter[str]] = {}
+        async with self.client(COURT) as court:
+            cursor = ""
+            while (page := await self.insist(lambda: court.events(contract, cursor))).events:
+                cursor = page.next
+                for event in page.events:
+                    assert verify_line(canonical(event), self.keys).status == "valid"
+                    if event["kind"] == "upsert":
+                        kinds.setdefault(event["record"]["kind"], Counter())[event["record"]["key"]] += 1
+        for kind, keys in kinds.items():
+            assert set(keys.values()) == {1}, f"{kind}: more than one receipt for one key"
+        blocked = {reference for reference, decision in self.applications.items() if decision == "block"}
+        assert blocked <= set(kinds.get("blocked", ())), "a blocked application without its receipt"
+
+    async def _check_tree(self) -> None:
+        async with self.client(COURT) as court:
+            payload, _ = jws.verify(await self.insist(court.checkpoint), jws.CHECKPOINT, self.keys)
+            size, root = int(str(payload["size"])), unb64u(str(payload["root"]), 32)
+            if self.tree is not None:
+                proof = await self.insist(lambda: court.consistency(self.tree[0], size))
+                verify_consistency(self.tree[0], size, [unb64u(str(node), 32) for node in proof], self.tree[1], root)
+        self.tree = (size, root)
+
+
+@asynccontextmanager
+async def district(folder: Path) -> AsyncIterator[Ordeal]:
+    """A district with a court and one agency, its register filled, nothing started yet."""
+    settings = Settings(data_dir=folder / "gateway", port=free_port())
+    (folder / "parties").mkdir()
+    cast = make_cast(settings.agreements_dir, settings.parties_dir, folder / "parties", SystemClock())
+    running = await open_gateway(settings, SystemClock())
+    for party, key in cast.keys.items():
+        await running.registry.admit({"id": party}, [key.public()])
+    for signed in cast.contracts.values():
+        if AGENCY in (signed.terms.provider.party, signed.terms.subscriber.party):
+            await running.registry.activate(signed)
+    keys = await running.registry.keys()
+    await running.stop()
+    (folder / "jwks.json").write_bytes(canonical(keys.to_jwks()))
+    ordeal = Ordeal(folder, cast, keys, settings.port, free_port())
+    with closing(sqlite3.connect(folder / "register.sqlite")) as connection, connection:
+        connection.execute("CREATE TABLE licences (licence_no TEXT PRIMARY KEY, holder TEXT, code TEXT)")
+        connection.executemany(
+            "INSERT INTO licences VALUES (?, ?, ?)",
+            [(company.row, company.name, company.code) for company in ordeal.companies],
+        )
+    (folder / "register.toml").write_text(
+        'table = "licences"\nrow = "licence_no"\nname = "holder"\n\n[identifiers]\ncn-org = "code"\n', encoding="utf-8"
+    )
+    try:
+        yield ordeal
+    finally:
+        await ordeal.stop()

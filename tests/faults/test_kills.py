@@ -1,0 +1,35 @@
+"""kill -9 of gateway and agent: after each named step, and at seeded random points. `make test-faults` plays 200."""
+
+import os
+import random
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.faults.ordeal import AGENT_STEPS, GATEWAY_STEPS, Kill, district
+
+SEED = int(os.environ.get("FUYUAN_FAULT_SEED", "20261123"))
+RUNS = int(os.environ.get("FUYUAN_FAULT_RUNS", "12"))
+NAMED = [Kill("gateway", step, 1) for step in GATEWAY_STEPS] + [Kill("agent", step, 1) for step in AGENT_STEPS]
+
+
+def chosen(seed: int, runs: int) -> list[Kill]:
+    picked = random.Random(seed)
+    return [Kill(picked.choice(("gateway", "agent")), "any", picked.randint(1, 25)) for _ in range(runs)]
+
+
+@pytest.mark.timeout(3600)
+async def test_whatever_dies_nothing_is_lost_twice_or_left_behind(tmp_path: Path) -> None:
+    kills = [*NAMED, *chosen(SEED, RUNS)]
+    began = time.monotonic()
+    async with district(tmp_path) as ordeal:
+        for number, kill in enumerate(kills):
+            await ordeal.play(kill, random.Random(f"{SEED}/{number}"))
+            await ordeal.check()
+    died = sum(ordeal.died.values())
+    print(
+        f"\nkills: {len(kills)} runs (seed {SEED}), {died} processes died at their point, 0 violations, "
+        f"{time.monotonic() - began:.0f} s; by point: {dict(ordeal.died)}"
+    )
+    assert all(ordeal.died[f"{kill.victim}/{kill.step}"] for kill in NAMED), "a named step was never reached"
