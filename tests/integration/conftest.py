@@ -2,40 +2,22 @@
 
 import asyncio
 import io
-import logging
-import shutil
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
-import httpx
 import pytest
-import structlog
 
-from gateway.api.app import create_app
 from gateway.clock import ManualClock
 from gateway.demo.cast import Cast, make_cast
-from gateway.log import configure_logging
-from gateway.running import Running
 from gateway.settings import Settings
 from gateway.wiring import open_gateway
-from tests.integration.district import ROOT, District
-
-MAX_BODY_BYTES = 64 * 1024
+from tests.integration.district import ROOT, District, captured_log, open_district
 
 
 @pytest.fixture
 def log_lines() -> Iterator[io.StringIO]:
-    """The process's log as `fuyuan serve` writes it, JSON lines at debug level; undone afterwards."""
-    handlers, level = logging.root.handlers, logging.root.level
-    stream = io.StringIO()
-    configure_logging("json", "debug", stream=stream)
-    yield stream
-    structlog.reset_defaults()
-    structlog.contextvars.clear_contextvars()
-    logging.captureWarnings(False)
-    logging.root.handlers = handlers
-    logging.root.setLevel(level)
+    with captured_log() as stream:
+        yield stream
 
 
 @pytest.fixture(scope="session")
@@ -55,25 +37,6 @@ def founded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Cast]:
 
     asyncio.run(found())
     return folder / "gateway", cast
-
-
-@asynccontextmanager
-async def open_district(founded: tuple[Path, Cast], folder: Path, log: io.StringIO) -> AsyncIterator[District]:
-    data, cast = founded
-    shutil.copytree(data, folder / "gateway")
-    clock = ManualClock()
-    settings = Settings(data_dir=folder / "gateway", max_body_bytes=MAX_BODY_BYTES)
-    running = await open_gateway(settings, clock)
-
-    async def start() -> Running:
-        return running
-
-    app = create_app(settings, start)
-    app.state.running = running
-    try:
-        yield District(running, cast, clock, httpx.ASGITransport(app=app), log)
-    finally:
-        await running.stop()
 
 
 @pytest.fixture

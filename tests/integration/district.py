@@ -2,25 +2,36 @@
 
 import io
 import json
-from collections.abc import Mapping, Sequence
+import logging
+import shutil
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
+import structlog
 from sqlalchemy import func, select
 
+from contracts.model import Terms
+from gateway.api.app import create_app
 from gateway.client import EventPage, GatewayClient
 from gateway.clock import ManualClock, stamp
-from gateway.demo.cast import COURT, Cast
+from gateway.demo.cast import COURT, Cast, sign
+from gateway.journal.erase import erase_record
 from gateway.journal.tables import metadata
+from gateway.log import configure_logging
 from gateway.running import Running
+from gateway.settings import Settings
 from gateway.trust import jws
 from gateway.trust.documents import Checkpoint, Heartbeat, read
 from gateway.trust.http_signature import FIELDS_IF_PRESENT, sign_request
+from gateway.trust.keyring import load_keyring
 from gateway.trust.keys import KeySet, Signer
 from gateway.trust.merkle import root
 from gateway.trust.verify import open_heartbeat, verify_line
+from gateway.wiring import open_gateway
 from schemas.canonical import JsonObject, b64u, canonical
 
 ROOT = Path(__file__).parents[2]
@@ -30,6 +41,8 @@ NDJSON = "application/x-ndjson"
 CREDIT, MARKET, TRADING = "shanyang-credit-platform", "shanyang-market-regulation", "shanyang-public-resource-trading"
 TO_MARKET, FROM_MARKET = "debtors-to-market-regulation", "receipts-from-market-regulation"
 BATCHES, RECEIPTS = f"/v1/feeds/{FEED}/batches?mode=delta", "/v1/receipts"
+
+MAX_BODY_BYTES = 64 * 1024
 
 # What a request that is refused may leave behind: a used signature, and nothing else.
 NOT_JOURNAL = frozenset({"request_nonce"})
@@ -56,6 +69,12 @@ class District:
             transport=self.transport,
         )
 
+    async def activate(self, contract: str = TO_MARKET, **changed: Any) -> None:
+        """The agreement with market regulation, changed and signed anew by both: a next version, or another one."""
+        terms = self.cast.contracts[TO_MARKET].terms.model_dump(mode="json")
+        new = Terms.model_validate(terms | {"id": contract} | changed)
+        await self.running.registry.activate(sign(new, [self.cast.keys[party] for party in (COURT, MARKET)]))
+
     async def push(self, *records: JsonObject, relist: bool = False) -> dict[str, int]:
         """Records from the court, one line each: the counts."""
         self.clock.at = self.clock.at.replace(microsecond=(self.clock.at.microsecond + 1000) % 1_000_000)
@@ -67,6 +86,12 @@ class District:
         """The court takes one of `record`'s kind back, by case number and name."""
         words: JsonObject = {"case_number": record["caseCode"], "name": record["iname"], "status_reason": reason}
         return (await self.client(COURT).withdraw(FEED, words)).counts
+
+    async def erase(self, record_id: str) -> None:
+        """As the gateway's operator does it."""
+        settings = self.running.settings
+        key = load_keyring(settings.key_dir, settings.party, self.clock).signing
+        await erase_record(self.running.engine, self.clock, key, FEED, COURT, record_id)
 
     async def pull(self, party: str, contract: str, after: str = "", limit: int = 500) -> tuple[list[Event], EventPage]:
         """Every event behind `after`, each verified with public keys alone, and the last page."""
@@ -182,3 +207,37 @@ class District:
 
 def sample_records(name: str = "shixin_zxgk.jsonl") -> list[dict[str, Any]]:
     return [json.loads(line) for line in (SAMPLES / name).read_text(encoding="utf-8").splitlines()]
+
+
+@contextmanager
+def captured_log() -> Iterator[io.StringIO]:
+    """The process's log as `fuyuan serve` writes it, JSON lines at debug level; undone afterwards."""
+    handlers, level = logging.root.handlers, logging.root.level
+    stream = io.StringIO()
+    configure_logging("json", "debug", stream=stream)
+    yield stream
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
+    logging.captureWarnings(False)
+    logging.root.handlers = handlers
+    logging.root.setLevel(level)
+
+
+@asynccontextmanager
+async def open_district(founded: tuple[Path, Cast], folder: Path, log: io.StringIO) -> AsyncIterator[District]:
+    """A copy, under `folder`, of a gateway's founded folder with its cast."""
+    data, cast = founded
+    shutil.copytree(data, folder / "gateway")
+    clock = ManualClock()
+    settings = Settings(data_dir=folder / "gateway", max_body_bytes=MAX_BODY_BYTES)
+    running = await open_gateway(settings, clock)
+
+    async def start() -> Running:
+        return running
+
+    app = create_app(settings, start)
+    app.state.running = running
+    try:
+        yield District(running, cast, clock, httpx.ASGITransport(app=app), log)
+    finally:
+        await running.stop()
