@@ -3,7 +3,6 @@
 import hashlib
 import re
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import date
 from operator import mul
 from typing import Final, get_args
@@ -30,6 +29,7 @@ PLAIN_USCC: Final = re.compile(r"[1-9ANY][1-9A-HJ-NPQRTUWXY]\d{6}(?!0{9})(?!(.)\
 ID_OFFSET: Final = ord("0") * sum(ID_WEIGHTS)
 PLAIN_HAN: Final = re.compile("[\u4e00-\u9fff]+")
 HASH_BYTES: Final = 16
+TAG_BYTES: Final = 8
 
 
 class UnreadableApplicant(ValueError):
@@ -62,17 +62,22 @@ def _read(scheme: str, value: str) -> Identifier:
         return found
     for known in SCHEMES:
         if known == scheme and (found.masked or found.check == "none"):
-            return replace(found, scheme=known)
+            return found._replace(scheme=known)
     raise UnreadableApplicant("identifier: not of the scheme that is said")
 
 
 class Keyed:
-    """Index keys of one contract: the contract, then a keyed hash (BLAKE2b, 16 bytes) of what is looked up."""
+    """Index keys of one contract: a tag of the contract (8 bytes), then a keyed hash (BLAKE2b, 16 bytes) of what is
+    looked up, or the record id. The tag is short because a million keys are compared byte by byte.
+    """
 
     def __init__(self, key: bytes, contract: str) -> None:
-        self.prefix: Final = contract.encode() + b"\0"
+        self.prefix: Final = hashlib.blake2b(
+            contract.encode(), digest_size=TAG_BYTES, person=b"fuyuan/contract"
+        ).digest()
         self._identifiers: Final = hashlib.blake2b(key=key, digest_size=HASH_BYTES, person=b"fuyuan/identify")
         self._names: Final = hashlib.blake2b(key=key, digest_size=HASH_BYTES, person=b"fuyuan/named")
+        self._births: Final = hashlib.blake2b(key=key, digest_size=HASH_BYTES, person=b"fuyuan/born")
         self._requests: Final = hashlib.blake2b(key=key, digest_size=HASH_BYTES, person=b"fuyuan/requested")
 
     def record(self, record_id: str) -> bytes:
@@ -103,8 +108,15 @@ class Keyed:
         return self.prefix + state.digest()
 
     def name(self, name: str) -> bytes:
+        """The key of those who may be told by a name and a mask."""
         state = self._names.copy()
         state.update((name if PLAIN_HAN.fullmatch(name) else name_key(name)).encode())
+        return self.prefix + state.digest()
+
+    def birth(self, name: str, born_on: str) -> bytes:
+        """The key of those who may be told by a name and a birth date, written as 19800131."""
+        state = self._births.copy()
+        state.update(f"{born_on}|{name_key(name)}".encode())
         return self.prefix + state.digest()
 
     def request(self, request: bytes) -> bytes:

@@ -61,7 +61,7 @@ def support(change: Change, hold: Hold, keyed: Keyed, contract: str, record_id: 
     if added:
         supports = tuple(sorted((*supports, (contract, record_id))))
         change.put("supports", keyed.record(record_id), hold.key)
-    change.put("holds", hold.key, orjson.dumps(replace(hold, supports=supports)))
+    change.put("holds", hold.key, _spell(replace(hold, supports=supports)))
     return added, standing is None
 
 
@@ -78,7 +78,7 @@ def leave(
     change.delete("supports", keyed.record(record_id), hold.key)
     supports = tuple(one for one in hold.supports if one != (scribe.contract, record_id))
     if supports:
-        change.put("holds", hold.key, orjson.dumps(replace(hold, supports=supports)))
+        change.put("holds", hold.key, _spell(replace(hold, supports=supports)))
         return
     change.delete("holds", hold.key)
     if hold.kind == "row":
@@ -134,16 +134,32 @@ def _parse(document: bytes) -> Hold:
         members["kind"],
         members["row"],
         members["measure"],
-        read_kept(members["applicant"]),
+        _read_applicant(members["applicant"]),
         tuple((contract, record_id) for contract, record_id in members["supports"]),
     )
 
 
-def read_kept(document: JsonObject) -> Applicant:
-    """An applicant as `orjson` wrote it."""
+def _spell(hold: Hold) -> bytes:
+    applicant = hold.applicant
+    return orjson.dumps(
+        {
+            "kind": hold.kind,
+            "row": hold.row,
+            "measure": hold.measure,
+            "applicant": {
+                "name": applicant.name,
+                "identifiers": [list(one) for one in applicant.identifiers],
+                "born_on": applicant.born_on,
+            },
+            "supports": hold.supports,
+        }
+    )
+
+
+def _read_applicant(document: JsonObject) -> Applicant:
     kept = document["identifiers"]
     born_on = document["born_on"]
-    identifiers = tuple(Identifier(**one) for one in kept) if isinstance(kept, list) else ()
+    identifiers = tuple(Identifier(*one) for one in kept) if isinstance(kept, list) else ()
     return Applicant(
         str(document["name"]), identifiers, date.fromisoformat(born_on) if isinstance(born_on, str) else None
     )

@@ -4,14 +4,15 @@
 | ----------- | ------------------------- | --------------------------------------------------------------- |
 | standing    | contract                  | how far the list is applied, and whether it may be relied on     |
 | terms       | contract                  | the signed contract                                             |
-| records     | contract 0 record id      | a live record with its event, or a tombstone: the cause alone   |
-| identifiers | contract 0 keyed hash     | record ids, one a duplicate                                     |
-| names       | contract 0 keyed hash     | record ids, one a duplicate                                     |
-| pending     | contract 0 record id      | nothing: to be looked up in the agency's register               |
+| records     | contract, record id      | a live record with its event, or a tombstone: the cause alone   |
+| identifiers | contract, keyed hash     | record ids, one a duplicate                                     |
+| names       | contract, keyed hash     | ids of records with a masked identifier, one a duplicate        |
+| births      | contract, keyed hash     | record ids by name and birth date, one a duplicate              |
+| pending     | contract, record id      | nothing: to be looked up in the agency's register               |
 | holds       | hold                      | whom it holds, and the records that support it                  |
-| supports    | contract 0 record id      | holds, one a duplicate                                          |
-| answers     | contract 0 reference      | a decision that was given, under a keyed hash of its request    |
-| receipted   | contract 0 hash           | nothing: the receipt of this kind and key has been made         |
+| supports    | contract, record id      | holds, one a duplicate                                          |
+| answers     | contract, reference      | a decision that was given, under a keyed hash of its request    |
+| receipted   | contract, hash           | nothing: the receipt of this kind and key has been made         |
 | outbox      | number, 8 bytes           | what is to be carried out, in order                             |
 | aside       | number, 8 bytes           | a receipt that the gateway refused, with its code               |
 | own         | word                      | what belongs to this index alone                                |
@@ -24,7 +25,6 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 FIRST_MAP_BYTES: Final = 1 << 30  # the file is sparse; the map doubles when it is full
 KEY_BYTES: Final = 32
-MANY: Final = ("identifiers", "names", "supports")  # several values a key
+MANY: Final = ("identifiers", "names", "births", "supports")  # several values a key
 SINGLE: Final = (
     "standing", "terms", "records", "pending", "holds", "answers", "receipted", "outbox", "aside", "own",
 )  # fmt: skip
@@ -56,9 +56,9 @@ class View:
     def value(self, db: str, key: bytes) -> bytes | None:
         return self._txn.get(key, db=self._dbs[db])
 
-    def getter(self, db: str) -> "Callable[[bytes], bytes | None]":
-        """`value` for one database, without its name, for loops that ask very often."""
-        return partial(self._txn.get, db=self._dbs[db])
+    def finder(self, db: str) -> Callable[[bytes], bool]:
+        """Whether a key is there; for loops that ask very often, within the transaction."""
+        return self._txn.cursor(self._dbs[db]).set_key
 
     def document(self, db: str, key: bytes) -> JsonObject | None:
         found = self._txn.get(key, db=self._dbs[db])

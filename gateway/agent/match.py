@@ -184,14 +184,17 @@ def _likeness(applicant: Applicant, listed: Sequence[Identifier], contact: _Cont
         return Grade(Level.NOTE, "namesake")
     if contact.masked is not None:
         return Grade(Level.REVIEW, "mask-and-name", contact.masked.scheme)
-    if applicant.born_on is not None and any(_shows_birth(one, applicant.born_on) for one in listed):
+    if applicant.born_on is not None and f"{applicant.born_on:%Y%m%d}" in map(birth_shown, listed):
         return Grade(Level.REVIEW, "birth-date-and-name", "birth-date")
     return Grade(Level.NOTE, "name-alone")
 
 
-def _shows_birth(identifier: Identifier, born_on: date) -> bool:
-    seen = identifier.value.partition("*")[0]
-    return identifier.scheme == "cn-id" and identifier.check != "fail" and seen[6:14] == f"{born_on:%Y%m%d}"
+def birth_shown(identifier: Identifier) -> str | None:
+    """The birth date that a listed citizen number shows, masked behind it or not: 19800131."""
+    seen = identifier.value.partition("*")[0][6:14]
+    return (
+        seen if identifier.scheme == "cn-id" and identifier.check != "fail" and len(seen) == len("19800131") else None
+    )
 
 
 def _doubt(

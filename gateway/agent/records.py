@@ -12,7 +12,7 @@ import orjson
 from gateway.agent.applicant import Keyed
 from gateway.agent.event import EventRef
 from gateway.agent.index import Change, View
-from gateway.agent.match import read_listed
+from gateway.agent.match import Applicant, birth_shown, read_listed
 from schemas.canonical import JsonObject
 from schemas.identifiers import Identifier
 
@@ -61,8 +61,14 @@ def by_identifiers(view: View, keyed: Keyed, identifiers: Iterable[Identifier]) 
     }
 
 
-def by_name(view: View, keyed: Keyed, name: str) -> set[str]:
-    return {one.decode() for one in view.values("names", keyed.name(name))} if name else set()
+def by_likeness(view: View, keyed: Keyed, applicant: Applicant) -> set[str]:
+    """Ids of live records of that name that a mask or the birth date may tell (rule M2). A name alone finds nobody."""
+    if not applicant.name:
+        return set()
+    found = view.values("names", keyed.name(applicant.name))
+    if applicant.born_on is not None:
+        found += view.values("births", keyed.birth(applicant.name, f"{applicant.born_on:%Y%m%d}"))
+    return {one.decode() for one in found}
 
 
 def live_records(view: View, keyed: Keyed) -> Iterable[Live]:
@@ -97,4 +103,8 @@ def _keys(keyed: Keyed, record: JsonObject) -> Iterable[tuple[str, bytes]]:
             yield "identifiers", keyed.identifier(identifier)
     name = subject.get("name")
     if isinstance(name, str) and name:
-        yield "names", keyed.name(name)
+        listed = read_listed(subject)
+        if any(identifier.masked for identifier in listed):
+            yield "names", keyed.name(name)
+        for born_on in filter(None, map(birth_shown, listed)):
+            yield "births", keyed.birth(name, born_on)

@@ -20,9 +20,9 @@ from gateway.agent.holds import LONGEST_ROW, Hold, hold_key, support
 from gateway.agent.index import Change, Index, View
 from gateway.agent.match import Applicant, Grade, Level, grade
 from gateway.agent.receipts import Scribe
-from gateway.agent.records import Live, by_identifiers, by_name, read_live
-from gateway.agent.standing import Standing, parse_standing, read_terms, unknown_because
-from gateway.clock import Clock, china_date, unstamp
+from gateway.agent.records import Live, by_identifiers, by_likeness, read_live
+from gateway.agent.standing import Standing, moment, parse_standing, read_terms, unknown_because
+from gateway.clock import Clock, china_date
 from gateway.errors import Conflict, Refused
 from schemas.canonical import JsonObject
 
@@ -102,16 +102,16 @@ class Screener:
         decisions: list[Decision] = []
         with self._index.read() as view:
             ground = self._ground(view)
-            identifiers, names = view.getter("identifiers"), view.getter("names")
+            listed, likely = view.finder("identifiers"), view.finder("names")
             clear = self._clear_now(ground) if ground.unknown is None else None
             for name, pairs, born_on in applicants:
-                if clear is not None and pairs and name:
+                if clear is not None and pairs and name and born_on is None:
                     for scheme, value in pairs:
                         key = keyed.plain(scheme, value)
-                        if key is None or identifiers(key) is not None:
+                        if key is None or listed(key):
                             break
                     else:
-                        if names(keyed.name(name)) is None:
+                        if not likely(keyed.name(name)):
                             decisions.append(clear)
                             continue
                 decisions.append(self._decide(view, ground, read_applicant(name, pairs, born_on))[0])
@@ -157,7 +157,7 @@ class Screener:
         """Records that ask for a block or a review, those that block first, then the newest first."""
         if terms.effects is None:
             return []
-        ids = by_identifiers(view, self._keyed, applicant.identifiers) | by_name(view, self._keyed, applicant.name)
+        ids = by_identifiers(view, self._keyed, applicant.identifiers) | by_likeness(view, self._keyed, applicant)
         found = []
         for record_id in ids:
             live = read_live(view, self._keyed, record_id)
@@ -220,7 +220,7 @@ class Screener:
             cause=standing.cause,
             bulk=standing.bulk,
             priority=standing.priority,
-            age_seconds=max(0, int((ground.now - unstamp(standing.fresh_at)).total_seconds())),
+            age_seconds=max(0, int((ground.now - moment(standing.fresh_at)).total_seconds())),
         )
 
 

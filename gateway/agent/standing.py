@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Final, Literal, TypeAlias
 
 import orjson
@@ -52,6 +53,12 @@ class Standing:
         return None if self.tree_root is None else {"size": self.tree_size, "root": self.tree_root}
 
 
+@lru_cache(maxsize=16)
+def moment(text: str) -> datetime:
+    """A stored time; every screening asks for the same one."""
+    return unstamp(text)
+
+
 def read_standing(view: View, contract: str) -> Standing:
     found = view.value("standing", contract.encode())
     return Standing() if found is None else parse_standing(found)
@@ -94,7 +101,7 @@ def fresh_until(standing: Standing, terms: Terms) -> datetime:
     """When the lease of the last complete heartbeat ends (rule D11). There must have been one."""
     if standing.fresh_at is None:
         raise ValueError("no heartbeat was complete yet")
-    return unstamp(standing.fresh_at) + timedelta(seconds=terms.duties.heartbeat_lease_seconds)
+    return moment(standing.fresh_at) + timedelta(seconds=terms.duties.heartbeat_lease_seconds)
 
 
 def beaten(
