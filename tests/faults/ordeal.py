@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -298,7 +299,7 @@ class Ordeal:
         kinds: dict[str, Counter[str]] = {}
         async with self.client(COURT) as court:
             cursor = ""
-            while (page := await self.insist(lambda: court.events(contract, cursor))).events:
+            while (page := await self.insist(partial(court.events, contract, cursor))).events:
                 cursor = page.next
                 for event in page.events:
                     assert verify_line(canonical(event), self.keys).status == "valid"
@@ -315,7 +316,7 @@ class Ordeal:
             size, root = int(str(payload["size"])), unb64u(str(payload["root"]), 32)
             if self.tree is not None:
                 proof = await self.insist(lambda: court.consistency(self.tree[0], size))
-                verify_consistency(self.tree[0], size, [unb64u(str(node), 32) for node in proof], self.tree[1], root)
+                verify_consistency(self.tree[0], size, [unb64u(node, 32) for node in proof["path"]], self.tree[1], root)
         self.tree = (size, root)
 
 
