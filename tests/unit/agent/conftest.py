@@ -224,9 +224,7 @@ def withdrawn(number: int, cause: int, record_id: str, reason: str = "performed"
 
 
 def drop(number: int, cause: int, record_id: str) -> Arrived:
-    return Arrived(
-        ref("priority", number, cause), "drop", {"feed": "dishonest-debtor", "record_id": record_id}, None
-    )
+    return Arrived(ref("priority", number, cause), "drop", {"feed": "dishonest-debtor", "record_id": record_id}, None)
 
 
 def told(number: int, cause: int, state: str, on_end: str = "release", version: int = 1) -> Arrived:

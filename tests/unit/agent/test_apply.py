@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.agent.event import Arrived
-from schemas.canonical import JsonObject
+from schemas.canonical import JsonObject, unb64u
 
 from .conftest import CONTRACT, Agent, KeptRow, debtor, drop, entry, person_id, ref, told, upsert, withdrawn
 
@@ -25,8 +25,6 @@ def receipts(agent: Agent) -> list[JsonObject]:
 
 
 def payload(token: str) -> JsonObject:
-    from schemas.canonical import unb64u
-
     return orjson.loads(unb64u(token.split(".")[1]))
 
 

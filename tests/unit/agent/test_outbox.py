@@ -1,0 +1,110 @@
+"""The outbox: in order for each row, again after failures, a refused receipt set aside (rule M7)."""
+
+from collections.abc import Sequence
+
+import orjson
+import pytest
+
+from gateway.agent.outbox import Outbox
+from gateway.client import GatewayProblem
+from gateway.errors import Unavailable
+
+from .conftest import Agent, KeptRow, debtor, person_id, told, upsert, withdrawn
+
+MEASURE = "market-entry-restriction"
+
+
+class Court:
+    """What receives receipts: as the gateway, all of a batch or none, and each once."""
+
+    def __init__(self) -> None:
+        self.taken: list[str] = []
+        self.refuses: set[str] = set()
+        self.fails: Exception | None = None
+
+    async def send(self, tokens: Sequence[str]) -> None:
+        if self.fails is not None:
+            raise self.fails
+        if self.refuses & set(tokens):
+            raise GatewayProblem(422, "receipt-unsent", "no", "")
+        self.taken += [token for token in tokens if token not in self.taken]
+
+
+@pytest.fixture
+def court() -> Court:
+    return Court()
+
+
+@pytest.fixture
+def outbox(agent: Agent, court: Court) -> Outbox:
+    agent.register.rows = [KeptRow("licence-1", "张三", (("cn-id", person_id()),))]
+    agent.apply(told(1, 1, "active"), upsert("bulk", 1, 2, debtor()))
+    agent.look_up()
+    return Outbox(agent.index, agent.register, court.send)
+
+
+def left(agent: Agent) -> int:
+    with agent.index.read() as view:
+        return view.count("outbox")
+
+
+async def test_m7_what_was_asked_for_is_done_and_sent(agent: Agent, court: Court, outbox: Outbox) -> None:
+    assert await outbox.carry_out()
+    assert agent.register.held == {("licence-1", MEASURE)}
+    assert len(court.taken) == 4
+    assert left(agent) == 0
+    agent.apply(withdrawn(2, 3, "r1"))
+    assert await outbox.carry_out()
+    assert agent.register.held == set()
+
+
+async def test_m7_a_register_that_is_away_holds_back_its_rows_receipts_alone(
+    agent: Agent, court: Court, outbox: Outbox
+) -> None:
+    agent.register.away = True
+    assert not await outbox.carry_out()
+    assert len(court.taken) == 3  # both ranges, and the match, which came before the hold
+    agent.register.away = False
+    assert await outbox.carry_out()
+    assert len(court.taken) == 4
+    assert agent.register.held == {("licence-1", MEASURE)}
+
+
+async def test_m7_a_gateway_that_is_away_gets_all_later_in_order(agent: Agent, court: Court, outbox: Outbox) -> None:
+    for failure in (Unavailable("gateway-unreachable", "x"), GatewayProblem(401, "signature-stale", "x", "")):
+        court.fails = failure
+        assert not await outbox.carry_out()
+        assert court.taken == []
+    court.fails = None
+    with agent.index.read() as view:
+        expected = [token for _, value in view.items("outbox") if (token := _token(value))]
+    assert await outbox.carry_out()
+    assert court.taken == expected
+
+
+async def test_m7_a_receipt_that_is_refused_is_set_aside_and_blocks_nothing(
+    agent: Agent, court: Court, outbox: Outbox
+) -> None:
+    with agent.index.read() as view:
+        tokens = [token for _, value in view.items("outbox") if (token := _token(value))]
+    court.refuses = {tokens[1]}
+    assert await outbox.carry_out()
+    assert court.taken == [tokens[0], *tokens[2:]]
+    with agent.index.read() as view:
+        assert [view.document("aside", key)["code"] for key, _ in view.items("aside")] == ["receipt-unsent"]
+
+
+async def test_m7_what_was_done_before_a_kill_counts_once(agent: Agent, court: Court, outbox: Outbox) -> None:
+    """The effect happened, the removal did not: the same operation and the same bytes come again."""
+    with agent.index.read() as view:
+        items = [(key, value) for key, value in view.items("outbox")]
+    await outbox.carry_out()
+    done, taken = list(agent.register.done), list(court.taken)
+    agent.index.write(lambda change: [change.put("outbox", *item) for item in items])
+    assert await outbox.carry_out()
+    assert agent.register.done == done
+    assert court.taken == taken
+
+
+def _token(value: bytes) -> str | None:
+    return orjson.loads(value).get("token")
