@@ -72,7 +72,10 @@ def _read_text(text: str) -> date | None:
 
 
 def _from_epoch(count: int) -> date:
-    seconds = count // 1000 if abs(count) >= _MILLISECONDS else count
+    return _from_seconds(count // 1000 if abs(count) >= _MILLISECONDS else count)
+
+
+def _from_seconds(seconds: int) -> date:
     return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)).astimezone(CHINA).date()
 
 
@@ -82,4 +85,4 @@ def _read_java_object(value: Mapping[str, JsonValue]) -> date | None:
     if isinstance(year, int) and isinstance(month, int) and isinstance(day, int):
         return date(1900 + year, 1 + month, day)
     time = value.get("time")
-    return _from_epoch(time) if isinstance(time, int) else None
+    return _from_seconds(time // 1000) if isinstance(time, int) else None

@@ -47,7 +47,9 @@ _DOCUMENTS: tuple[tuple[re.Pattern[str], Scheme], ...] = (
     (re.compile(r"[A-Z]{3}\d{12}", re.ASCII), "foreign-resident-id"),
 )
 # What is seen of a masked or cut number: 11-65 are the provinces, 71, 81-83 the regions outside the mainland.
-_ID_HEAD = re.compile(r"(?:1[1-5]|2[1-3]|3[1-7]|4[1-6]|5[0-4]|6[1-5]|71|8[1-3])\d{4}(?:19|20)\d\d", re.ASCII)
+_REGION = r"(?:1[1-5]|2[1-3]|3[1-7]|4[1-6]|5[0-4]|6[1-5]|71|8[1-3])\d{4}"
+_ID_HEAD = re.compile(_REGION + r"(?:19|20)\d\d", re.ASCII)
+_REGION_ALONE = re.compile(_REGION + r"\*", re.ASCII)  # a person's region, or a unit's department, kind and region
 _USCC_HEAD = re.compile(r"[1-9ANY][1-9A-HJ-NPQRTUWXY]\d{4}", re.ASCII)
 _MASKED_ORG = re.compile(r"[0-9A-Z*]{3,9}-[0-9X*]", re.ASCII)
 _CUT_ID = re.compile(_ID_HEAD.pattern + r"\d{3}[\dX]", re.ASCII)  # stars stripped: region, year, last four
@@ -226,7 +228,7 @@ def _read_masked(text: str) -> Identifier:
         scheme: Scheme = "cn-org"
     elif _ID_HEAD.match(text) and (text[-1] in "0123456789X*"):
         scheme = "cn-id"
-    elif _USCC_HEAD.match(text):
+    elif _USCC_HEAD.match(text) and not _REGION_ALONE.match(text):
         scheme = "cn-uscc"
     else:
         scheme = "other"

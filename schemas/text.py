@@ -24,7 +24,8 @@ def bare(text: str) -> str:
     """For codes and numbers: NFKC, no blanks, one kind of hyphen."""
     if text.isascii() and text.isalnum():
         return text
-    return _BLANKS.sub("", visible(text)).translate(_DASHES)
+    joined = _BLANKS.sub("", visible(text)).translate(_DASHES)
+    return joined if joined.isascii() else unicodedata.normalize("NFC", joined)  # a blank may have held a mark apart
 
 
 def said(text: str) -> str | None:

@@ -1,0 +1,102 @@
+"""Every sample record is accounted for: the two published shapes to the letter, the rest refused for what it is."""
+
+from collections import Counter
+from pathlib import Path
+
+import orjson
+import pytest
+
+from adapters.feeds import read
+from schemas.catalog import UnknownFeed
+from schemas.reading import Accepted, Rejected
+from tests.unit.adapters.feeds.conftest import TODAY
+
+TEST_KEY = b"fuyuan normalise, a test key only"
+LISTINGS = {"shixin_zxgk.jsonl": 3, "shixin_baidu.jsonl": 9, "shixin_baidu_raw.jsonl.txt": 1}
+OTHERS = {
+    "chakong_plain_xml.xml": {"unparseable": 1},
+    "hshfy.jsonl": {"wrong-feed": 1},
+    "shixin_am.jsonl": {"unknown-shape": 4},
+    "shixin_am_short.jsonl": {"unknown-shape": 8},
+    "shixin_bbd.jsonl": {"unknown-shape": 1},
+    "shixin_masked.jsonl": {"unknown-shape": 1},
+    "shixin_other.jsonl": {"unknown-shape": 1},
+    "shixin_qcc.jsonl": {"unknown-shape": 4},
+    "shixin_qcc_old.jsonl": {"unknown-shape": 2},
+    "shixin_qysler.jsonl": {"not-a-listing": 2},
+    "shixin_report.jsonl": {"unknown-shape": 4},
+    "shixin_tyc.jsonl": {"unknown-shape": 3},
+    "uscc_excel.txt": {"rounded-identifier": 3},
+    "xgl.jsonl": {"wrong-feed": 2},
+    "xgl_am.jsonl": {"wrong-feed": 3},
+    "zhixing_am.jsonl": {"wrong-feed": 2},
+    "zhixing_list.jsonl": {"wrong-feed": 2},
+    "zhixing_qcc.jsonl": {"wrong-feed": 5},
+    "zhixing_tyc.jsonl": {"wrong-feed": 15},
+    "zhixing_zxgk.jsonl": {"wrong-feed": 3},
+    "zhongben.jsonl": {"wrong-feed": 1},
+}
+
+
+def test_every_sample_file_is_named_here(samples: Path) -> None:
+    found = {path.name for path in samples.iterdir()} - {"README.md", "golden.ndjson"}
+    assert found == {*LISTINGS, *OTHERS}
+
+
+def test_golden_every_record_of_the_two_shapes_to_the_letter(samples: Path) -> None:
+    golden = [orjson.loads(line)["record"] for line in (samples / "golden.ndjson").read_bytes().splitlines()]
+    found = []
+    for name, count in LISTINGS.items():
+        items = list(read("dishonest-debtor", (samples / name).read_bytes(), record_key=TEST_KEY, today=TODAY))
+        assert [item.line for item in items] == list(range(1, count + 1))
+        found += [orjson.loads(item.record.model_dump_json()) for item in items if isinstance(item, Accepted)]
+    assert found == golden
+    assert len(golden) == 13
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_no_other_list_ever_becomes_a_listing(name: str, samples: Path, read_items) -> None:
+    """Being under enforcement (被执行人), restricted (限高) or ended unperformed (终本) is no listing."""
+    items = read_items((samples / name).read_bytes())
+    assert all(isinstance(item, Rejected) for item in items)
+    assert Counter(item.code for item in items) == OTHERS[name]
+    assert [item.line for item in items] == list(range(1, len(items) + 1))
+
+
+@pytest.mark.parametrize("name", [*LISTINGS, *OTHERS])
+def test_p1_a_reason_repeats_nothing_of_the_record(name: str, samples: Path, read_items) -> None:
+    for item in read_items((samples / name).read_bytes()):
+        if isinstance(item, Rejected):
+            words = {word for word in item.reason.split() if not word.isascii() or any(map(str.isdigit, word))}
+            assert not words
+
+
+@pytest.mark.parametrize("name", ["shixin_zxgk.jsonl", "shixin_baidu.jsonl"])
+def test_a_shape_is_told_by_its_content_in_any_packing(name: str, samples: Path, read_items) -> None:
+    data = (samples / name).read_bytes()
+    records = [orjson.loads(line) for line in data.splitlines()]
+    plain = read_items(data)
+    packings = [
+        orjson.dumps(records),
+        orjson.dumps(records, option=orjson.OPT_INDENT_2),
+        b"\xef\xbb\xbf" + data.replace(b"\n", b"\r\n"),
+        orjson.dumps({"updateList": records, "deleteList": [], "index": "x", "type": 1}),
+        orjson.dumps(records[:1]) + b"\n" + orjson.dumps(records[1:]),
+    ]
+    for packed in packings:
+        items = read_items(packed)
+        assert [item.line for item in items] == [item.line for item in plain]
+        assert [without_digest(item) for item in items] == [without_digest(item) for item in plain]
+
+
+def without_digest(item: object) -> object:
+    assert isinstance(item, Accepted)
+    record = orjson.loads(item.record.model_dump_json())
+    del record["source"]["digest"]
+    return record
+
+
+@pytest.mark.parametrize("feed", ["receipt", "judgment-debtor", ""])
+def test_a_feed_without_a_reader_is_unknown(feed: str) -> None:
+    with pytest.raises(UnknownFeed):
+        read(feed, b"{}", record_key=TEST_KEY, today=TODAY)
