@@ -30,7 +30,9 @@ def test_one_spelling(written: str, expected: str) -> None:
     assert normalise_case_number(written) == expected
 
 
-parts = st.lists(st.sampled_from(["(", "）", "【", "2019", "０", "皖", "11", "执", "恢", "字第", "007", " ", "号", "之一"]))
+parts = st.lists(
+    st.sampled_from(["(", "）", "【", "2019", "０", "皖", "11", "执", "恢", "字第", "007", " ", "号", "之一"])
+)
 
 
 @given(parts.map("".join) | st.text(max_size=30))

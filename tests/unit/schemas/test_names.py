@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from schemas.names import kind_of_name, name_key, normalise_name, read_name
 
-names = st.text(st.one_of(st.characters(), st.sampled_from("张三李四公司（）() 　*某·1234567890X,;\t\u200b①ｱﾞ")), max_size=24)
+names = st.text(
+    st.one_of(st.characters(), st.sampled_from("张三李四公司（）() 　*某·1234567890X,;\t\u200b①ｱﾞ")), max_size=24
+)
 
 
 @given(names)

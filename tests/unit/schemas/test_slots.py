@@ -64,4 +64,9 @@ def test_paths_that_cross_are_refused(paths: list[str]) -> None:
 
 
 def test_absent_is_null() -> None:
-    assert flatten({"a": {"b": 1}}, ["a.b", "a.c", "x.y", "z[].q"]) == {"a.b": 1, "a.c": None, "x.y": None, "z[].q": None}
+    assert flatten({"a": {"b": 1}}, ["a.b", "a.c", "x.y", "z[].q"]) == {
+        "a.b": 1,
+        "a.c": None,
+        "x.y": None,
+        "z[].q": None,
+    }
