@@ -18,8 +18,8 @@ class Receipt(BaseModel):
     `about` is the party id of the provider whose record the receipt is about. `key` makes it one of a kind within
     (contract, kind). `at` is when the agency made it, RFC 3339 in UTC. `lane`, `first`, `last` are the numbers it
     stands for, equal for one event; `cause` is that event's journal position. `leaf` is the delivery leaf's Merkle
-    hash, or the digest of the range, base64url. `reference` is the screening's, `row` the register row's, `measure` a code of the
-    measure catalogue (惩戒措施), `reason` a code. `jws` is the signed receipt.
+    hash, or the digest of the range, base64url. `reference` is the screening's, `row` the register row's, `measure` a
+    code of the measure catalogue (惩戒措施), `reason` a code. `jws` is the signed receipt.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
