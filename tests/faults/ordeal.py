@@ -110,6 +110,7 @@ class Ordeal:
     died: Counter[str] = field(default_factory=Counter)
     tree: tuple[int, bytes] | None = None
     round: int = 0
+    log_level: str = "debug"
     applications: dict[str, str] = field(default_factory=dict)
 
     # --- processes
@@ -123,7 +124,7 @@ class Ordeal:
         environment |= {
             "FUYUAN_DATA_DIR": str(self.folder / "gateway"),
             "FUYUAN_PORT": str(self.port),
-            "FUYUAN_LOG_LEVEL": "debug",
+            "FUYUAN_LOG_LEVEL": self.log_level,
             "FUYUAN_GATEWAY_URL": f"http://127.0.0.1:{self.port}",
             "FUYUAN_AGENT_PORT": str(self.agent_port),
             "FUYUAN_AGENT_DATA_DIR": str(self.folder / "index"),

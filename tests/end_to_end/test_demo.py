@@ -1,0 +1,93 @@
+"""The whole story as a newcomer runs it, and a look at everything it printed and kept (rule P1)."""
+
+import asyncio
+import os
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+import pytest
+
+from gateway.demo.story import COMPANY_CODE, COURT_LIST, NAMESAKE, NAMESAKE_ID
+
+HAN = re.compile("[\u3400-\u9fff\uf900-\ufaff]")
+PERSONAL = ("iname", "cardNum", "businessEntity", "duty", "caseCode", "pname", "partyCardNum")
+
+
+@dataclass(frozen=True)
+class Run:
+    story: str
+    folder: Path
+
+    @property
+    def logs(self) -> str:
+        return "".join(path.read_text() for path in sorted(self.folder.glob("*.log")))
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """One run of `fuyuan demo`, by its command line."""
+    folder = tmp_path_factory.mktemp("demo")
+
+    async def play() -> tuple[int | None, bytes]:
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("FUYUAN_")}
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "gateway.cli", "demo", "--data", str(folder),
+            env=environment, stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        )  # fmt: skip
+        output, _ = await process.communicate()
+        return process.returncode, output
+
+    code, output = asyncio.run(play())
+    assert code == 0, output.decode()
+    return Run(output.decode(), folder)
+
+
+def lines() -> Iterator[dict[str, object]]:
+    for line in COURT_LIST.read_bytes().splitlines():
+        try:
+            yield orjson.loads(line)
+        except orjson.JSONDecodeError:
+            continue
+
+
+def personal_values() -> set[str]:
+    """Every value of the list that names somebody, a unit's included, and the applicants' of the demo."""
+    found = {str(record[key]).strip() for record in lines() for key in PERSONAL if record.get(key)}
+    return found | {NAMESAKE_ID, COMPANY_CODE}
+
+
+def persons() -> set[str]:
+    """Names and numbers of natural persons."""
+    natural = [record for record in lines() if str(record.get("partyTypeName")) in ("580", "0") or "pname" in record]
+    names = {str(record[key]) for record in natural for key in ("iname", "pname", "cardNum") if record.get(key)}
+    return names | {str(record["businessEntity"]) for record in lines() if record.get("businessEntity")} | {NAMESAKE}
+
+
+def test_the_story_is_told_to_its_end(run: Run) -> None:
+    for told in ("18 lines in: 15 listed, 3 quarantined", "BLOCKED", "CLEAR", "REVIEW", "released", "invalid"):
+        assert told in run.story
+
+
+def test_p1_no_personal_value_in_any_log(run: Run) -> None:
+    logs = run.logs
+    assert logs.count("\n") > 20, "the run has logged something to look at"
+    assert not [value for value in personal_values() if value in logs]
+    assert not HAN.search(logs), "a log line has no need of Chinese text"
+
+
+def test_p1_the_story_names_no_person(run: Run) -> None:
+    assert len(persons()) > 6
+    assert not [value for value in persons() if value in run.story]
+    assert NAMESAKE_ID not in run.story
+    assert COMPANY_CODE not in run.story
+
+
+def test_the_journal_keeps_no_personal_value_in_the_clear(run: Run) -> None:
+    kept = b"".join(path.read_bytes() for path in (run.folder / "gateway").glob("journal.sqlite*"))
+    assert len(kept) > 50_000
+    assert not [value for value in personal_values() if value.encode() in kept]
