@@ -7,7 +7,7 @@ are tried again, each time with a fresh signature, while the gateway cannot be r
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Literal, Self
+from typing import Self
 from urllib.parse import quote
 from uuid import uuid4
 
@@ -16,7 +16,7 @@ import orjson
 
 from gateway.clock import Clock
 from gateway.errors import FuyuanError, Unavailable
-from gateway.retry import Patience, passing, retrying
+from gateway.retry import Patience, retrying
 from gateway.trust.http_signature import FIELDS_IF_PRESENT, sign_request
 from gateway.trust.keys import Signer
 from schemas.canonical import JsonObject, JsonValue, canonical, canonical_any
@@ -34,10 +34,6 @@ class GatewayProblem(FuyuanError):
         super().__init__(code, detail)
         self.status = status
         self.error_id = error_id
-
-    @property
-    def retryable(self) -> bool:
-        return passing(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +103,11 @@ class GatewayClient:
         body: bytes,
         content_type: str,
         idempotency_key: str,
-        mode: Literal["delta", "full"] = "delta",
         *,
         relist: bool = False,
     ) -> PushResult:
         """Send a batch of records as a provider. `relist` lists records again that were withdrawn (rule J4)."""
-        query = {"mode": mode} | ({"relist": "true"} if relist else {})
+        query = {"mode": "delta"} | ({"relist": "true"} if relist else {})
         path = f"/v1/feeds/{_segment(feed)}/batches"
         return _pushed(await self._post(path, body, content_type, idempotency_key, query))
 

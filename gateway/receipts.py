@@ -14,11 +14,12 @@ from gateway.errors import BadRequest, Refused
 from gateway.intake import Intake, Result, Submission
 from gateway.journal.tables import delivery_log, entry, provision
 from gateway.journal.tables import lane as lane_table
+from gateway.trust.documents import Receipt as SignedReceipt
 from gateway.trust.documents import ReceiptEvent
 from gateway.trust.keyring import Keyring
 from gateway.trust.keys import KeySet
-from gateway.trust.merkle import root
-from gateway.trust.receipt import ReceiptPayload, read_receipt
+from gateway.trust.merkle import HASH_BYTES, root
+from gateway.trust.receipt import read_receipt
 from schemas.catalog import feed as find_feed
 from schemas.reading import Accepted
 from schemas.record_id import record_id
@@ -27,7 +28,6 @@ from schemas.records.receipt import Receipt
 log = structlog.get_logger(__name__)
 
 MOST_AT_ONCE = 1000
-HASH_BYTES = 32
 RECEIPTS = find_feed("receipt")
 
 
@@ -75,7 +75,7 @@ class Receipts:
         log.debug("step", step="receipt", count=len(items))
         return result
 
-    def _record(self, agreement: Agreement, payload: ReceiptPayload, token: str) -> Receipt:
+    def _record(self, agreement: Agreement, payload: SignedReceipt, token: str) -> Receipt:
         """The signed receipt as a record of the agency, for the court's own contract."""
         event, shown = payload.event, payload.range
         key = self._keyring.record_key(payload.agency)
@@ -133,7 +133,7 @@ def _read_tokens(body: bytes) -> Sequence[str]:
     return tokens
 
 
-async def _check_shown(connection: AsyncConnection, payload: ReceiptPayload) -> None:
+async def _check_shown(connection: AsyncConnection, payload: SignedReceipt) -> None:
     """A receipt must be for what was really shown: the leaf hash, or the range's digest, says so."""
     if payload.event is not None:
         shown = await _shown(

@@ -54,7 +54,6 @@ class Settings(BaseSettings):
         300, ge=1, le=3600, description="How far a signature's time may lie from the gateway's clock."
     )
     batch_records: int = Field(1000, ge=1, le=1000, description="Records in one sealed batch at most (rule J3).")
-    heartbeat_seconds: float = Field(5, gt=0, description="How often a contract's signed heartbeat is made (rule D11).")
     long_poll_max_seconds: float = Field(30, ge=0, le=60, description="How long a pull may wait for events.")
     log_format: Literal["json", "console"] = Field("json", description="How log lines are written: json or console.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(

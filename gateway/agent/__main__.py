@@ -14,7 +14,7 @@ from gateway.agent.trusted import Trust, read_trusted_keys
 from gateway.client import GatewayClient
 from gateway.clock import Clock, SystemClock
 from gateway.errors import FuyuanError
-from gateway.log import configure_logging
+from gateway.log import catch_uncaught, configure_logging
 from gateway.retry import Patience
 from gateway.settings import Settings, load_settings
 from gateway.wiring import open_register
@@ -23,6 +23,7 @@ from gateway.wiring import open_register
 def main() -> int:
     settings = load_settings()
     configure_logging(settings.log_format, settings.log_level)
+    catch_uncaught()
     clock = SystemClock()
     parts = open_parts(settings, clock)
     try:

@@ -83,11 +83,6 @@ class View:
     def count(self, db: str) -> int:
         return int(self._txn.stat(self._dbs[db])["entries"])
 
-    def last_number(self, db: str) -> int:
-        """The greatest number of a numbered database; 0 where it is empty."""
-        with self._txn.cursor(self._dbs[db]) as cursor:
-            return int.from_bytes(cursor.key()) if cursor.last() else 0
-
 
 class Change(View):
     """One write transaction: all of it stands afterwards, or none."""

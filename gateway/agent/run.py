@@ -16,7 +16,7 @@ from gateway.agent.backoff import Backoff
 from gateway.agent.parts import open_parts
 from gateway.agent.service import create_screening_app
 from gateway.clock import SystemClock
-from gateway.log import configure_logging
+from gateway.log import catch_uncaught, configure_logging
 from gateway.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -27,6 +27,7 @@ STOP_SECONDS = 10.0
 def run_agent(settings: Settings) -> None:
     """Serve and follow until told to stop. The follower reads the same settings from environment and file."""
     configure_logging(settings.log_format, settings.log_level)
+    catch_uncaught()
     clock = SystemClock()
     parts = open_parts(settings, clock)
     uvicorn.run(

@@ -113,7 +113,7 @@ class Pull:
         complete = self._complete_at.get(contract_id)
         return jws.sign(
             self._keyring.signing,
-            "fuyuan-heartbeat+jws",
+            jws.HEARTBEAT,
             {
                 "type": "heartbeat/1",
                 "gateway": self._keyring.signing.party,

@@ -40,12 +40,12 @@ class Proofs:
         self._key = key
 
     async def checkpoint(self) -> str:
-        """A freshly signed checkpoint: a compact JWS, `fuyuan-checkpoint+jws`."""
+        """A freshly signed checkpoint: a compact JWS."""
         async with self._engine.connect() as connection:
             head = await read_tree_head(connection)
         return jws.sign(
             self._key,
-            "fuyuan-checkpoint+jws",
+            jws.CHECKPOINT,
             {
                 "type": "checkpoint/1",
                 "origin": self._key.party,

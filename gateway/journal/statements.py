@@ -17,7 +17,7 @@ class Statement:
 
 
 def sign_statement(clock: Clock, key: SigningKey, statement: Statement) -> bytes:
-    """The statement as the document of a journal leaf: a compact JWS, `fuyuan-statement+jws`."""
+    """The statement as the document of a journal leaf: a compact JWS, of `typ` `jws.STATEMENT`."""
     payload: JsonObject = {
         "type": "statement/1",
         "gateway": key.party,
@@ -25,4 +25,4 @@ def sign_statement(clock: Clock, key: SigningKey, statement: Statement) -> bytes
         "about": statement.about,
         "at": stamp(clock.now()),
     }
-    return jws.sign(key, "fuyuan-statement+jws", payload).encode()
+    return jws.sign(key, jws.STATEMENT, payload).encode()

@@ -1,7 +1,7 @@
 """Keys: who may sign, for how long, and how a key is written down (rules S4 and S7, docs/format.md section 8).
 
-Ed25519 (RFC 8032) and ES256 (FIPS 186-5, P-256, as JWS writes it: r || s) stand behind one port, `Signer` and
-`Verifier`, so that a key in an HSM or another algorithm is one more class. A key is named by its RFC 7638 thumbprint.
+Ed25519 (RFC 8032) and ES256 (FIPS 186-5, P-256, as JWS writes it: r || s) sign through one port, `Signer`, so
+that a key in an HSM is one more class. A key is named by its RFC 7638 thumbprint.
 """
 
 import hashlib
@@ -56,18 +56,6 @@ class Signer(Protocol):
     @property
     def alg(self) -> str: ...
     def sign(self, data: bytes) -> bytes: ...
-
-
-class Verifier(Protocol):
-    """Whatever can tell whether a party signed. `verify` raises `BadSignature`."""
-
-    @property
-    def kid(self) -> str: ...
-    @property
-    def party(self) -> str: ...
-    @property
-    def alg(self) -> str: ...
-    def verify(self, signature: bytes, data: bytes) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,11 +112,6 @@ class KnownTree:
         nodes.update(climbed)
 
 
-def inclusion_path(hashes: Sequence[bytes], index: int) -> list[bytes]:
-    """As `Tree.path`, for one leaf."""
-    return Tree(hashes).path(index)
-
-
 def consistency_path(hashes: Sequence[bytes], first: int) -> list[bytes]:
     """The proof that the tree over `hashes` begins with the tree over the first `first` of them (2.1.4.1)."""
     return [root(hashes[start:end]) for start, end in _consistency_ranges(first, len(hashes))]

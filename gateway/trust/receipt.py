@@ -1,16 +1,12 @@
 """Reading a receipt: the agency's own word, by the agency's own key, bound to one event, range or screening (D12)."""
 
-from typing import TypeAlias
-
 from gateway.errors import BadRequest
 from gateway.trust import jws
 from gateway.trust.documents import BadDocument, Receipt, read
 from gateway.trust.keys import KeySet, PublicKey
 
-ReceiptPayload: TypeAlias = Receipt
 
-
-def read_receipt(token: str, keys: KeySet) -> ReceiptPayload:
+def read_receipt(token: str, keys: KeySet) -> Receipt:
     """The payload of a receipt that one of `keys` signed for its own party; give it the keys that are in force.
 
     Raises BadRequest (`receipt-unreadable`).

@@ -142,7 +142,6 @@ async def test_a_refusal_comes_back_as_its_problem_and_is_not_tried_again(
     problem = caught.value
     assert (problem.status, problem.code, problem.detail) == (409, "key-reused", "That key was used for another body.")
     assert len(problem.error_id) == 16
-    assert not problem.retryable
     assert len(gateway.seen) == 1
 
 
@@ -165,7 +164,6 @@ async def test_503_is_given_up_after_the_last_attempt(gateway: Gateway, client: 
     with pytest.raises(GatewayProblem) as caught:
         await client.push("dishonest-debtor", b"[]", "application/json", "push-0001")
     assert caught.value.code == "journal-busy"
-    assert caught.value.retryable
     assert len(gateway.seen) == QUICK.attempts
 
 
