@@ -26,6 +26,7 @@ from gateway.api.problems import install_problems
 from gateway.clock import Clock, unstamp
 from gateway.errors import BadRequest, FuyuanError, Refused, Unauthenticated, Unavailable, WrongType
 from schemas.canonical import CanonicalError, JsonObject, canonical, parse_strict
+from schemas.identifiers import read_identifier
 
 MAX_BODY_BYTES: Final = 8 * 1024 * 1024
 MOST_LINES: Final = 10_000
@@ -169,13 +170,24 @@ def _read_lines(body: bytes) -> list[Asked]:
 
 def _read(data: bytes, line: int) -> Screening:
     try:
-        return Screening.model_validate(parse_strict(data))
+        found = Screening.model_validate(parse_strict(data))
     except CanonicalError as error:
         raise BadRequest("screening-unreadable", f"Line {line}: {error}.") from None
     except ValidationError as error:
         known = [str(one["loc"][0]) for one in error.errors() if one["loc"] and one["type"] != "extra_forbidden"]
         wrong = ", ".join(sorted(set(known))) or "a member that is not known, or no object"
         raise BadRequest("screening-unreadable", f"Line {line}: missing or wrong: {wrong}.") from None
+    if _is_personal(found.reference):
+        raise Refused("reference-personal", f"Line {line}: the reference is an identity number; it goes into receipts.")
+    return found
+
+
+def _is_personal(reference: str) -> bool:
+    try:
+        read = read_identifier(reference)
+    except ValueError:
+        return False
+    return read is not None and read.check == "pass" and read.scheme in ("cn-id", "cn-uscc")
 
 
 def _status(parts: Parts, clock: Clock) -> JsonObject:

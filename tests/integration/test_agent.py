@@ -1,0 +1,396 @@
+"""The agency's side against the real gateway: follow, verify, match, hold, receipt, release (rules D11, D12, M3-M8)."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import create_engine, text
+
+from adapters.registers.sql import RegisterMapping, SqlRegister
+from gateway.agent.follow import Follower
+from gateway.agent.parts import Parts, open_parts
+from gateway.agent.service import create_screening_app
+from gateway.agent.standing import read_standing
+from gateway.agent.trusted import Trust, read_trusted_keys
+from gateway.client import GatewayClient
+from gateway.errors import Broken, FuyuanError
+from gateway.retry import Patience
+from gateway.settings import Settings
+from schemas.canonical import canonical
+from tests.integration.district import COURT, FROM_MARKET, MARKET, TO_MARKET, District
+
+COMPANY, CODE, CREDIT_CODE = "焦城试验有限公司", "69191286-8", "91999999691912868A"
+MEASURE = "market-entry-restriction"
+
+
+def listing(serial: int = 1, **changed: Any) -> dict[str, Any]:
+    """A record as zxgk publishes it; ground 1 has no period, so it stands however old it is."""
+    return {
+        "id": serial,
+        "iname": COMPANY,
+        "caseCode": f"（2026）豫0811执{serial}号",
+        "age": 0,
+        "sexy": "",
+        "cardNum": CODE,
+        "businessEntity": "李某某",
+        "courtName": "焦作市山阳区人民法院",
+        "areaName": "河南",
+        "partyTypeName": "581",
+        "gistId": "（2025）豫0811民初1号",
+        "regDate": "2026年01月05日",
+        "gistUnit": "焦作市山阳区人民法院",
+        "duty": "见判决书",
+        "performance": "全部未履行",
+        "performedPart": "暂无",
+        "unperformPart": "暂无",
+        "disruptTypeName": "有履行能力而拒不履行生效法律文书确定义务",
+        "publishDate": "2026年02月01日",
+        **changed,
+    }
+
+
+@dataclass
+class Agent:
+    district: District
+    parts: Parts
+    follower: Follower
+    register: SqlRegister
+    url: str
+    web: httpx.AsyncClient
+    wire: "Wire"
+
+    async def follow(self) -> None:
+        """Until nothing is new and nothing is left to do."""
+        while await self.follower.pull_once(wait=0):
+            pass
+        assert await self.follower.carry_out_once()
+
+    async def screen(self, reference: str = "A-1", **changed: Any) -> dict[str, Any]:
+        answer = await self.web.post("/v1/screenings", json=application(reference, **changed))
+        found: dict[str, Any] = answer.json()
+        return found
+
+    async def receipts(self) -> list[dict[str, Any]]:
+        """What the court reads under its own contract."""
+        events, _ = await self.district.pull(COURT, FROM_MARKET)
+        return [event["record"] for event in events if event["kind"] == "upsert"]
+
+    def held(self) -> list[tuple[str, str]]:
+        engine = create_engine(self.url)
+        with engine.begin() as connection:
+            rows = connection.execute(text('SELECT "row", measure FROM fuyuan_holds ORDER BY 1')).all()
+        engine.dispose()
+        return [tuple(row) for row in rows]
+
+
+class Wire(httpx.AsyncBaseTransport):
+    """The line to the gateway, with somebody on it who may change an answer."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
+        self._inner = inner
+        self.change: Callable[[bytes], bytes] | None = None
+        self.cut = False
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if self.cut:
+            raise httpx.ConnectError("cut")
+        response = await self._inner.handle_async_request(request)
+        if self.change is None or not request.url.path.endswith("/events"):
+            return response
+        body = self.change(await response.aread())
+        return httpx.Response(response.status_code, headers={"content-type": "application/json"}, content=body)
+
+
+def application(reference: str = "A-1", **changed: Any) -> dict[str, Any]:
+    return {
+        "reference": reference,
+        "action": "licence",
+        "name": COMPANY,
+        "identifiers": [{"scheme": "cn-org", "value": CODE}],
+        **changed,
+    }
+
+
+@pytest.fixture
+async def agent(district: District, tmp_path: Path) -> Agent:
+    home = tmp_path / "agency"
+    home.mkdir()
+    url = f"sqlite:///{home / 'register.sqlite'}"
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE licences (no TEXT, holder TEXT, code TEXT)"))
+        connection.execute(
+            text("INSERT INTO licences VALUES ('licence-1', :name, :code)"), {"name": COMPANY, "code": CODE}
+        )
+    engine.dispose()
+    (home / "trusted.json").write_bytes(canonical((await district.keys()).to_jwks()))
+    district.cast.keys[MARKET].save(home / "key.jwk")
+    settings = Settings(
+        agent_contract=TO_MARKET,
+        agent_party_key=home / "key.jwk",
+        agent_trusted_keys=home / "trusted.json",
+        agent_data_dir=home / "index",
+    )
+    parts = open_parts(settings, district.clock)
+    register = SqlRegister(url, RegisterMapping("licences", "no", "holder", {"cn-org": "code"}))
+    wire = Wire(district.transport)
+    client = GatewayClient(
+        "http://gateway.test",
+        parts.key,
+        settings.audience,
+        district.clock,
+        transport=wire,
+        patience=Patience(attempts=1),
+    )
+
+    def read_trust() -> Trust:
+        return Trust(read_trusted_keys(parts.trusted_keys), settings.party, TO_MARKET, MARKET, district.clock)
+
+    follower = Follower(parts, district.clock, client, read_trust, register)
+    app = create_screening_app(parts, district.clock)
+    web = httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://agent.test")
+    yield Agent(district, parts, follower, register, url, web, wire)
+    await web.aclose()
+    await client.close()
+    register.close()
+    parts.index.close()
+
+
+async def test_m4_a_listing_blocks_and_the_last_withdrawal_releases(agent: Agent) -> None:
+    await agent.follow()
+    assert (await agent.web.get("/readyz")).status_code == 200
+    assert (await agent.screen("A-0"))["decision"] == "clear"
+    await agent.district.push(listing(1), listing(2))
+    await agent.follow()
+    assert agent.held() == [("licence-1", MEASURE)]
+    blocked = await agent.screen("A-1")
+    assert blocked["decision"] == "block"
+    assert {reason["case_number"] for reason in blocked["reasons"]} == {"（2026）豫0811执1号", "（2026）豫0811执2号"}
+    await agent.district.withdraw(listing(1))
+    await agent.follow()
+    assert agent.held() == [("licence-1", MEASURE)]
+    assert (await agent.screen("A-2"))["decision"] == "block"
+    await agent.district.withdraw(listing(2))
+    await agent.follow()
+    assert agent.held() == []
+    assert (await agent.screen("A-3"))["decision"] == "clear"
+    assert (await agent.screen("A-1"))["standing"] is False
+    found = await agent.receipts()
+    assert len({(one["kind"], one["key"]) for one in found}) == len(found)
+    assert [one["reference"] for one in found if one["kind"] == "blocked" and one["reference"]] == ["A-1", "A-2"]
+    released = [(one["key"].rpartition("/")[2], one["reason"]) for one in found if one["kind"] == "released"]
+    assert sorted(released) == [("A-1", "performed"), ("A-2", "performed"), ("licence-1", "performed")]
+    status = (await agent.web.get("/v1/status")).json()
+    assert (status["outbox"], status["aside"], status["pending"], status["holds"]) == (0, 0, 0, 0)
+
+
+async def test_d12_every_number_is_acknowledged_by_range(agent: Agent) -> None:
+    await agent.district.push(listing(1), listing(2))
+    await agent.follow()
+    ranges = {(one["lane"], one["first"], one["last"]) for one in await agent.receipts() if one["kind"] == "received"}
+    assert ranges == {("priority", 1, 1), ("bulk", 1, 2)}
+
+
+@pytest.mark.parametrize("place", ["name", "cause", "run", "cut"])
+async def test_m3_a_tampered_page_is_refused_whole_and_decisions_become_unknown(agent: Agent, place: str) -> None:
+    await agent.follow()
+    await agent.district.push(listing(1), listing(2))
+
+    def change(body: bytes) -> bytes:
+        page = json.loads(body)
+        event = page["events"][-1]
+        if place == "name":
+            event["record"]["subject"]["name"] = "别人有限公司"
+        elif place == "cause":
+            event["cause"] += 1
+        elif place == "run":
+            event["proof"]["run"] = event["proof"]["run"][:-2] + "AA"
+        else:
+            del event["record"]["doubts"]
+        return json.dumps(page).encode()
+
+    agent.wire.change = change
+    with pytest.raises(Broken):
+        await agent.follower.pull_once(wait=0)
+    answer = await agent.screen()
+    assert (answer["decision"], answer["cause"]) == ("unknown", "verification-failed")
+    assert (await agent.web.get("/readyz")).status_code == 503
+    agent.wire.change = None
+    await agent.follow()
+    assert (await agent.screen("A-2"))["decision"] == "block"
+
+
+async def test_s4_a_page_sealed_by_an_admitted_party_that_is_not_the_gateway_is_refused(agent: Agent) -> None:
+    """Another party's key is in the trusted set, and still may not speak for the gateway."""
+    await agent.follow()
+    with agent.parts.index.read() as view:
+        standing = read_standing(view, TO_MARKET)
+    trust = Trust(await agent.district.keys(), COURT, TO_MARKET, MARKET, agent.district.clock)
+    page = await agent.district.client(MARKET).events(TO_MARKET)
+    terms = agent.district.cast.contracts[TO_MARKET].terms
+    with pytest.raises(Broken):
+        trust.page(page, terms, standing)
+
+
+async def test_d11_a_dead_line_makes_the_list_stale(agent: Agent) -> None:
+    await agent.follow()
+    agent.wire.cut = True
+    with pytest.raises(FuyuanError):
+        await agent.follower.pull_once(wait=0)
+    agent.district.clock.advance(timedelta(seconds=121))
+    assert (await agent.screen())["cause"] == "list-stale"
+    agent.wire.cut = False
+    await agent.follow()
+    assert (await agent.screen("A-2"))["decision"] == "clear"
+
+
+async def test_d11_a_replayed_page_does_not_make_the_list_fresh(agent: Agent) -> None:
+    await agent.follow()
+    kept: list[bytes] = []
+    agent.wire.change = lambda body: kept.append(body) or body
+    await agent.follower.pull_once(wait=0)
+    agent.district.clock.advance(timedelta(seconds=121))
+    agent.wire.change = lambda _: kept[0]
+    await agent.follower.pull_once(wait=0)
+    assert (await agent.screen())["cause"] == "list-stale"
+
+
+async def test_d7_suspension_makes_decisions_unknown_and_withdrawals_go_on(agent: Agent) -> None:
+    await agent.district.push(listing(1))
+    await agent.follow()
+    await agent.district.running.registry.change_state(TO_MARKET, "suspend")
+    await agent.follow()
+    assert (await agent.screen())["cause"] == "contract-not-active"
+    assert agent.held() == [("licence-1", MEASURE)]
+    await agent.district.withdraw(listing(1))
+    await agent.follow()
+    assert agent.held() == []
+
+
+async def test_d7_revocation_releases_what_the_contract_says(agent: Agent) -> None:
+    await agent.district.push(listing(1))
+    await agent.follow()
+    await agent.district.running.registry.change_state(TO_MARKET, "revoke")
+    await agent.follow()
+    assert agent.held() == []
+    assert (await agent.screen())["cause"] == "contract-ended"
+    assert "contract-ended" in {one["reason"] for one in await agent.receipts() if one["kind"] == "released"}
+
+
+async def test_a_new_contract_version_is_read_and_followed(agent: Agent) -> None:
+    await agent.district.push(listing(1))
+    await agent.follow()
+    terms = agent.district.cast.contracts[TO_MARKET].terms
+    effects = terms.effects.model_dump(mode="json") | {"action": ["licence"]}
+    await agent.district.activate(version=2, effects=effects)
+    await agent.follow()
+    assert (await agent.web.get("/v1/status")).json()["contract_version"] == 2
+    refused = await agent.screen("A-9", action="legal-representative")
+    assert refused["code"] == "action-not-covered"
+    assert agent.held() == [("licence-1", MEASURE)]
+
+
+async def test_m6_a_listing_period_that_ends_releases_without_a_message(agent: Agent) -> None:
+    await agent.district.push(listing(1, disruptTypeName="其他规避执行"))
+    await agent.follow()
+    assert agent.held() == [("licence-1", MEASURE)]
+    agent.district.clock.advance(timedelta(days=5 * 366))
+    assert await agent.follower.carry_out_once()
+    assert agent.held() == []
+
+
+async def test_m8_the_kill_switch_leaves_standing_rows_alone_until_it_is_off(agent: Agent) -> None:
+    await agent.follow()
+    agent.parts.kill_switch.touch()
+    await agent.district.push(listing(1))
+    await agent.follow()
+    assert agent.held() == []
+    assert (await agent.screen())["decision"] == "review"
+    agent.parts.kill_switch.unlink()
+    await agent.follow()
+    assert agent.held() == [("licence-1", MEASURE)]
+
+
+async def test_many_applications_are_answered_line_by_line(agent: Agent) -> None:
+    await agent.district.push(listing(1))
+    await agent.follow()
+    lines = [
+        application("B-1"),
+        application("B-2", name="李四", identifiers=[{"scheme": "cn-id", "value": "999999199003077572"}]),
+        application("B-3", identifiers=[{"scheme": "cn-org", "value": "12345678-9"}]),
+        application("B-4", action="tender"),
+    ]
+    body = b"\n".join(map(canonical, lines))
+    answer = await agent.web.post("/v1/screenings", content=body, headers={"content-type": "application/x-ndjson"})
+    found = [json.loads(line) for line in answer.content.splitlines()]
+    assert [one["reference"] for one in found] == ["B-1", "B-2", "B-3", "B-4"]
+    assert [one.get("decision") or one["problem"]["code"] for one in found] == [
+        "block",
+        "clear",
+        "applicant-unreadable",
+        "action-not-covered",
+    ]
+
+
+BAD = {
+    "no JSON": (b"{", "application/json", 400, "screening-unreadable"),
+    "truncated": (canonical(application("C-1")) + b"\n{", "application/x-ndjson", 400, "screening-unreadable"),
+    "empty": (b"", "application/x-ndjson", 400, "screening-unreadable"),
+    "unknown member": (canonical(application() | {"张三": 1}), "application/json", 400, "screening-unreadable"),
+    "twice": (b'{"reference":"a","reference":"b"}', "application/json", 400, "screening-unreadable"),
+    "form": (b"a=b", "application/x-www-form-urlencoded", 415, "content-type"),
+    "personal reference": (
+        canonical(application("999999199003077572")), "application/json", 422, "reference-personal",
+    ),
+    "large": (b" " * (9 * 1024 * 1024), "application/json", 413, "body-too-large"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BAD)
+async def test_bad_input_is_a_problem_with_a_stable_code_and_nothing_half_done(agent: Agent, case: str) -> None:
+    await agent.district.push(listing(1))
+    await agent.follow()
+    body, kind, status, code = BAD[case]
+    answer = await agent.web.post("/v1/screenings", content=body, headers={"content-type": kind})
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "张三" not in answer.text
+    with agent.parts.index.read() as view:
+        assert view.count("answers") == 0
+
+
+async def test_a_reference_used_for_another_application_is_a_conflict(agent: Agent) -> None:
+    await agent.district.push(listing(1))
+    await agent.follow()
+    assert (await agent.screen())["decision"] == "block"
+    answer = await agent.web.post("/v1/screenings", json=application(name="别人有限公司"))
+    assert (answer.status_code, answer.json()["code"]) == (409, "reference-reused")
+
+
+async def test_p1_the_agents_log_repeats_nobody(agent: Agent) -> None:
+    await agent.district.push(listing(1))
+    await agent.follow()
+    await agent.screen()
+    written = agent.district.log.getvalue()
+    assert COMPANY not in written
+    assert CODE not in written
+    assert '"step":"index"' in written
+
+
+async def test_a_follower_runs_until_it_is_stopped(agent: Agent) -> None:
+    running = asyncio.create_task(agent.follower.run())
+    await agent.district.push(listing(1))
+    for _ in range(100):
+        await asyncio.sleep(0.05)
+        if agent.held():
+            break
+    assert agent.held() == [("licence-1", MEASURE)]
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
