@@ -5,6 +5,7 @@ import os
 import socket
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,8 +45,13 @@ def free_port() -> int:
         return port
 
 
-async def start(name: str, module: Sequence[str], port: int, folder: Path, environment: Mapping[str, str]) -> Process:
-    """Start `python -m MODULE ...` and wait until it answers. Raises Unavailable, naming its log, where it does not."""
+async def start(
+    stack: AsyncExitStack, name: str, module: Sequence[str], port: int, folder: Path, environment: Mapping[str, str]
+) -> Process:
+    """Start `python -m MODULE ...` and wait until it answers; `stack` ends it, whatever happens.
+
+    Raises Unavailable, naming its log, where it does not answer.
+    """
     log = folder / f"{name}.log"
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("FUYUAN_")}
     with log.open("wb") as output:
@@ -54,6 +60,7 @@ async def start(name: str, module: Sequence[str], port: int, folder: Path, envir
             env={**inherited, **environment}, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output,
         )  # fmt: skip
     process = Process(name, f"http://127.0.0.1:{port}", log, child)
+    stack.push_async_callback(process.stop)
     await _until_up(process)
     return process
 
@@ -67,5 +74,4 @@ async def _until_up(process: Process) -> None:
                     return
             except httpx.TransportError:
                 await asyncio.sleep(0.05)
-    await process.stop()
     raise Unavailable("did-not-start", f"{process.name} did not start; its log is {process.log}.")

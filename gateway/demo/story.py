@@ -93,6 +93,7 @@ async def _open(folder: Path, stack: AsyncExitStack, tell: Callable[[str], None]
     for terms in to_agencies:
         tell(f"   contract {terms.id} v{terms.version}: {len(terms.fields)} fields, signed by both parties")
     gateway = await start(
+        stack,
         "gateway",
         ["gateway.cli", "serve"],
         settings.port,
@@ -102,17 +103,9 @@ async def _open(folder: Path, stack: AsyncExitStack, tell: Callable[[str], None]
             "FUYUAN_PORT": str(settings.port),
         },
     )
-    stack.push_async_callback(gateway.stop)
     (folder / "jwks.json").write_bytes(canonical(keys.to_jwks()))
-    agents = dict(
-        zip(
-            AGENCIES,
-            await asyncio.gather(*(_start_agent(folder, cast, agency, gateway) for agency in AGENCIES)),
-            strict=True,
-        )
-    )
-    for process in agents.values():
-        stack.push_async_callback(process.stop)
+    started = await asyncio.gather(*(_start_agent(stack, folder, cast, agency, gateway) for agency in AGENCIES))
+    agents = dict(zip(AGENCIES, started, strict=True))
     court = await stack.enter_async_context(GatewayClient(gateway.url, cast.keys[COURT], settings.audience, clock))
     story = Story(folder, cast, tell, gateway, agents, court, keys)
     await _until("every agency has its first snapshot", lambda: _all_ready(story))
@@ -129,10 +122,10 @@ async def _list(story: Story) -> None:
     tell(f"   {lines} lines in: {counts['listed']} listed, {counts['quarantined']} quarantined, nothing dropped")
     for refused in result.quarantine:
         tell(f"   line {refused['line']} quarantined as {refused['code']}: {refused['reason']}")
+    await _receipt_where(story, LICENCES, "blocked", about="/licence-1")
+    tell(f"   a standing licence of the company is blocked, receipt at the court {_ms(began)} after the push began")
     again = await story.court.push(FEED, COURT_LIST.read_bytes(), "application/x-ndjson", "demo-second-try")
     tell(f"   the same list again: {again.counts['unchanged']} unchanged, {again.counts['listed']} listed")
-    await _receipt_where(story, LICENCES, "blocked", about="/licence-1")
-    tell(f"   a standing licence of the company is blocked {_ms(began)} after the push began")
 
 
 async def _screen(story: Story) -> None:
@@ -192,14 +185,14 @@ async def _prove(story: Story) -> None:
                 cursor = page.next
                 for event in page.events:
                     line = canonical(event)
-                    _check(story, "events", line)
+                    _check(story, "event", line)
                     sample = line if event["kind"] == "upsert" else sample
     for receipt in story.receipts:
-        _check(story, "receipts", canonical({"receipt": receipt["jws"]}))
-    _check(story, "checkpoints", canonical({"checkpoint": await story.court.checkpoint()}))
+        _check(story, "receipt", canonical({"receipt": receipt["jws"]}))
+    _check(story, "checkpoint", canonical({"checkpoint": await story.court.checkpoint()}))
     for signed in story.cast.contracts.values():
-        _check(story, "contracts", canonical({"contract": signed.model_dump(mode="json")}))
-    counted = ", ".join(f"{count} {what}" for what, count in story.proofs.items())
+        _check(story, "contract", canonical({"contract": signed.model_dump(mode="json")}))
+    counted = ", ".join(f"{count} {what}{'s' * (count != 1)}" for what, count in story.proofs.items())
     tell(f"   verified with public keys alone: {counted}")
     middle = len(sample) // 2
     tampered = sample[:middle] + bytes([sample[middle] ^ 1]) + sample[middle + 1 :]
@@ -210,7 +203,7 @@ async def _prove(story: Story) -> None:
 
 def _check(story: Story, what: str, line: bytes) -> None:
     verdict = verify_line(line, story.keys)
-    _expect(verdict.status == "valid", f"each of the {what} verifies ({verdict.reason})")
+    _expect(verdict.status == "valid", f"each {what} verifies ({verdict.reason})")
     story.proofs[what] += 1
 
 
@@ -224,7 +217,7 @@ async def _take_back(story: Story, case_number: str) -> PushResult:
 async def _apply(story: Story, reference: str, name: str, scheme: str, value: str) -> JsonObject:
     application = {
         "reference": reference,
-        "action": story.cast.contract_to(LICENCES).effects.action[0],
+        "action": "licence",
         "name": name,
         "identifiers": [{"scheme": scheme, "value": value}],
     }
@@ -255,7 +248,7 @@ async def _receipt_where(story: Story, agency: str, kind: str, *, about: str = "
     return receipt
 
 
-async def _start_agent(folder: Path, cast: Cast, agency: str, gateway: Process) -> Process:
+async def _start_agent(stack: AsyncExitStack, folder: Path, cast: Cast, agency: str, gateway: Process) -> Process:
     port = free_port()
     home = folder / agency
     home.mkdir(exist_ok=True)
@@ -270,7 +263,7 @@ async def _start_agent(folder: Path, cast: Cast, agency: str, gateway: Process) 
         "FUYUAN_REGISTER_URL": register.url,
         "FUYUAN_REGISTER_MAPPING": str(register.mapping),
     }
-    return await start(agency, ["gateway.cli", "agent"], port, folder, environment)
+    return await start(stack, agency, ["gateway.cli", "agent"], port, folder, environment)
 
 
 async def _all_ready(story: Story) -> bool:

@@ -91,3 +91,16 @@ def test_the_journal_keeps_no_personal_value_in_the_clear(run: Run) -> None:
     kept = b"".join(path.read_bytes() for path in (run.folder / "gateway").glob("journal.sqlite*"))
     assert len(kept) > 50_000
     assert not [value for value in personal_values() if value.encode() in kept]
+
+
+@pytest.mark.parametrize("readme", ["README.md", "README.zh-CN.md"])
+def test_the_readme_shows_what_the_demo_prints(run: Run, readme: str) -> None:
+    """But for the figures of one run: times, counts of proofs, the byte that is flipped."""
+    text = (Path(__file__).parents[2] / readme).read_text(encoding="utf-8")
+    block = re.search(r"<!-- what the demo prints: begin -->\n```text\n(.*?)\n```\n", text, re.DOTALL)
+    assert block is not None
+    assert _without_figures(block[1]) == _without_figures(run.story)
+
+
+def _without_figures(story: str) -> list[str]:
+    return [re.sub(r"\d+", "N", line).rstrip() for line in story.strip().splitlines()]
