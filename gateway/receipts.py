@@ -9,13 +9,14 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gateway.delivery.coverage import Agreement, read_agreement
-from gateway.delivery.log import Lane, unpack
+from gateway.delivery.log import unpack
+from gateway.delivery.versions import read_versions
 from gateway.errors import BadRequest, Refused
 from gateway.intake import Intake, Result, Submission
 from gateway.journal.tables import delivery_log, entry, provision
 from gateway.journal.tables import lane as lane_table
+from gateway.trust.documents import Lane, ReceiptEvent
 from gateway.trust.documents import Receipt as SignedReceipt
-from gateway.trust.documents import ReceiptEvent
 from gateway.trust.keyring import Keyring
 from gateway.trust.keys import KeySet
 from gateway.trust.merkle import HASH_BYTES, root
@@ -58,7 +59,7 @@ class Receipts:
                     raise Refused("receipt-not-yours", "A receipt names a contract that is not the sender's.")
                 if agreement.feed == RECEIPTS.name:
                     raise Refused("receipt-of-receipt", "Receipts are not receipted; the cursor says what was read.")
-                await _check_shown(connection, payload)
+                await self._check_shown(connection, agreement, payload)
                 if payload.range is not None and payload.kind == "received":
                     place = (payload.contract, payload.range.lane)
                     acknowledged[place] = max(acknowledged.get(place, 0), payload.range.last)
@@ -74,6 +75,42 @@ class Receipts:
         await self._acknowledge(acknowledged)
         log.debug("step", step="receipt", count=len(items))
         return result
+
+    async def _check_shown(self, connection: AsyncConnection, agreement: Agreement, payload: SignedReceipt) -> None:
+        """A receipt must be for what was really shown: the leaf hash, the range's digest or the record says so."""
+        if payload.event is not None:
+            shown = await _shown(
+                connection, payload.contract, payload.event.lane, payload.event.number, payload.event.number
+            )
+            matches = payload.event.leaf_hash in shown[0] and await _is_meant(
+                connection, payload.contract, payload.event, payload.record_id
+            )
+        elif payload.range is not None:
+            asked = payload.range
+            shown = await _shown(connection, payload.contract, asked.lane, asked.first, asked.last)
+            # A number shown twice, under two contract versions, has two leaves; a run's own root settles which.
+            matches = (
+                await _run_shown(connection, payload.contract, asked.lane, asked.first, asked.digest_hash)
+                or root([min(leaves) for leaves in shown]) == asked.digest_hash
+            )
+        else:
+            matches = payload.kind == "closing" or await self._is_seen(connection, agreement, payload.record_id)
+        if not matches:
+            raise Refused("receipt-mismatch", "A receipt is for other content than was sent under that contract.")
+
+    async def _is_seen(self, connection: AsyncConnection, agreement: Agreement, record: str | None) -> bool:
+        """Whether the contract ever showed that record: a screening has no number that would say so."""
+        positions = await connection.execute(
+            select(entry.c.position).where(
+                entry.c.feed == agreement.feed, entry.c.provider == agreement.provider, entry.c.record_id == record
+            )
+        )
+        versions = await read_versions(connection, self._keyring.vault, positions.scalars().all())
+        policies = [coverage.policy for coverage in agreement.coverages if coverage.open]
+        return any(
+            version.values is None or any(policy.sees(version.values) for policy in policies)
+            for version in versions.values()
+        )
 
     def _record(self, agreement: Agreement, payload: SignedReceipt, token: str) -> Receipt:
         """The signed receipt as a record of the agency, for the court's own contract."""
@@ -131,29 +168,6 @@ def _read_tokens(body: bytes) -> Sequence[str]:
     if not 0 < len(tokens) <= MOST_AT_ONCE:
         raise BadRequest("receipt-unreadable", f"Send between 1 and {MOST_AT_ONCE} receipts at once.")
     return tokens
-
-
-async def _check_shown(connection: AsyncConnection, payload: SignedReceipt) -> None:
-    """A receipt must be for what was really shown: the leaf hash, or the range's digest, says so."""
-    if payload.event is not None:
-        shown = await _shown(
-            connection, payload.contract, payload.event.lane, payload.event.number, payload.event.number
-        )
-        matches = payload.event.leaf_hash in shown[0] and await _is_meant(
-            connection, payload.contract, payload.event, payload.record_id
-        )
-    elif payload.range is not None:
-        asked = payload.range
-        shown = await _shown(connection, payload.contract, asked.lane, asked.first, asked.last)
-        # A number shown twice, under two contract versions, has two leaves; a run's own root settles which were meant.
-        matches = (
-            await _run_shown(connection, payload.contract, asked.lane, asked.first, asked.digest_hash)
-            or root([min(leaves) for leaves in shown]) == asked.digest_hash
-        )
-    else:
-        return
-    if not matches:
-        raise Refused("receipt-mismatch", "A receipt is for other content than was sent under that number.")
 
 
 async def _is_meant(connection: AsyncConnection, contract: str, event: ReceiptEvent, record_id: str | None) -> bool:

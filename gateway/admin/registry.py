@@ -11,12 +11,12 @@ from contracts.lifecycle import Action, IllegalTransition, State, transition
 from contracts.lint import lint
 from contracts.model import SignedContract, Terms
 from gateway.clock import Clock, china_date
-from gateway.delivery.log import LANES
 from gateway.errors import Conflict, NotFound, Refused
 from gateway.journal import tables
 from gateway.journal.append import Place, append_leaf, claim
+from gateway.trust.documents import LANES
 from gateway.trust.keyring import Keyring
-from gateway.trust.keys import KeySet, PublicKey
+from gateway.trust.keys import KeySet, PublicKey, Validity
 from gateway.trust.verify import verify_contract
 from schemas.canonical import JsonObject, canonical
 from schemas.catalog import feed as find_feed
@@ -49,7 +49,10 @@ class Registry:
             await self.enter_key(key)
 
     async def enter_key(self, key: PublicKey) -> None:
-        """Enter a public key, or its retirement or revocation, as a leaf of the journal."""
+        """Enter a public key, or its retirement or revocation, as a leaf of the journal.
+
+        Raises Conflict (`key-of-another`, `key-ended`): what a key may vouch for only ever grows less (S7).
+        """
         document = canonical(key.to_jwk())
         async with self._engine.connect() as connection:
             known = (
@@ -59,6 +62,8 @@ class Registry:
             raise Conflict("key-of-another", "That key belongs to another party; make a fresh one.")
         if known is not None and known.jwk == document:
             return
+        if known is not None and _vouches_for_more(key.validity, PublicKey.from_jwk(orjson.loads(known.jwk)).validity):
+            raise Conflict("key-ended", "That key was ended, and no older file brings it back; make a fresh one.")
         async with self._engine.begin() as connection:
             claimed = await claim(connection, 1)
             await append_leaf(connection, self._clock, claimed, "key", document)
@@ -155,6 +160,18 @@ class Registry:
             return (
                 await connection.execute(select(tables.party.c.id).where(tables.party.c.id == party_id))
             ).first() is not None
+
+
+def _vouches_for_more(new: Validity, old: Validity) -> bool:
+    """Whether something would verify under the new validity that does not under the old one."""
+    ends = (
+        (new.retired_at, old.retired_at),
+        (new.revoked_at, old.revoked_at),
+        (new.compromised_since, old.compromised_since),
+    )
+    return new.valid_from < old.valid_from or any(
+        before is not None and (after is None or after > before) for after, before in ends
+    )
 
 
 @dataclass(frozen=True, slots=True)

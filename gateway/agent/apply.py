@@ -17,10 +17,10 @@ from gateway.agent.index import Change
 from gateway.agent.match import may_block
 from gateway.agent.receipts import Scribe
 from gateway.agent.records import Live, cause_of, live_records, put_live, put_tombstone
-from gateway.agent.standing import LANES, Standing, read_terms
+from gateway.agent.standing import ENDED, Standing, read_terms
+from gateway.trust.documents import LANES
 from schemas.canonical import JsonObject, JsonValue
 
-ENDED = frozenset({"revoking", "revoked", "ended", "closed"})
 LONGEST_RECORD_ID = 128
 CODE = re.compile(r"[a-z][a-z0-9-]{0,63}")
 

@@ -1,8 +1,8 @@
 """An event as the agent applies it, after it was verified."""
 
 from dataclasses import dataclass
-from typing import Literal
 
+from gateway.trust.documents import Lane
 from schemas.canonical import JsonObject
 
 
@@ -10,7 +10,7 @@ from schemas.canonical import JsonObject
 class EventRef:
     """Which event something was done for. `leaf` is its delivery leaf's Merkle hash, base64url."""
 
-    lane: Literal["priority", "bulk"]
+    lane: Lane
     number: int
     cause: int
     leaf: str

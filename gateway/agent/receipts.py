@@ -7,9 +7,10 @@ from typing import Literal
 
 from gateway.agent.event import EventRef
 from gateway.agent.index import Change
-from gateway.agent.standing import Lane
+from gateway.agent.outgoing import put_receipt
 from gateway.clock import Clock, stamp
 from gateway.trust import jws, merkle
+from gateway.trust.documents import Lane
 from gateway.trust.keys import Signer
 from schemas.canonical import JsonObject, b64u, unb64u
 
@@ -58,12 +59,11 @@ class Scribe:
                 "reference": reference,
                 "reason": reason,
             },
+            row,
         )
 
     def about_screening(self, change: Change, kind: Kind, reference: str, *, record_id: str, measure: str) -> None:
-        self._write(
-            change, kind, reference, {"reference": reference, "record_id": record_id, "measure": measure}, row=reference
-        )
+        self._write(change, kind, reference, {"reference": reference, "record_id": record_id, "measure": measure})
 
     def refused(self, change: Change, ref: EventRef, reason: str) -> None:
         """An event that verified and yet cannot be used."""
@@ -96,7 +96,7 @@ class Scribe:
         if kind != "received":  # ranges follow one another, and an applied number is never applied again
             change.put("receipted", made)
         token = jws.sign(self.key, jws.RECEIPT, payload)
-        change.append("outbox", {"kind": "receipt", "row": row or payload["row"], "token": token})
+        put_receipt(change, token, row)
 
 
 def _event(ref: EventRef) -> JsonObject:

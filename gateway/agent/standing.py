@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import lru_cache
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
 import orjson
 
@@ -11,10 +11,10 @@ from contracts.model import Terms
 from gateway.agent.event import EventRef
 from gateway.agent.index import Change, View
 from gateway.clock import china_date, stamp, unstamp
+from gateway.trust.documents import LANES, Lane
 from schemas.canonical import JsonObject
 
-Lane: TypeAlias = Literal["priority", "bulk"]
-LANES: Final[tuple[Lane, ...]] = ("priority", "bulk")
+ENDED: Final = frozenset({"revoking", "revoked", "ended", "closed"})  # nothing new comes under the contract
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ def unknown_because(standing: Standing, terms: Terms | None, now: datetime) -> s
     if terms is None or standing.version > terms.version:
         return "contract-unread"
     today = china_date(now)
-    if standing.state in ("revoking", "revoked", "ended", "closed") or today > terms.valid_until:
+    if standing.state in ENDED or today > terms.valid_until:
         return "contract-ended"
     if standing.fresh_at is None:
         return "list-incomplete"

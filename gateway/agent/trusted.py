@@ -13,12 +13,12 @@ from pydantic import ValidationError
 
 from contracts.model import Terms
 from gateway.agent.event import Arrived, EventRef
-from gateway.agent.standing import LANES, Lane, Standing
+from gateway.agent.standing import Standing
 from gateway.client import EventPage
 from gateway.clock import Clock
 from gateway.errors import Broken, Refused
 from gateway.trust import jws
-from gateway.trust.documents import BadDocument, Heartbeat
+from gateway.trust.documents import LANES, BadDocument, Heartbeat, Lane
 from gateway.trust.jws import BadJws
 from gateway.trust.keys import BadKey, KeySet
 from gateway.trust.verify import open_heartbeat, verify_contract, verify_event

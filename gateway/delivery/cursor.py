@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from gateway.delivery.log import LANES, Lane
 from gateway.errors import BadRequest
+from gateway.trust.documents import LANES, Lane
 from schemas.canonical import CanonicalError, b64u, unb64u
 
 NUMBER_LIMIT = 2**53

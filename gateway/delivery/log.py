@@ -8,10 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-Lane = Literal["priority", "bulk"]
 Kind = Literal["upsert", "withdrawn", "drop", "contract"]
 
-LANES: tuple[Lane, ...] = get_args(Lane)  # in the order in which a page is filled
 RUN = 500  # numbers in one row at most, and in one sealed run (D3)
 
 _KINDS: tuple[Kind, ...] = get_args(Kind)

@@ -10,7 +10,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from gateway.clock import Clock, stamp
 from gateway.delivery.coverage import Agreement, read_agreement
 from gateway.delivery.cursor import Cursor
-from gateway.delivery.log import LANES
 from gateway.delivery.route import Router
 from gateway.delivery.send import Page, Sender
 from gateway.delivery.wakeup import Wakeup
@@ -19,6 +18,7 @@ from gateway.journal.proofs import read_tree_head
 from gateway.journal.tables import contract_version, journal_leaf
 from gateway.journal.tables import lane as lane_table
 from gateway.trust import jws
+from gateway.trust.documents import LANES
 from gateway.trust.keyring import Keyring
 from schemas.canonical import JsonObject, b64u
 

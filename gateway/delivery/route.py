@@ -15,10 +15,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gateway.clock import Clock, stamp
 from gateway.delivery.coverage import Agreement, Coverage, read_agreement
-from gateway.delivery.log import LANES, RUN, Lane, Routed, pack
+from gateway.delivery.log import RUN, Routed, pack
 from gateway.delivery.versions import Version, read_ancestors, read_versions
 from gateway.journal import tables
 from gateway.journal.tables import delivery_log, entry, journal_head
+from gateway.trust.documents import LANES, Lane
 from gateway.trust.vault import Vault
 
 log = structlog.get_logger(__name__)
@@ -27,7 +28,7 @@ LANE_OF_STATUS: dict[Lane, tuple[str, ...]] = {"bulk": ("listed",), "priority": 
 
 
 @dataclass(frozen=True, slots=True)
-class Cursor:
+class Reached:
     """Where a lane stands: decided up to position `routed`; within the next activation, compared up to `compared`."""
 
     routed: int
@@ -39,7 +40,7 @@ class Step:
     """What one step decided: the numbers to give, and where the lane stands then."""
 
     routed: list[Routed]
-    cursor: Cursor
+    reached: Reached
 
 
 class Router:
@@ -68,7 +69,7 @@ class Router:
             ).first()
             if agreement is None or row is None:
                 return False
-            start = Cursor(row.routed, row.compared)
+            start = Reached(row.routed, row.compared)
             step = await self._decide(connection, agreement, lane, start)
         if step is None:
             return False
@@ -76,19 +77,19 @@ class Router:
         return True
 
     async def _decide(
-        self, connection: AsyncConnection, agreement: Agreement, lane: Lane, cursor: Cursor
+        self, connection: AsyncConnection, agreement: Agreement, lane: Lane, start: Reached
     ) -> Step | None:
-        following = agreement.after(cursor.routed)
+        following = agreement.after(start.routed)
         until = following.position - 1 if following else await _journal_end(connection)
-        current = agreement.before(cursor.routed + 1)
+        current = agreement.before(start.routed + 1)
         if current is not None:
-            rows = await self._entries(connection, agreement, lane, cursor.routed, until)
+            rows = await self._entries(connection, agreement, lane, start.routed, until)
             if rows:
                 routed = await self._transitions(connection, current, agreement, rows)
-                return Step(routed, Cursor(rows[-1].position, 0))
+                return Step(routed, Reached(rows[-1].position, 0))
         if following is None:
             return None
-        return await self._compare(connection, agreement, lane, cursor, following)
+        return await self._compare(connection, agreement, lane, start, following)
 
     async def _entries(
         self, connection: AsyncConnection, agreement: Agreement, lane: Lane, behind: int, until: int
@@ -132,12 +133,12 @@ class Router:
         return {v.position: older.get(v.previous) if v.previous is not None else None for v in rows}
 
     async def _compare(
-        self, connection: AsyncConnection, agreement: Agreement, lane: Lane, cursor: Cursor, new: Coverage
+        self, connection: AsyncConnection, agreement: Agreement, lane: Lane, start: Reached, new: Coverage
     ) -> Step:
         """Rule D6: first snapshot, amendment and resumption are this one comparison."""
         old = agreement.before(new.position)
         finished = Step(
-            [Routed(new.position, new.position, "contract")] if lane == "priority" else [], Cursor(new.position, 0)
+            [Routed(new.position, new.position, "contract")] if lane == "priority" else [], Reached(new.position, 0)
         )
         if not new.open or (lane == "priority" and old is None):
             return finished
@@ -145,7 +146,7 @@ class Router:
             _of_contract(agreement)
             .where(
                 entry.c.position <= new.position,
-                entry.c.position > cursor.compared,
+                entry.c.position > start.compared,
                 entry.c.status != "withdrawn",
                 or_(entry.c.superseded_by.is_(None), entry.c.superseded_by > new.position),
             )
@@ -169,9 +170,9 @@ class Router:
                     routed.append(Routed(version.position, new.position, "upsert"))
             elif lane == "priority" and was_seen:
                 routed.append(Routed(version.position, new.position, "drop"))
-        return Step(routed, Cursor(cursor.routed, positions[-1]))
+        return Step(routed, Reached(start.routed, positions[-1]))
 
-    async def _write(self, contract_id: str, lane: Lane, start: Cursor, step: Step) -> None:
+    async def _write(self, contract_id: str, lane: Lane, start: Reached, step: Step) -> None:
         """Rule D2: cursor and log in one transaction. A rival that moved the cursor first wins; this step is void."""
         table = tables.lane
         count = len(step.routed)
@@ -185,7 +186,7 @@ class Router:
                         table.c.routed == start.routed,
                         table.c.compared == start.compared,
                     )
-                    .values(routed=step.cursor.routed, compared=step.cursor.compared, last=table.c.last + count)
+                    .values(routed=step.reached.routed, compared=step.reached.compared, last=table.c.last + count)
                     .returning(table.c.last)
                 )
             ).scalar()

@@ -14,12 +14,13 @@ from contracts.policy import Projected, Source
 from gateway.clock import Clock, stamp
 from gateway.delivery.coverage import Agreement, read_agreement
 from gateway.delivery.cursor import Cursor
-from gateway.delivery.log import LANES, RUN, Lane, Routed, unpack
+from gateway.delivery.log import RUN, Routed, unpack
 from gateway.delivery.versions import Version, read_versions
 from gateway.errors import NotFound
 from gateway.journal.tables import delivery_log, entry, journal_leaf, provision
 from gateway.journal.tables import lane as lane_table
 from gateway.trust.disclose import Disclosure, disclose
+from gateway.trust.documents import LANES, Lane
 from gateway.trust.keyring import Keyring
 from gateway.trust.merkle import Tree
 from gateway.trust.run import SealedRun, seal_run

@@ -4,7 +4,7 @@ Each model is one object of that page. A document that does not fit raises `BadD
 never repeats its value.
 """
 
-from typing import Annotated, Any, Literal, TypeAlias, TypeVar
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
@@ -39,6 +39,7 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=512)]
 Json: TypeAlias = dict[str, Any]  # checked by hash, not by shape
 
 Lane: TypeAlias = Literal["priority", "bulk"]
+LANES: tuple[Lane, ...] = get_args(Lane)  # in the order in which a page is filled
 EventKind: TypeAlias = Literal["upsert", "withdrawn", "drop", "void", "contract"]
 ReceiptKind: TypeAlias = Literal["received", "matched", "blocked", "released", "refused", "closing"]
 
