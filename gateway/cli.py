@@ -168,6 +168,14 @@ def keys_list() -> None:
     asyncio.run(list_keys())
 
 
+@keys_app.command("jwks")
+def keys_jwks() -> None:
+    """Every public key as a JWK set, for agents and for `fuyuan verify`, to be handed over by another way."""
+    from gateway.admin.commands import print_jwks  # noqa: PLC0415
+
+    asyncio.run(print_jwks())
+
+
 @party_app.command("admit")
 def party_admit(file: ExistingFile) -> None:
     """Enter a party and its public keys from its YAML file."""
@@ -182,6 +190,14 @@ def contract_lint(file: ExistingFile) -> None:
     from gateway.admin.agreements import lint_agreement  # noqa: PLC0415
 
     sys.exit(lint_agreement(file))
+
+
+@contract_app.command("adopt")
+def contract_adopt(file: ExistingFile, provider: ExistingFile, subscriber: ExistingFile) -> None:
+    """Print an agreement with other parties, given by their public keys (JWK), and without its signatures."""
+    from gateway.admin.agreements import adopt_agreement  # noqa: PLC0415
+
+    adopt_agreement(file, provider, subscriber)
 
 
 @contract_app.command("sign")

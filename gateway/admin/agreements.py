@@ -1,5 +1,6 @@
 """Agreement files on an official's desk: check, preview, sign, export. No database, no network."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -11,10 +12,14 @@ from contracts.model import SignedContract, signature_payload
 from contracts.preview import preview
 from gateway.errors import Conflict, NotFound, Refused
 from gateway.trust import jws
-from gateway.trust.keys import SigningKey
+from gateway.trust.keys import PublicKey, SigningKey
 from schemas.canonical import canonical
 from schemas.catalog import Feed, UnknownFeed
 from schemas.catalog import feed as find_feed
+
+SIGNATURES_COMMENT = (
+    "# The provider's signature, then the subscriber's. A changed word above breaks both; a changed comment does not."
+)
 
 
 def lint_agreement(file: Path) -> int:
@@ -33,6 +38,28 @@ def preview_agreement(file: Path) -> None:
     for field in shown.fields:
         _say({"slot": field.slot, "leaves": field.how})
     _say({"example": shown.example})
+
+
+def adopt_agreement(file: Path, provider: Path, subscriber: Path) -> None:
+    """Print the agreement with these two parties and their keys' thumbprints in place of its own, unsigned.
+
+    Comments stay, for they say why each field is there. Raises Refused where the file is not laid out as ours are.
+    """
+    text = file.read_text(encoding="utf-8").partition("\nsignatures:")[0]
+    text = text.removesuffix("\n" + SIGNATURES_COMMENT) + "\n"
+    for side, path in (("provider", provider), ("subscriber", subscriber)):
+        key = PublicKey.from_jwk(orjson.loads(path.read_bytes()))
+        text, found = re.subn(
+            rf"^{side}:\n  party: .*\n  keys:\n(    - .*\n)+",
+            f'{side}:\n  party: {key.party}\n  keys:\n    - "{key.kid}"\n',
+            text,
+            flags=re.MULTILINE,
+        )
+        if found != 1:
+            raise Refused(
+                "agreement-layout", f"The file has no block of {side}, party and keys as our agreements have."
+            )
+    sys.stdout.write(text)
 
 
 def sign_agreement(file: Path, key_file: Path) -> None:

@@ -18,6 +18,7 @@ from gateway.running import Running
 from gateway.settings import load_settings
 from gateway.trust.keys import PublicKey
 from gateway.wiring import open_gateway
+from schemas.canonical import canonical
 
 
 @asynccontextmanager
@@ -64,6 +65,11 @@ async def list_keys() -> None:
     async with _gateway() as running:
         for key in await running.registry.keys():
             _say(**{name: value for name, value in key.to_jwk().items() if name not in ("x", "y", "kty", "crv", "use")})
+
+
+async def print_jwks() -> None:
+    async with _gateway() as running:
+        sys.stdout.write(canonical((await running.registry.keys()).to_jwks()).decode() + "\n")
 
 
 def _say(**said: object) -> None:
