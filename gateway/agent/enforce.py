@@ -8,6 +8,7 @@ rows come back, and a hold is made only for one that is still live under the sam
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import islice
 from typing import Final, Protocol
 
 from contracts.model import Effects
@@ -15,6 +16,7 @@ from gateway.agent.applicant import Keyed, UnreadableApplicant, read_applicant
 from gateway.agent.holds import LONGEST_ROW, Hold, support
 from gateway.agent.index import Change, Index
 from gateway.agent.match import Applicant, Level, grade, read_listed
+from gateway.agent.outgoing import put_order
 from gateway.agent.receipts import Scribe
 from gateway.agent.records import Live, read_live
 from schemas.canonical import JsonObject
@@ -76,11 +78,8 @@ class Task:
 def next_task(index: Index, keyed: Keyed) -> Task | None:
     """The next records to look up; None where none waits."""
     with index.read() as view:
-        ids = []
-        for key, _ in view.items("pending", keyed.prefix):
-            ids.append(key[len(keyed.prefix) :].decode())
-            if len(ids) == AT_ONCE:
-                break
+        keys = islice(view.items("pending", keyed.prefix), AT_ONCE)
+        ids = [key[len(keyed.prefix) :].decode() for key, _ in keys]
         found = {record_id: read_live(view, keyed, record_id) for record_id in ids}
     if not ids:
         return None
@@ -131,9 +130,7 @@ def _hold_row(
         return 0
     scribe.about_row(change, "matched", live.ref, record_id=live.record_id, row=row, measure=effects.measure)
     if first:
-        change.append(
-            "outbox", {"kind": "hold", "row": row, "measure": effects.measure, "order": order(effects, live.record)}
-        )
+        put_order(change, "hold", row, effects.measure, order(effects, live.record))
     scribe.about_row(change, "blocked", live.ref, record_id=live.record_id, row=row, measure=effects.measure)
     return 1
 

@@ -1,12 +1,12 @@
-"""Following a contract: pull, verify, apply, and carry out what follows from it. Two loops side by side, for ever.
+"""Following a contract: pull, verify, apply, and carry out what follows from it. Three loops side by side, for ever.
 
-The pull loop writes the index. The other looks up what waits in the register, judges standing holds anew each day, and
-empties the outbox, its own and that of the screening process.
+One pulls, and writes the index. One looks up in the register what waits, judges standing holds anew each day, and
+carries out what the register is to be told. One sends receipts, its own and those of the screening process.
 """
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -66,12 +66,14 @@ class Follower:
         self._register = register
         self._outbox = Outbox(parts.index, register, client.send_receipts)
         self._wake = asyncio.Event()
+        self._wake_sending = asyncio.Event()
 
     async def run(self) -> None:
         """Until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._pull(), name="pull")
-            group.create_task(self._carry_out(), name="carry-out")
+            group.create_task(_again(self._on_register, self._wake), name="register")
+            group.create_task(_again(self._outbox.send, self._wake_sending), name="receipts")
 
     async def pull_once(self, wait: float | None = None) -> int:
         """One page; the number of events that were new. Raises FuyuanError; an unverified page leaves its mark."""
@@ -93,19 +95,26 @@ class Follower:
         if checked.heartbeat.contract_version > terms.version:
             await self._read_contract()
         self._wake.set()
+        self._wake_sending.set()
         if applied.gap:
             raise Broken("numbers-missing", "A page skips numbers; what is missing is pulled again.")
         return applied.new
 
     async def carry_out_once(self) -> bool:
         """Judge standing holds anew if that is due, look up what waits, empty the outbox; True where all was done."""
+        carried_out = await self._on_register()
+        return await self._outbox.send() and carried_out
+
+    async def _on_register(self) -> bool:
         await asyncio.to_thread(self._sweep)
         try:
             found = await asyncio.to_thread(self._look_up)
         except OSError as error:
             log.warning("register-unreachable", error=type(error).__name__)
             found = False
-        return await self._outbox.carry_out() and found
+        carried_out = await self._outbox.carry_out()
+        self._wake_sending.set()
+        return carried_out and found
 
     async def _pull(self) -> None:
         backoff = Backoff()
@@ -126,18 +135,6 @@ class Follower:
             backoff.reset()
             if not new:
                 await asyncio.sleep(max(0.0, FASTEST_SECONDS - (loop.time() - began)))
-
-    async def _carry_out(self) -> None:
-        backoff = Backoff()
-        while True:
-            self._wake.clear()
-            if await self.carry_out_once():
-                backoff.reset()
-                pause = IDLE_SECONDS
-            else:
-                pause = backoff.next()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), pause)
 
     def _ground(self) -> Ground:
         with self._parts.index.read() as view:
@@ -221,3 +218,17 @@ class Follower:
         parts, today = self._parts, china_date(self._clock.now())
         effects = terms.effects if terms else None
         return parts.index.write(lambda change: settle(change, parts.scribe, parts.keyed, effects, task, rows, today))
+
+
+async def _again(work: Callable[[], Awaitable[bool]], wake: asyncio.Event) -> None:
+    """Do `work` when woken, and soon anyway, for another process may have left some; later where it failed."""
+    backoff = Backoff()
+    while True:
+        wake.clear()
+        if await work():
+            backoff.reset()
+            pause = IDLE_SECONDS
+        else:
+            pause = backoff.next()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(wake.wait(), pause)

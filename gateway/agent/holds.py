@@ -16,6 +16,7 @@ from gateway.agent.applicant import Keyed
 from gateway.agent.event import EventRef
 from gateway.agent.index import Change, View
 from gateway.agent.match import Applicant, Level, grade
+from gateway.agent.outgoing import put_order
 from gateway.agent.receipts import Scribe
 from gateway.agent.records import Live, read_live
 from schemas.canonical import JsonObject
@@ -82,7 +83,7 @@ def leave(
         return
     change.delete("holds", hold.key)
     if hold.kind == "row":
-        change.append("outbox", {"kind": "release", "row": hold.row, "measure": hold.measure})
+        put_order(change, "release", hold.row, hold.measure)
     scribe.about_row(
         change,
         "released",

@@ -13,7 +13,8 @@
 | supports    | contract, record id      | holds, one a duplicate                                          |
 | answers     | contract, reference      | a decision that was given, under a keyed hash of its request    |
 | receipted   | contract, hash           | nothing: the receipt of this kind and key has been made         |
-| outbox      | number, 8 bytes           | what is to be carried out, in order                             |
+| orders      | number, 8 bytes           | what the agency's register is to be told                        |
+| receipts    | number, 8 bytes           | signed receipts that are to be sent                             |
 | aside       | number, 8 bytes           | a receipt that the gateway refused, with its code               |
 | own         | word                      | what belongs to this index alone                                |
 
@@ -40,7 +41,7 @@ FIRST_MAP_BYTES: Final = 1 << 30  # the file is sparse; the map doubles when it 
 KEY_BYTES: Final = 32
 MANY: Final = ("identifiers", "names", "births", "supports")  # several values a key
 SINGLE: Final = (
-    "standing", "terms", "records", "pending", "holds", "answers", "receipted", "outbox", "aside", "own",
+    "standing", "terms", "records", "pending", "holds", "answers", "receipted", "orders", "receipts", "aside", "own",
 )  # fmt: skip
 
 
@@ -100,10 +101,9 @@ class Change(View):
         self._txn.delete(key, value, db=self._dbs[db])
 
     def append(self, db: str, document: JsonObject) -> int:
-        """Put a document at the end of a numbered database; its number, which is never given twice."""
-        word = f"{db}-last".encode()
-        number = int.from_bytes(self.value("own", word) or b"") + 1
-        self.put("own", word, number.to_bytes(8))
+        """Put a document at the end of a numbered database. Its number is greater than any that was given before."""
+        number = int.from_bytes(self.value("own", b"last-number") or b"") + 1
+        self.put("own", b"last-number", number.to_bytes(8))
         self.put_document(db, number.to_bytes(8), document)
         return number
 

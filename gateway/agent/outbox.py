@@ -1,20 +1,22 @@
 """The outbox: what a committed change asks to be done outside, carried out afterwards and in order for each row (M7).
 
-Everything in it may be done twice: a register knows an operation by its id, the gateway a receipt by its kind and key.
-What fails is tried again for ever, and holds back only what concerns the same row. A receipt that the gateway refuses
-for what it says is set aside with the code, for a person to look at.
+Two queues under one numbering: orders to the agency's register, and receipts to the gateway. They are worked off side
+by side, so a slow gateway delays no block; a receipt waits for the orders of its row that stand before it. Everything
+may be done twice: a register knows an order by its id, the gateway a receipt by its kind and key. What fails is tried
+again for ever. A receipt that the gateway refuses for what it says is set aside with the code, for a person to look at.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final, Literal
 
 import orjson
 import structlog
 
 from gateway.agent.enforce import Register
-from gateway.agent.index import Change, Index
+from gateway.agent.index import Change, Index, View
 from gateway.client import GatewayProblem
 from gateway.errors import FuyuanError
 from schemas.canonical import JsonObject
@@ -29,15 +31,23 @@ Send = Callable[[Sequence[str]], Awaitable[object]]
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
-    """`row` orders items among themselves; a receipt for no row has none. `token` is a receipt, as it was signed."""
+class Order:
+    """What the register is told about one row. `told` is None for a release."""
 
     number: int
-    kind: Literal["hold", "release", "receipt"]
+    kind: Literal["hold", "release"]
+    row: str
+    measure: str
+    told: JsonObject | None
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """`row` is None where it is about no row; `token` is the receipt as it was signed."""
+
+    number: int
     row: str | None
-    measure: str = ""
-    order: JsonObject | None = None
-    token: str = ""
+    token: str
 
 
 class Outbox:
@@ -45,98 +55,108 @@ class Outbox:
         self._index = index
         self._register = register
         self._send = send
-        self._sending = True  # until a batch fails: what comes behind it must not overtake it
 
     async def carry_out(self) -> bool:
-        """Go through the whole outbox once; True where nothing failed and nothing is left of what stood there."""
-        after, stuck, whole = 0, set[str](), True
-        self._sending = True
-        while items := self._next(after):
-            after = items[-1].number
-            whole = await self._carry_out(items, stuck) and whole
+        """Go through the orders once; True where none is left of those that stood there."""
+        stuck: set[str] = set()
+        after = 0
+        while orders := await asyncio.to_thread(self._orders, after):
+            after = orders[-1].number
+            done = []
+            for order in orders:
+                if order.row not in stuck and await self._on_register(order):
+                    done.append(order.number)
+                else:
+                    stuck.add(order.row)
+            await asyncio.to_thread(self._remove, "orders", done)
+        return not stuck
+
+    async def send(self) -> bool:
+        """Go through the receipts once, in order; True where none is left of those that stood there."""
+        after = 0
+        whole = True
+        while receipts := await asyncio.to_thread(self._receipts, after):
+            after = receipts[-1].number
+            with self._index.read() as view:
+                waiting = _rows_waiting(view)
+            due = [one for one in receipts if one.row is None or one.number < waiting.get(one.row, one.number + 1)]
+            whole = whole and len(due) == len(receipts)
+            if due and not await self._send_all(due):
+                return False  # what comes behind must not overtake it
         return whole
 
-    def _next(self, after: int) -> list[Item]:
+    def _orders(self, after: int) -> list[Order]:
         with self._index.read() as view:
-            items = []
-            for key, value in view.items("outbox", after=after.to_bytes(8)):
-                items.append(Item(int.from_bytes(key), **orjson.loads(value)))
-                if len(items) == AT_ONCE:
-                    break
-        return items
+            return [Order(int.from_bytes(key), **orjson.loads(value)) for key, value in _next(view, "orders", after)]
 
-    async def _carry_out(self, items: Sequence[Item], stuck: set[str]) -> bool:
-        """`stuck`: rows of which something could not be done in this pass."""
-        receipts: list[Item] = []
-        done: list[Item] = []
-        for item in items:
-            if item.row is not None and item.row in stuck:
-                continue
-            if item.kind == "receipt":
-                receipts.append(item)
-            elif await self._on_register(item):
-                done.append(item)
-            elif item.row is not None:
-                stuck.add(item.row)
-        if done:
-            self._remove(done)
-        sent = await self._send_all(receipts)
-        return sent and len(done) + len(receipts) == len(items)
+    def _receipts(self, after: int) -> list[Receipt]:
+        with self._index.read() as view:
+            return [
+                Receipt(int.from_bytes(key), **orjson.loads(value)) for key, value in _next(view, "receipts", after)
+            ]
 
-    async def _on_register(self, item: Item) -> bool:
-        if self._register is None or item.row is None:
+    async def _on_register(self, order: Order) -> bool:
+        if self._register is None:
             return False
-        op_id = f"{self._index.identity}/{item.number}"
+        op_id = f"{self._index.identity}/{order.number}"
         try:
-            if item.kind == "hold":
-                await asyncio.to_thread(self._register.hold, op_id, item.row, item.measure, item.order or {})
+            if order.kind == "hold":
+                await asyncio.to_thread(self._register.hold, op_id, order.row, order.measure, order.told or {})
             else:
-                await asyncio.to_thread(self._register.release, op_id, item.row, item.measure)
+                await asyncio.to_thread(self._register.release, op_id, order.row, order.measure)
         except OSError as error:
-            log.warning("register-unreachable", error=type(error).__name__, kind=item.kind)
+            log.warning("register-unreachable", error=type(error).__name__, kind=order.kind)
             return False
-        log.debug("step", step="outbox", kind=item.kind, number=item.number)
+        log.debug("step", step="outbox", kind=order.kind, number=order.number)
         return True
 
-    async def _send_all(self, receipts: Sequence[Item]) -> bool:
+    async def _send_all(self, receipts: Sequence[Receipt]) -> bool:
         """The gateway takes all or none, so a batch that it refuses is halved until the receipt stands alone."""
-        if not receipts:
-            return True
-        if not self._sending:
-            return False
         try:
-            await self._send([item.token for item in receipts])
+            await self._send([one.token for one in receipts])
         except GatewayProblem as problem:
             if problem.status not in WRONG_ITSELF:
-                return self._not_sent(problem.code, len(receipts))
+                return _not_sent(problem, len(receipts))
             if len(receipts) == 1:
                 log.warning("receipt-set-aside", code=problem.code, number=receipts[0].number)
-                self._set_aside(receipts[0], problem.code)
+                await asyncio.to_thread(self._set_aside, receipts[0], problem.code)
                 return True
             middle = len(receipts) // 2
-            first = await self._send_all(receipts[:middle])
-            return await self._send_all(receipts[middle:]) and first
+            return await self._send_all(receipts[:middle]) and await self._send_all(receipts[middle:])
         except FuyuanError as error:
-            return self._not_sent(error.code, len(receipts))
+            return _not_sent(error, len(receipts))
         log.debug("step", step="receipt", count=len(receipts))
-        self._remove(receipts)
+        await asyncio.to_thread(self._remove, "receipts", [one.number for one in receipts])
         return True
 
-    def _not_sent(self, code: str, count: int) -> bool:
-        self._sending = False
-        log.warning("receipts-not-sent", code=code, count=count)
-        return False
-
-    def _remove(self, items: Sequence[Item]) -> None:
+    def _remove(self, db: str, numbers: Sequence[int]) -> None:
         def work(change: Change) -> None:
-            for item in items:
-                change.delete("outbox", item.number.to_bytes(8))
+            for number in numbers:
+                change.delete(db, number.to_bytes(8))
+
+        if numbers:
+            self._index.write(work)
+
+    def _set_aside(self, receipt: Receipt, code: str) -> None:
+        def work(change: Change) -> None:
+            change.delete("receipts", receipt.number.to_bytes(8))
+            change.put_document("aside", receipt.number.to_bytes(8), {"code": code, "token": receipt.token})
 
         self._index.write(work)
 
-    def _set_aside(self, item: Item, code: str) -> None:
-        def work(change: Change) -> None:
-            change.delete("outbox", item.number.to_bytes(8))
-            change.put_document("aside", item.number.to_bytes(8), {"code": code, "token": item.token})
 
-        self._index.write(work)
+def _next(view: View, db: str, after: int) -> Iterator[tuple[bytes, bytes]]:
+    return islice(view.items(db, after=after.to_bytes(8)), AT_ONCE)
+
+
+def _rows_waiting(view: View) -> dict[str, int]:
+    """The first order that is not carried out, of each row that has one."""
+    rows: dict[str, int] = {}
+    for key, value in view.items("orders"):
+        rows.setdefault(orjson.loads(value)["row"], int.from_bytes(key))
+    return rows
+
+
+def _not_sent(error: FuyuanError, count: int) -> bool:
+    log.warning("receipts-not-sent", code=error.code, count=count)
+    return False

@@ -195,7 +195,8 @@ def _status(parts: Parts, clock: Clock) -> JsonObject:
     now = clock.now()
     with parts.index.read() as view:
         standing, terms = read_standing(view, parts.contract), read_terms(view, parts.contract)
-        counts: JsonObject = {name: view.count(name) for name in ("pending", "holds", "outbox", "aside")}
+        counts: JsonObject = {name: view.count(name) for name in ("pending", "holds", "aside")}
+        outbox = view.count("orders") + view.count("receipts")
         refused = [view.document("aside", key) or {} for key, _ in view.items("aside")][:20]
     age = None if standing.fresh_at is None else int((now - unstamp(standing.fresh_at)).total_seconds())
     return {
@@ -213,6 +214,7 @@ def _status(parts: Parts, clock: Clock) -> JsonObject:
         "failure": standing.failure,
         "opened_by": asdict(standing.opened_by) if standing.opened_by else None,
         **counts,
+        "outbox": outbox,
         "aside_codes": sorted({str(one.get("code")) for one in refused}),
         "kill_switch": parts.kill_switch.exists(),
     }

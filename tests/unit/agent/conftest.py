@@ -12,7 +12,7 @@ from contracts.load import load_agreement
 from contracts.model import Terms
 from gateway.agent.applicant import Keyed, UnreadableApplicant, read_applicant
 from gateway.agent.apply import Applied, apply_events
-from gateway.agent.enforce import Row, next_task, settle
+from gateway.agent.enforce import Row, Task, next_task, settle
 from gateway.agent.event import Arrived, EventRef
 from gateway.agent.holds import all_holds
 from gateway.agent.index import Change, Index
@@ -101,6 +101,8 @@ class KeptRegister:
 
     def hold(self, op_id: str, row: str, measure: str, order: JsonObject) -> None:
         self._check()
+        assert order["contact"]
+        assert order["legal_basis"]
         if op_id not in self.done:
             self.done.append(op_id)
             self.held.add((row, measure))
@@ -163,13 +165,12 @@ class Agent:
             if standing.state != "active":
                 break
             rows = self.register.find(task.wanted) if task.wanted else []
-            effects = terms.effects if terms else None
-            count += self.index.write(
-                lambda change, task=task, rows=rows: settle(
-                    change, self.scribe, self.keyed, effects, task, rows, self.today
-                )
-            )
+            count += self._settle(task, rows, terms)
         return count
+
+    def _settle(self, task: Task, rows: list[KeptRow], terms: Terms | None) -> int:
+        effects = terms.effects if terms else None
+        return self.index.write(lambda change: settle(change, self.scribe, self.keyed, effects, task, rows, self.today))
 
     def put_terms(self, terms: Terms) -> None:
         self.index.write(lambda change: change.put("terms", CONTRACT.encode(), terms.model_dump_json().encode()))

@@ -20,8 +20,7 @@ ROW_OF = {person_id(n): row.id for n, row in enumerate(ROWS)}
 def receipts(agent: Agent) -> list[JsonObject]:
     """The payloads of all receipts in the outbox, in order."""
     with agent.index.read() as view:
-        items = [orjson.loads(value) for _, value in view.items("outbox")]
-    return [payload(item["token"]) for item in items if item["kind"] == "receipt"]
+        return [payload(orjson.loads(value)["token"]) for _, value in view.items("receipts")]
 
 
 def payload(token: str) -> JsonObject:
@@ -30,8 +29,8 @@ def payload(token: str) -> JsonObject:
 
 def register_work(agent: Agent) -> list[tuple[str, str]]:
     with agent.index.read() as view:
-        items = [orjson.loads(value) for _, value in view.items("outbox")]
-    return [(item["kind"], item["row"]) for item in items if item["kind"] != "receipt"]
+        items = [orjson.loads(value) for _, value in view.items("orders")]
+    return [(item["kind"], item["row"]) for item in items]
 
 
 def one_of(number: int, person: int = 0, **changed: object) -> JsonObject:

@@ -1,4 +1,4 @@
-"""The ladder of matching (rules M1, M2, M5, M6): what blocks, what a person looks at, what is no more than a likeness."""
+"""The ladder of matching (rules M1, M2, M5, M6): what blocks, what a person looks at, what is a likeness alone."""
 
 from datetime import date
 

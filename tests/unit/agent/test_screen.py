@@ -32,8 +32,8 @@ def listed(agent: Agent) -> Agent:
 
 def receipts(agent: Agent) -> list[JsonObject]:
     with agent.index.read() as view:
-        items = [orjson.loads(value) for _, value in view.items("outbox")]
-    payloads = [orjson.loads(unb64u(item["token"].split(".")[1])) for item in items if item["kind"] == "receipt"]
+        tokens = [orjson.loads(value)["token"] for _, value in view.items("receipts")]
+    payloads = [orjson.loads(unb64u(token.split(".")[1])) for token in tokens]
     return [one for one in payloads if one["kind"] != "received"]
 
 

@@ -29,10 +29,13 @@ def url(tmp_path: Path) -> str:
     engine = create_engine(url)
     with engine.begin() as connection:
         connection.execute(
-            text("CREATE TABLE licences (licence_no INTEGER, holder TEXT, credit_code TEXT, holder_id TEXT, blocked INT)")
+            text(
+                "CREATE TABLE licences (licence_no INTEGER, holder TEXT, credit_code TEXT, holder_id TEXT, blocked INT)"
+            )
         )
-        connection.execute(text(f"INSERT INTO licences VALUES (1, '某公司', '{CREDIT}', NULL, 0)"))
-        connection.execute(text(f"INSERT INTO licences VALUES (2, '张三', '', '{PERSON.lower()}', 0)"))
+        row = text("INSERT INTO licences VALUES (:no, :holder, :code, :person, 0)")
+        connection.execute(row, {"no": 1, "holder": "某公司", "code": CREDIT, "person": None})
+        connection.execute(row, {"no": 2, "holder": "张三", "code": "", "person": PERSON.lower()})
     engine.dispose()
     return url
 

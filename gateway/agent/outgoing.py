@@ -1,0 +1,18 @@
+"""What a change puts into the outbox, in its own transaction (rule M7). One numbering orders both queues."""
+
+from typing import Literal
+
+from gateway.agent.index import Change
+from schemas.canonical import JsonObject
+
+
+def put_order(
+    change: Change, kind: Literal["hold", "release"], row: str, measure: str, told: JsonObject | None = None
+) -> None:
+    """The agency's register is to hold a row under a measure, or to release it."""
+    change.append("orders", {"kind": kind, "row": row, "measure": measure, "told": told})
+
+
+def put_receipt(change: Change, token: str, row: str | None) -> None:
+    """A signed receipt is to be sent, behind the orders that stand for its row."""
+    change.append("receipts", {"row": row, "token": token})
