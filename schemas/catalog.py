@@ -18,6 +18,7 @@ from schemas.slots import parse_slot
 
 ALWAYS_TRAVEL = ("feed", "schema_version", "record_id", "revision", "status")
 NEVER_LEAVE = ("source", "warnings")
+_PLAIN = frozenset({str, bool, int, type(None)})  # JSON has them as they are
 PUBLISHED = Path(__file__).parent / "published"
 
 
@@ -93,17 +94,15 @@ def published_path(feed: Feed) -> Path:
 
 
 def _json(value: object) -> JsonValue:
-    match value:
-        case None | bool() | int() | str():
-            return value
-        case BaseModel():
-            return {name: _json(inner) for name, inner in value}
-        case tuple() | list():
-            return [_json(inner) for inner in value]
-        case date():
-            return value.isoformat()
-        case _:
-            raise TypeError("a record holds something that JSON has not")
+    if value is None or isinstance(value, str | int):
+        return value
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, tuple | list):
+        return [_json(inner) for inner in value]
+    if isinstance(value, BaseModel):
+        return {name: _json(inner) for name, inner in value}
+    raise TypeError("a record holds something that JSON has not")
 
 
 def _reader(paths: Sequence[str]) -> Callable[[Record], tuple[JsonValue, ...]]:
@@ -116,10 +115,13 @@ def _reader(paths: Sequence[str]) -> Callable[[Record], tuple[JsonValue, ...]]:
     def values(record: Record) -> tuple[JsonValue, ...]:
         found = list(fetch(record))
         for place, column in columns:
-            found[place] = [one if type(one) is str else _json(one) for one in map(column, found[place])]
+            if rows := found[place]:
+                found[place] = [one if type(one) in _PLAIN else _json(one) for one in map(column, rows)]
+            else:
+                found[place] = []
         for place in plain:
             value = found[place]
-            if value is not None and type(value) is not str:
+            if type(value) not in _PLAIN:
                 found[place] = _json(value)
         return tuple(found)
 

@@ -7,6 +7,7 @@ itself only where its check passes, and placeholders are refused here, since cod
 
 import re
 from datetime import date
+from functools import lru_cache
 from operator import mul
 from typing import Literal, NamedTuple
 
@@ -144,6 +145,7 @@ def birth_year_shown(identifier: Identifier) -> int | None:
     return int(identifier.value[6:10])
 
 
+@lru_cache(maxsize=4096)  # a debtor is listed once for each case, thirteen times and more
 def read_identifier(text: str) -> Identifier | None:
     """What a source wrote, read; None where it wrote nothing.
 

@@ -27,7 +27,18 @@ from schemas.identifiers import (
 )
 from schemas.names import Name, kind_of_name, read_name
 from schemas.record_id import record_id
-from schemas.records.debtor import DishonestDebtor, Kind, doubts_of
+from schemas.records.debtor import (
+    Basis,
+    Case,
+    DishonestDebtor,
+    IdentifierEntry,
+    Kind,
+    ResponsiblePerson,
+    Source,
+    Subject,
+    Warned,
+    doubts_of,
+)
 from schemas.text import said as said_text
 
 ADULT = 18
@@ -79,47 +90,40 @@ def debtor(said: Said, raw: bytes, *, record_key: bytes, today: date) -> Dishone
     if warnings:
         warnings = sorted(set(warnings))
     spelled = name.value if name else None
-    return DishonestDebtor.model_validate(
-        {
-            "feed": "dishonest-debtor",
-            "schema_version": 1,
-            "record_id": said.record_id or record_id(record_key, "dishonest-debtor", number, kind, spelled or ""),
-            "revision": 1,
-            "status": "listed",
-            "status_reason": said.status_reason,
-            "doubts": doubts_of([field for _, field in warnings], said.doubts) if warnings else said.doubts,
-            "subject": {
-                "kind": kind,
-                "name": spelled,
-                "name_masked": name is not None and name.masked,
-                "identifiers": _entries(identifiers),
-                "sex": sex,
-                "age": age,
-                "birth_year": said.birth_year,
-            },
-            "responsible_persons": people,
-            "case": {
-                "number": number,
-                "court": said_text(said.court),
-                "province": said_text(said.province),
-                "filed_on": filed,
-            },
-            "basis": _basis(said.basis),
-            "obligation": said_text(said.obligation),
-            "performance": said.performance or "unknown",
-            "performed": said_text(said.performed),
-            "unperformed": said_text(said.unperformed),
-            "grounds": said.grounds,
-            "published_on": published,
-            "listed_until": until,
-            "source_updated_at": said.source_updated_at,
-            "source": {
-                "system": said.system,
-                "record": said.record or None,
-                "digest": said.digest or hashlib.sha256(raw).hexdigest(),
-            },
-            "warnings": tuple([{"code": code, "field": field} for code, field in warnings]),
-        }
+    return DishonestDebtor.made(
+        feed="dishonest-debtor",
+        schema_version=1,
+        record_id=said.record_id or record_id(record_key, "dishonest-debtor", number, kind, spelled or ""),
+        revision=1,
+        status="listed",
+        status_reason=said.status_reason,
+        doubts=doubts_of([field for _, field in warnings], said.doubts) if warnings else said.doubts,
+        subject=Subject.made(
+            kind=kind,
+            name=spelled,
+            name_masked=name is not None and name.masked,
+            identifiers=_entries(identifiers),
+            sex=sex,
+            age=age,
+            birth_year=said.birth_year,
+        ),
+        responsible_persons=people,
+        case=Case.made(number=number, court=said_text(said.court), province=said_text(said.province), filed_on=filed),
+        basis=_basis(said.basis),
+        obligation=said_text(said.obligation),
+        performance=said.performance or "unknown",
+        performed=said_text(said.performed),
+        unperformed=said_text(said.unperformed),
+        grounds=said.grounds,
+        published_on=published,
+        listed_until=until,
+        source_updated_at=said.source_updated_at,
+        source=Source.made(
+            system=said.system,
+            record=said.record or None,
+            digest=said.digest or hashlib.sha256(raw).hexdigest(),
+        ),
+        warnings=tuple([Warned.made(code=code, field=field) for code, field in warnings]),
     )
 
 
@@ -227,7 +231,7 @@ def _day(value: JsonValue, last: date, field: str, warnings: Warnings, *, needed
     return day
 
 
-def _people(said: Iterable[SaidPerson], warnings: Warnings) -> tuple[object, ...]:
+def _people(said: Iterable[SaidPerson], warnings: Warnings) -> tuple[ResponsiblePerson, ...]:
     """They answer for the unit and are not listed by that; what is odd about them does not touch the subject."""
     if not said:
         return ()
@@ -237,7 +241,7 @@ def _people(said: Iterable[SaidPerson], warnings: Warnings) -> tuple[object, ...
         if name is None:
             continue
         identifiers = _entries(_own_identifiers(one, warnings))
-        people.append({"name": name.value, "role": said_text(one.role), "identifiers": identifiers})
+        people.append(ResponsiblePerson.made(name=name.value, role=said_text(one.role), identifiers=identifiers))
     return tuple(people)
 
 
@@ -252,12 +256,10 @@ def _own_identifiers(person: SaidPerson, warnings: Warnings) -> Sequence[Identif
     return found
 
 
-def _entries(identifiers: Sequence[Identifier]) -> tuple[object, ...]:
-    return tuple(
-        [{"scheme": one.scheme, "value": one.value, "masked": one.masked, "check": one.check} for one in identifiers]
-    )
+def _entries(identifiers: Sequence[Identifier]) -> tuple[IdentifierEntry, ...]:
+    return tuple([IdentifierEntry.made(**one._asdict()) for one in identifiers])
 
 
-def _basis(said: Iterable[tuple[str, str]]) -> tuple[object, ...]:
+def _basis(said: Iterable[tuple[str, str]]) -> tuple[Basis, ...]:
     pairs = [(normalise_case_number(number) or None, said_text(issuer)) for number, issuer in said]
-    return tuple([{"number": number, "issuer": issuer} for number, issuer in pairs if number or issuer])
+    return tuple([Basis.made(number=number, issuer=issuer) for number, issuer in pairs if number or issuer])

@@ -2,27 +2,24 @@
 
 from collections.abc import Mapping
 from datetime import date
-from typing import TypeAlias
 
 import orjson
 from pydantic import ValidationError
 
 from adapters.feeds.debtor import Refused
 from adapters.feeds.said import Said, SaidIdentifier, SaidPerson
-from schemas.canonical import JsonValue
+from schemas.canonical import JsonObject, JsonValue
 from schemas.case_number import normalise_case_number
 from schemas.names import normalise_name
 from schemas.record_id import is_record_id, record_id
 from schemas.records.debtor import DishonestDebtor, IdentifierEntry
-
-JsonRecord: TypeAlias = Mapping[str, JsonValue]
 
 KINDS = ("person", "organisation", "unknown")
 _UNSAID: dict[str, JsonValue] = {"revision": 1, "record_id": "a" * 52, "doubts": [], "warnings": []}
 _NO_SOURCE: dict[str, JsonValue] = {"system": "canonical", "record": None, "digest": "0" * 64}
 
 
-def withdrawn_ids(record: JsonRecord, feed: str, record_key: bytes) -> tuple[str, ...]:
+def withdrawn_ids(record: JsonObject, feed: str, record_key: bytes) -> tuple[str, ...]:
     """The ids that a withdrawal names: its own, or one for each kind of subject where it gives case number and name.
 
     Nothing else in it can be wrong (rule J5). Empty where it names no record.
@@ -47,7 +44,7 @@ def _first(*values: JsonValue) -> str:
     return next((value for value in values if isinstance(value, str) and value), "")
 
 
-def said_by_us(record: JsonRecord) -> Said:
+def said_by_us(record: JsonObject) -> Said:
     """A canonical record as what a source says. `record_id`, `revision`, `doubts`, `warnings`, `source` may be absent.
 
     Raises `Refused` with code `invalid-record`, naming the field and never its value.

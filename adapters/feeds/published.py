@@ -1,15 +1,12 @@
 """The two published shapes of the national list: the court's own site (zxgk) and a search engine's copy (Baidu)."""
 
 import re
-from collections.abc import Mapping
-from typing import TypeAlias
+from operator import itemgetter
 
 from adapters.feeds.said import Said, SaidIdentifier, SaidPerson, WrongValue, text
 from adapters.feeds.vocabulary import read_grounds, read_performance
-from schemas.canonical import JsonValue
+from schemas.canonical import JsonObject
 from schemas.names import read_name
-
-JsonRecord: TypeAlias = Mapping[str, JsonValue]
 
 HEAD_OF_UNIT = "法定代表人或者负责人"  # the label of `businessEntity`
 _DETAIL = re.compile(r"[?&]id=(\d{1,20})(?:&|$)", re.ASCII)
@@ -17,47 +14,60 @@ _YES = frozenset({"true", "1", "是", "yes"})
 _NO = frozenset({"", "false", "0", "否", "no"})
 
 
-def said_by_zxgk(record: JsonRecord) -> Said:
+# Fetched in one go; what a record lacks is nothing.
+_FIELDS = (
+    "caseCode", "iname", "cardNum", "age", "sexy", "sexname", "courtName", "areaName", "gistUnit", "duty",
+    "performance", "performedPart", "unperformPart", "disruptTypeName",
+)  # fmt: skip
+_ABSENT = dict.fromkeys(_FIELDS, "")
+_FETCH = itemgetter(*_FIELDS)
+_TEXT = frozenset({str})
+
+
+def said_by_zxgk(record: JsonObject) -> Said:
     """Raises `WrongValue` where a field holds neither text nor a whole number."""
     return _said(record, "zxgk", text(record, "id"))
 
 
-def said_by_baidu(record: JsonRecord) -> Said:
+def said_by_baidu(record: JsonObject) -> Said:
     """As zxgk; the record's number there stands in `loc`. Raises `WrongValue`."""
     loc = text(record, "loc")
     detail = _DETAIL.search(loc)
     return _said(record, "baidu", detail[1] if detail else loc)
 
 
-def _said(record: JsonRecord, system: str, number: str) -> Said:
+def _said(record: JsonObject, system: str, number: str) -> Said:
+    texts = _FETCH(_ABSENT | record)
+    if not _TEXT.issuperset(map(type, texts)):
+        texts = tuple([text(record, name) for name in _FIELDS])
+    case_number, name, card, age, sex, sex_name, court, province, issuer, duty, performance, done, left, grounds = texts
     responsible = _responsible(record) if record.get("businessEntity") or record.get("qysler") else ()
     return Said(
         system=system,
         record=number,
-        case_number=text(record, "caseCode"),
-        name=text(record, "iname"),
-        identifiers=(SaidIdentifier(text(record, "cardNum")),),
-        age=text(record, "age"),
-        sex=text(record, "sexy") or text(record, "sexname"),
-        court=text(record, "courtName"),
-        province=text(record, "areaName"),
+        case_number=case_number,
+        name=name,
+        identifiers=(SaidIdentifier(card),),
+        age=age,
+        sex=sex or sex_name,
+        court=court,
+        province=province,
         filed_on=record.get("regDate"),
-        basis=_basis(record),
-        obligation=text(record, "duty"),
-        performance=read_performance(text(record, "performance")),
-        performed=text(record, "performedPart"),
-        unperformed=text(record, "unperformPart"),
-        grounds=read_grounds(text(record, "disruptTypeName")),
+        basis=_basis(record, issuer),
+        obligation=duty,
+        performance=read_performance(performance),
+        performed=done,
+        unperformed=left,
+        grounds=read_grounds(grounds),
         published_on=record.get("publishDate"),
         responsible=responsible,
         unit_fields=bool(responsible),
     )
 
 
-def _basis(record: JsonRecord) -> tuple[tuple[str, str], ...]:
+def _basis(record: JsonObject, issuer: str) -> tuple[tuple[str, str], ...]:
     """`gistId` is a text, or a list of them."""
     numbers = record.get("gistId")
-    issuer = text(record, "gistUnit")
     if not isinstance(numbers, list):
         return ((text(record, "gistId"), issuer),)
     if not all(isinstance(number, str) for number in numbers):
@@ -65,7 +75,7 @@ def _basis(record: JsonRecord) -> tuple[tuple[str, str], ...]:
     return tuple((str(number), issuer) for number in numbers)
 
 
-def _responsible(record: JsonRecord) -> tuple[SaidPerson, ...]:
+def _responsible(record: JsonObject) -> tuple[SaidPerson, ...]:
     """`qysler`, and `businessEntity` where that list does not name the same person."""
     listed = record.get("qysler")
     people: list[SaidPerson] = []
@@ -82,7 +92,7 @@ def _responsible(record: JsonRecord) -> tuple[SaidPerson, ...]:
     return tuple(one for one in people if read_name(one.name))
 
 
-def is_removed(record: JsonRecord) -> bool:
+def is_removed(record: JsonObject) -> bool:
     """Whether `removeStatus` says that the debtor is off the list. Raises `WrongValue`."""
     value = record.get("removeStatus")
     if value is None or isinstance(value, bool):

@@ -10,10 +10,10 @@ from adapters.feeds.own import said_by_us, withdrawn_ids
 from adapters.feeds.published import is_removed
 from adapters.feeds.repair import repaired
 from adapters.feeds.said import Said, WrongValue
-from adapters.feeds.shapes import JsonRecord, is_fragment, other_feed, shape_of, trimmed
+from adapters.feeds.shapes import is_fragment, other_feed, shape_of, trimmed
 from adapters.feeds.split import Piece, split
 from adapters.feeds.twice import key_stands_twice
-from schemas.canonical import JsonValue
+from schemas.canonical import JsonObject, JsonValue
 from schemas.catalog import DISHONEST_DEBTOR, UnknownFeed
 from schemas.identifiers import PlaceholderIdentifier, RoundedIdentifier, read_identifier
 from schemas.reading import Accepted, Item, Rejected, Withdrawal
@@ -66,7 +66,7 @@ def _parse(raw: bytes) -> tuple[JsonValue, bool]:
     return value, False
 
 
-def _record(value: JsonValue) -> JsonRecord:
+def _record(value: JsonValue) -> JsonObject:
     if not isinstance(value, dict):
         if isinstance(value, int | str) and _is_rounded(str(value)):
             raise Refused("rounded-identifier", "a lone number that a spreadsheet rounded, and no record")
@@ -90,7 +90,7 @@ def _deleted(line: int, value: JsonValue, raw: bytes) -> Item:
     raise Refused("unknown-shape", "an entry of the delete list is no record id of this gateway")
 
 
-def _withdrawal(feed: str, line: int, record: JsonRecord, raw: bytes, record_key: bytes) -> Withdrawal | None:
+def _withdrawal(feed: str, line: int, record: JsonObject, raw: bytes, record_key: bytes) -> Withdrawal | None:
     """Comes first of all: no other defect may keep a debtor on the list (rule J5)."""
     if record.get("status") != "withdrawn" and not ("removeStatus" in record and is_removed(record)):
         return None
@@ -103,7 +103,7 @@ def _withdrawal(feed: str, line: int, record: JsonRecord, raw: bytes, record_key
     return Withdrawal(line, ids, reason if isinstance(reason, str) else None, raw)
 
 
-def _said(feed: str, record: JsonRecord) -> Said:
+def _said(feed: str, record: JsonObject) -> Said:
     if shape := shape_of(record):
         if float in map(type, record.values()):
             raise _fraction(record)
@@ -119,7 +119,7 @@ def _said(feed: str, record: JsonRecord) -> Said:
     raise Refused("unknown-shape", "the keys are those of no known list")
 
 
-def _fraction(record: JsonRecord) -> ValueError:
+def _fraction(record: JsonObject) -> ValueError:
     """A list holds no fractions and no number past 64 bits: some program read a code as a number."""
     if isinstance(record.get("cardNum"), float):
         return Refused("rounded-identifier", "the identifier was written as a number, and its digits are lost")

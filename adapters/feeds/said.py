@@ -1,9 +1,8 @@
 """What a source says of one debtor, in its own words: the one form between a key set and the canonical record."""
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
-from schemas.canonical import JsonValue
+from schemas.canonical import JsonObject, JsonValue
 from schemas.identifiers import Scheme
 from schemas.records.debtor import Doubt, Ground, Kind, Performance
 
@@ -65,7 +64,7 @@ class Said(NamedTuple):
     doubts: tuple[Doubt, ...] = ()
 
 
-def text(record: Mapping[str, JsonValue], name: str) -> str:
+def text(record: JsonObject, name: str) -> str:
     """The text of a field; a whole number as its digits, nothing for null. Raises `WrongValue` for anything else."""
     value = record.get(name)
     if type(value) is str:

@@ -5,15 +5,12 @@ may say that the debtor was removed. Rows of `OTHER_FEEDS` only recognise what b
 enforcement must not enter the dishonest list.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
 
 from adapters.feeds.published import said_by_baidu, said_by_zxgk
 from adapters.feeds.said import Said
-from schemas.canonical import JsonValue
-
-JsonRecord: TypeAlias = Mapping[str, JsonValue]
+from schemas.canonical import JsonObject
 
 _NEEDED = frozenset({"iname", "caseCode", "cardNum", "courtName", "publishDate"})
 _ZXGK = _NEEDED | {
@@ -33,7 +30,7 @@ class Shape:
     name: str
     required: frozenset[str]
     known: frozenset[str]
-    said: Callable[[JsonRecord], Said]
+    said: Callable[[JsonObject], Said]
 
 
 LISTINGS = (
@@ -64,7 +61,7 @@ _FRAGMENT = (frozenset({"corporationtypename", "iname"}), frozenset({"cardNum", 
 KNOWN_KEYS = frozenset().union(*(shape.known for shape in LISTINGS))
 
 
-def shape_of(record: JsonRecord) -> Shape | None:
+def shape_of(record: JsonObject) -> Shape | None:
     """The listing shape that the keys have."""
     keys = record.keys()
     for shape in LISTINGS:
@@ -73,23 +70,23 @@ def shape_of(record: JsonRecord) -> Shape | None:
     return None
 
 
-def is_listing(record: JsonRecord) -> bool:
+def is_listing(record: JsonObject) -> bool:
     """Whether the keys are those of a listing, or of our own line."""
     return shape_of(record) is not None or "record_id" in record
 
 
-def other_feed(record: JsonRecord) -> str | None:
+def other_feed(record: JsonObject) -> str | None:
     """The feed that the keys belong to, where it is another one."""
     keys = record.keys()
     return next((feed for feed, telling in OTHER_FEEDS if telling <= keys), None)
 
 
-def is_fragment(record: JsonRecord) -> bool:
+def is_fragment(record: JsonObject) -> bool:
     """Whether this is one person of a `qysler` list: part of a record, and not itself a listing."""
     return any(keys == record.keys() for keys in _FRAGMENT)
 
 
-def trimmed(record: JsonRecord) -> JsonRecord:
+def trimmed(record: JsonObject) -> JsonObject:
     """The same record with blanks around its key names removed, where that makes no two keys one."""
     keys = {key: key.strip() for key in record}
     if len(set(keys.values())) < len(keys) or all(key == bare for key, bare in keys.items()):

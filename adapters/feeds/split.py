@@ -6,7 +6,7 @@ one the walk goes on at the next element that can be told for certain.
 
 import json
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from typing import NamedTuple
 
 import orjson
@@ -44,7 +44,7 @@ def split(data: bytes) -> Iterator[Piece]:
         end = yield from _elements(text, 0)
         yield from _lines(_encode(text[end:]))
     elif b"\n" in data and not _parses(data[: data.index(b"\n")]) and _parses(data):
-        yield from _value(data)
+        yield from _value(data, containers=True)
     else:
         yield from _lines(data)
 
@@ -52,27 +52,31 @@ def split(data: bytes) -> Iterator[Piece]:
 def _lines(data: bytes) -> Iterator[Piece]:
     """One value a line. A line that opens no value goes on from the line before: a raw line break in a text."""
     pending = b""
+    containers = any(b'"%s"' % name.encode() in data for name in (UPDATES, DELETES))
     for line in data.split(b"\n"):
         if pending[:1] in _OPENS and line[:1] not in _OPENS and not pending.rstrip(_BLANK).endswith(_CLOSES):
             pending += b"\n" + line
             continue
         if pending:
-            yield from _value(pending.strip(_BLANK))
+            yield from _value(pending.strip(_BLANK), containers=containers)
         pending = line if line.strip(_BLANK) else b""
     if pending:
-        yield from _value(pending.strip(_BLANK))
+        yield from _value(pending.strip(_BLANK), containers=containers)
 
 
-def _value(raw: bytes) -> Iterator[Piece]:
+def _value(raw: bytes, *, containers: bool) -> Iterable[Piece]:
     if raw.startswith(b"["):
-        text = raw.decode("utf-8", "surrogateescape")
-        end = yield from _elements(text, 0)
-        if rest := text[end:].strip(" \t\r\n"):
-            yield Piece(_encode(rest))
-    elif (b'"updateList"' in raw or b'"deleteList"' in raw) and _is_container(raw):
-        yield from _contained(raw.decode())
-    else:
-        yield Piece(raw)
+        return _array(raw)
+    if containers and _is_container(raw):
+        return _contained(raw.decode())
+    return (Piece(raw),)
+
+
+def _array(raw: bytes) -> Iterator[Piece]:
+    text = raw.decode("utf-8", "surrogateescape")
+    end = yield from _elements(text, 0)
+    if rest := text[end:].strip(" \t\r\n"):
+        yield Piece(_encode(rest))
 
 
 def _is_container(raw: bytes) -> bool:
