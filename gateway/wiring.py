@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 from adapters.feeds import read
@@ -47,7 +48,7 @@ async def open_gateway(settings: Settings, clock: Clock) -> Running:
         registry=registry,
         intake=intake,
         receipts=Receipts(engine, keyring, intake),
-        pull=Pull(engine, clock, keyring, router, sender, wakeup),
+        pull=Pull(engine, clock, keyring, router, sender, wakeup, partial(registry.change_state, action="end")),
         proofs=Proofs(engine, clock, keyring.signing),
         nonces=Nonces(engine, clock),
         router=router,

@@ -125,7 +125,7 @@ class SqlRegister:
         self._mapping = mapping
         names = [mapping.row, mapping.name, *mapping.identifiers.values(), *filter(None, [mapping.held])]
         self._table = table(mapping.table, *(column(name) for name in dict.fromkeys(names)))
-        self._engine = create_engine(url)
+        self._engine = create_engine(url, hide_parameters=True)
         with self._begin() as connection:
             OWN.create_all(connection)
 

@@ -1,19 +1,21 @@
 """Pull: a page for one subscriber, the signed heads of both lanes, and waiting for what is not there yet (D1, D11)."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import datetime
 
 import orjson
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gateway.clock import Clock, stamp
+from gateway.clock import Clock, china_date, stamp
 from gateway.delivery.coverage import Agreement, read_agreement
 from gateway.delivery.cursor import Cursor
 from gateway.delivery.route import Router
 from gateway.delivery.send import Page, Sender
 from gateway.delivery.wakeup import Wakeup
-from gateway.errors import BadRequest, NotFound
+from gateway.errors import BadRequest, Conflict, NotFound
 from gateway.journal.proofs import read_tree_head
 from gateway.journal.tables import contract_version, journal_leaf
 from gateway.journal.tables import lane as lane_table
@@ -34,13 +36,16 @@ class Pull:
         router: Router,
         sender: Sender,
         wakeup: Wakeup,
+        end: Callable[[str], Awaitable[object]],
     ) -> None:
+        """`end` ends a contract, given its id; it raises Conflict where somebody else was first."""
         self._engine = engine
         self._clock = clock
         self._keyring = keyring
         self._router = router
         self._sender = sender
         self._wakeup = wakeup
+        self._end = end
         self._complete_at: dict[str, datetime] = {}
 
     async def page(self, subscriber: str, contract_id: str, after: Cursor, limit: int, wait: float) -> tuple[Page, str]:
@@ -51,7 +56,7 @@ class Pull:
         deadline = asyncio.get_running_loop().time() + wait
         while True:
             ticket = self._wakeup.ticket()
-            await self._own(subscriber, contract_id)
+            await self._end_if_over(await self._own(subscriber, contract_id))
             await self._check_reached(contract_id, after)
             before = self._clock.now()
             if await self._router.catch_up(contract_id, steps=STEPS_IN_A_REQUEST):
@@ -84,6 +89,17 @@ class Pull:
         if agreement is None or agreement.subscriber != subscriber or agreement.state == "closed":
             raise _unknown()
         return agreement
+
+    async def _end_if_over(self, agreement: Agreement) -> None:
+        """Behind its last day a contract is ended before anything is shown under it (D7, D10).
+
+        Done here and not by the clock alone: the reader has just signed a time near ours, so a clock that ran away
+        ends nothing, and releases nobody.
+        """
+        over = china_date(self._clock.now()) > agreement.policy.terms.valid_until
+        if over and agreement.state in ("active", "suspended"):
+            with suppress(Conflict):
+                await self._end(agreement.id)
 
     async def _check_reached(self, contract_id: str, after: Cursor) -> None:
         """Before anything is sent: a number that a cursor names was given once, and lanes only grow."""

@@ -15,13 +15,20 @@ def open_engine(url: str) -> AsyncEngine:
     """An engine over the journal. `url` is an SQLAlchemy URL with an async driver."""
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
-        return create_async_engine(parsed, pool_pre_ping=True)
+        return create_async_engine(parsed, pool_pre_ping=True, hide_parameters=True)
     if parsed.database and parsed.database != ":memory:":
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_async_engine(parsed, connect_args={"timeout": 30})
+        _keep_private(Path(parsed.database))
+    engine = create_async_engine(parsed, connect_args={"timeout": 30}, hide_parameters=True)
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine
+
+
+def _keep_private(database: Path) -> None:
+    """Its owner's alone, whatever the umask says; SQLite gives the files beside it the same mode."""
+    database.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    database.touch(mode=0o600)
+    database.chmod(0o600)
 
 
 def _prepare_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:

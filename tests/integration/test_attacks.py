@@ -1,0 +1,119 @@
+"""What a hostile or careless party could try where several parts of the gateway meet."""
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.client import GatewayProblem
+from gateway.demo.cast import COURT
+from gateway.errors import Conflict
+from tests.integration.district import (
+    FROM_MARKET,
+    MARKET,
+    TO_MARKET,
+    District,
+    Event,
+    sample_records,
+)
+
+DEBTORS = sample_records()
+
+
+async def receipts_of_market(district: District) -> list[dict[str, Any]]:
+    events, _ = await district.pull(COURT, FROM_MARKET)
+    return [event["record"] for event in events if event["kind"] == "upsert"]
+
+
+async def shown_event(district: District) -> Event:
+    await district.push(DEBTORS[0])
+    events, _ = await district.pull(MARKET, TO_MARKET)
+    return next(event for event in events if event["kind"] == "upsert")
+
+
+# A clerk enters yesterday's file of keys again; a stolen key is in nobody's hands any more.
+
+
+@pytest.mark.parametrize("end", ["retired_at", "revoked_at", "compromised_since"])
+async def test_s7_a_key_that_ended_stays_ended(district: District, end: str) -> None:
+    registry, now = district.running.registry, district.clock.now()
+    key = district.cast.keys[MARKET].public()
+    ended = replace(key, validity=replace(key.validity, **{end: now}))
+    await registry.enter_key(ended)
+    for again in (key, replace(key, validity=replace(key.validity, **{end: now + timedelta(days=1)}))):
+        with pytest.raises(Conflict, match="key-ended"):
+            await registry.admit({"id": MARKET}, [again])
+    with pytest.raises(GatewayProblem, match="key-retired"):
+        await district.client(MARKET).events(TO_MARKET)
+    earlier = replace(key, validity=replace(ended.validity, compromised_since=now - timedelta(hours=1)))
+    await registry.enter_key(earlier)  # how long it was lost may turn out later
+
+
+async def test_s7_a_key_is_not_made_older(district: District) -> None:
+    key = district.cast.keys[MARKET].public()
+    older = replace(key, validity=replace(key.validity, valid_from=key.validity.valid_from - timedelta(days=1)))
+    with pytest.raises(Conflict, match="key-ended"):
+        await district.running.registry.enter_key(older)
+
+
+# An agency signs one thing today and another tomorrow.
+
+
+async def test_d12_the_first_receipt_of_a_kind_stands(district: District) -> None:
+    event = await shown_event(district)
+    first = await district.receipt(event, "blocked", reason="first")
+    second = await district.receipt(event, "blocked", reason="second")
+    client = district.client(MARKET)
+    assert (await client.send_receipts([first])).counts["listed"] == 1
+    counts = (await client.send_receipts([second])).counts
+    assert (counts["unchanged"], counts["amended"]) == (1, 0)
+    assert [one["jws"] for one in await receipts_of_market(district)] == [first]
+
+
+async def test_d12_two_receipts_of_a_kind_at_once(district: District) -> None:
+    event = await shown_event(district)
+    tokens = [await district.receipt(event, "blocked", reason=reason) for reason in ("first", "second")]
+    counts = (await district.client(MARKET).send_receipts(tokens)).counts
+    assert (counts["listed"], counts["unchanged"], counts["quarantined"]) == (1, 1, 0)
+    assert [one["jws"] for one in await receipts_of_market(district)] == tokens[:1]
+
+
+async def test_d12_a_screening_is_about_a_record_of_the_contract(district: District) -> None:
+    """No agency can tell the court that it blocked for a record that was never on the contract's list."""
+    event = await shown_event(district)
+    payload = await district.receipt_payload(event) | {
+        "event": None, "row": None, "reference": "A-1", "key": "A-1",
+    }  # fmt: skip
+    for strange in ("a" * 52, None):
+        with pytest.raises(GatewayProblem, match="receipt-mismatch"):
+            await district.client(MARKET).send_receipts([district.sign(payload | {"record_id": strange})])
+    assert (await district.client(MARKET).send_receipts([district.sign(payload)])).counts["listed"] == 1
+
+
+# A contract whose period is over.
+
+
+async def test_d10_nothing_is_shown_behind_the_contracts_period(district: District) -> None:
+    event = await shown_event(district)
+    district.clock.at = district.clock.at.replace(year=district.cast.contracts[TO_MARKET].terms.valid_until.year + 1)
+    await district.push(DEBTORS[1])
+    events, page = await district.pull(MARKET, TO_MARKET)
+    assert [one["kind"] for one in events if one["kind"] == "upsert"] == []
+    assert (await district.heartbeat(page.heads)).state == "ended"
+    await district.withdraw(DEBTORS[0])
+    events, _ = await district.pull(MARKET, TO_MARKET, page.next)
+    assert [(one["kind"], one["record"]["record_id"]) for one in events] == [
+        ("withdrawn", event["record"]["record_id"])
+    ], "D7: what was shown is taken back all the same"
+
+
+# A thief of the machine's files.
+
+
+def test_p1_the_database_is_its_owners_alone(district: District) -> None:
+    data: Path = district.running.settings.data_dir
+    found = [path for path in data.rglob("*") if path.is_file()]
+    assert any(path.name.startswith("journal.sqlite") for path in found)
+    assert [path.name for path in found if path.stat().st_mode & 0o077] == []
