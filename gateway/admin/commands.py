@@ -4,7 +4,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import cast, get_args
+from typing import Final, cast
 
 import orjson
 from sqlalchemy import select
@@ -20,6 +20,9 @@ from gateway.trust.keys import PublicKey
 from gateway.wiring import open_gateway
 from schemas.canonical import canonical
 
+# What an operator decides alone. Signing and putting in force take an agreement that both parties signed.
+CHANGES: Final[tuple[Action, ...]] = ("suspend", "resume", "revoke", "confirm", "end", "close")
+
 
 @asynccontextmanager
 async def _gateway() -> AsyncIterator[Running]:
@@ -31,6 +34,7 @@ async def _gateway() -> AsyncIterator[Running]:
 
 
 async def admit_party(file: Path) -> None:
+    """Enter a party and its keys; prints its id and the thumbprints. Raises as `Registry.admit` does."""
     party = load_party(file)
     keys = [PublicKey.from_jwk(dict(jwk)) for jwk in party.keys]
     async with _gateway() as running:
@@ -39,6 +43,7 @@ async def admit_party(file: Path) -> None:
 
 
 async def activate_contract(file: Path) -> None:
+    """Put a signed agreement in force; prints its position, null where it was so already."""
     signed = load_agreement(file)
     async with _gateway() as running:
         place = await running.registry.activate(signed)
@@ -46,14 +51,16 @@ async def activate_contract(file: Path) -> None:
 
 
 async def change_contract(contract: str, action: str) -> None:
-    if action not in get_args(Action):
-        raise BadRequest("unknown-action", f"Say one of: {', '.join(get_args(Action))}.")
+    """Prints the new state. Raises BadRequest (`unknown-action`), NotFound, Conflict (`contract-state`)."""
+    if action not in CHANGES:
+        raise BadRequest("unknown-action", f"Say one of: {', '.join(CHANGES)}.")
     async with _gateway() as running:
         state = await running.registry.change_state(contract, cast("Action", action))
     _say(contract=contract, state=state)
 
 
 async def list_contracts() -> None:
+    """Prints each contract; of each lane the last number given, shown and acknowledged."""
     async with _gateway() as running, running.engine.connect() as connection:
         lanes = (await connection.execute(select(tables.lane).order_by(tables.lane.c.contract))).all()
         for row in await connection.execute(select(tables.contract).order_by(tables.contract.c.id)):
@@ -62,6 +69,7 @@ async def list_contracts() -> None:
 
 
 async def list_keys() -> None:
+    """Prints each key without its coordinates."""
     async with _gateway() as running:
         for key in await running.registry.keys():
             _say(**{name: value for name, value in key.to_jwk().items() if name not in ("x", "y", "kty", "crv", "use")})

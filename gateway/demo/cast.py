@@ -65,5 +65,5 @@ def _with_keys(terms: Terms, keys: dict[str, SigningKey]) -> Terms:
 
 def sign(terms: Terms, keys: list[SigningKey]) -> SignedContract:
     """The contract with one signature for each key."""
-    tokens = [jws.sign(key, "fuyuan-contract+jws", signature_payload(terms, key.party)) for key in keys]
+    tokens = [jws.sign(key, jws.CONTRACT, signature_payload(terms, key.party)) for key in keys]
     return SignedContract(terms=terms, signatures=tokens)

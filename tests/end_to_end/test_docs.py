@@ -13,9 +13,11 @@ from typing import NamedTuple
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FENCE = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^ *```sh\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 MAKE = shutil.which("make") or "make"
 # docs/run-a-district.md is run whole, by a test of its own.
+AGREEMENT = "contracts/agreements/debtors-to-credit-platform.yaml"
+COMMANDS = "tests/end_to_end/test_commands.py"
 DOCUMENTS = [
     *sorted(ROOT.glob("*.md")),
     *(page for page in sorted((ROOT / "docs").rglob("*.md")) if page.name != "run-a-district.md"),
@@ -41,6 +43,10 @@ ELSEWHERE = {
     "make check": Elsewhere(".ci/run", "make lint types arrows"),
     "make bench": Elsewhere("Makefile", "$(BIN)/python -m tests.bench"),
     "make lock": Elsewhere("Makefile", "$(BIN)/pip-compile"),
+    f"fuyuan contract lint {AGREEMENT}": Elsewhere(COMMANDS, '"contract", "lint"'),
+    f"fuyuan contract preview {AGREEMENT}": Elsewhere(COMMANDS, '"contract", "preview"'),
+    f"fuyuan contract sign {AGREEMENT} --key court.jwk": Elsewhere(COMMANDS, '"contract", "sign"'),
+    "fuyuan keys new shanyang-court court.jwk": Elsewhere(COMMANDS, '"keys", "new"'),
 }
 
 

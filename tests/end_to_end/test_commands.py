@@ -1,0 +1,159 @@
+"""The command line as officials, providers and operators use it: every command once, as a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from contracts.load import load_agreement
+from gateway.demo.processes import free_port, start
+
+ROOT = Path(__file__).parents[2]
+COURT, AGENCY = "shanyang-court", "shanyang-credit-platform"
+TO_AGENCY, FROM_AGENCY = "debtors-to-credit-platform", "receipts-from-credit-platform"
+LINE = {
+    "caseCode": "（2026）豫0811执101号",
+    "iname": "焦作市山阳区示例建材有限公司",
+    "cardNum": "91410811MA47YB0X60",
+    "publishDate": "2026年10月09日",
+    "courtName": "焦作市山阳区人民法院",
+}
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A folder with everything of the district in it, and the environment that names it."""
+
+    folder: Path
+    port: int
+
+    @property
+    def environment(self) -> dict[str, str]:
+        ours = {
+            "FUYUAN_DATA_DIR": str(self.folder / "gateway"),
+            "FUYUAN_PORT": str(self.port),
+            "FUYUAN_GATEWAY_URL": f"http://127.0.0.1:{self.port}",
+        }
+        return {key: value for key, value in os.environ.items() if not key.startswith("FUYUAN_")} | ours
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "gateway.cli", *arguments],
+            cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+
+    def fuyuan(self, *arguments: str) -> list[dict[str, Any]]:
+        """The JSON lines that a command prints; it must end with 0."""
+        done = self.run(*arguments)
+        assert done.returncode == 0, done.stderr
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def file(self, name: str) -> str:
+        return str(self.folder / name)
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    """Parties with fresh keys, and the two agreements between them with those keys named, not yet signed."""
+    desk = Desk(tmp_path_factory.mktemp("desk"), free_port())
+    kids: dict[str, str] = {}
+    jwks: list[dict[str, Any]] = []
+    for party in (COURT, AGENCY):
+        [jwk] = desk.fuyuan("keys", "new", party, f"{party}.jwk")
+        assert (desk.folder / f"{party}.jwk").stat().st_mode & 0o077 == 0
+        jwks.append(jwk)
+        kids[party] = jwk["kid"]
+        document = yaml.safe_load((ROOT / f"contracts/parties/{party}.yaml").read_text("utf-8"))
+        party_file = yaml.safe_dump({**document, "keys": [jwk]}, allow_unicode=True)
+        (desk.folder / f"{party}.yaml").write_text(party_file, encoding="utf-8")
+    (desk.folder / "jwks.json").write_text(json.dumps({"keys": jwks}), encoding="utf-8")
+    for name in (TO_AGENCY, FROM_AGENCY):
+        path = ROOT / f"contracts/agreements/{name}.yaml"
+        text = path.read_text("utf-8").partition("\nsignatures:")[0] + "\n"
+        terms = load_agreement(path).terms
+        for side in (terms.provider, terms.subscriber):
+            text = text.replace(side.keys[0], kids[side.party])
+        (desk.folder / f"{name}.yaml").write_text(text, encoding="utf-8")
+    return desk
+
+
+def test_an_official_checks_previews_and_signs(desk: Desk) -> None:
+    for name in (TO_AGENCY, FROM_AGENCY):
+        assert desk.fuyuan("contract", "lint", f"{name}.yaml") == []
+        leaves = {line["slot"]: line["leaves"] for line in desk.fuyuan("contract", "preview", f"{name}.yaml")[:-1]}
+        assert "shown" in leaves.values()
+    too_early = desk.run("contract", "sign", f"{TO_AGENCY}.yaml", "--key", f"{AGENCY}.jwk")
+    assert (too_early.returncode, too_early.stderr.partition(":")[0]) == (1, "provider-signs-first")
+    for name, order in ((TO_AGENCY, (COURT, AGENCY)), (FROM_AGENCY, (AGENCY, COURT))):
+        for party in order:
+            [signed] = desk.fuyuan("contract", "sign", f"{name}.yaml", "--key", f"{party}.jwk")
+            assert signed["signed_by"] == party
+    again = desk.run("contract", "sign", f"{TO_AGENCY}.yaml", "--key", f"{COURT}.jwk")
+    assert (again.returncode, again.stderr.partition(":")[0]) == (1, "signed-already")
+    exported = desk.run("contract", "export", f"{TO_AGENCY}.yaml").stdout
+    (desk.folder / "contract.json").write_text(exported, encoding="utf-8")
+    [verdict] = desk.fuyuan("verify", "contract.json", "--keys", "jwks.json")
+    assert verdict["verdict"] == "valid"
+    (desk.folder / "forged.json").write_text(exported.replace("山", "川", 1), encoding="utf-8")
+    assert desk.run("verify", "forged.json", "--keys", "jwks.json").returncode == 1
+
+
+def test_an_operator_puts_them_in_force(desk: Desk) -> None:
+    for party in (COURT, AGENCY):
+        [admitted] = desk.fuyuan("party", "admit", f"{party}.yaml")
+        assert admitted["admitted"] == party
+    assert {key["party"] for key in desk.fuyuan("keys", "list")} == {COURT, AGENCY, "fuyuan-gateway"}
+    for name in (TO_AGENCY, FROM_AGENCY):
+        [active] = desk.fuyuan("contract", "activate", f"{name}.yaml")
+        assert active["position"] is not None
+    assert desk.fuyuan("contract", "activate", f"{TO_AGENCY}.yaml")[0]["position"] is None
+    assert desk.fuyuan("contract", "change", TO_AGENCY, "suspend")[0]["state"] == "suspended"
+    assert desk.fuyuan("contract", "change", TO_AGENCY, "resume")[0]["state"] == "active"
+    assert {line["contract"]: line["state"] for line in desk.fuyuan("contract", "list")} == {
+        TO_AGENCY: "active",
+        FROM_AGENCY: "active",
+    }
+
+
+@pytest.mark.parametrize("action", ["activate", "sign", "forget"])
+def test_only_a_signed_agreement_puts_a_contract_in_force(desk: Desk, action: str) -> None:
+    """A renewal is a new version that both parties signed; a word on the command line is none."""
+    refused = desk.run("contract", "change", TO_AGENCY, action)
+    assert (refused.returncode, refused.stderr.partition(":")[0]) == (1, "unknown-action")
+
+
+@pytest.fixture
+async def gateway(desk: Desk) -> AsyncIterator[None]:
+    async with AsyncExitStack() as stack:
+        await start(stack, "serve", ["gateway.cli", "serve"], desk.port, desk.folder, desk.environment)
+        yield
+
+
+async def test_a_provider_pushes_withdraws_and_reads(desk: Desk, gateway: None) -> None:
+    lines = json.dumps(LINE, ensure_ascii=False) + "\n" + "no record\n"
+    (desk.folder / "list.ndjson").write_text(lines, encoding="utf-8")
+    push = ("push", "dishonest-debtor", "list.ndjson", "--key", f"{COURT}.jwk")
+    first = desk.run(*push)
+    assert first.returncode == 3, first.stderr  # something stands in quarantine
+    counts = json.loads(first.stdout)["counts"]
+    assert (counts["listed"], counts["quarantined"]) == (1, 1)
+    assert desk.run(*push).stdout == first.stdout  # the same file is the same submission
+    named = ("--case", str(LINE["caseCode"]), "--name", str(LINE["iname"]))
+    withdraw = ("withdraw", "dishonest-debtor", "--key", f"{COURT}.jwk", "--reason", "performed")
+    [answer] = desk.fuyuan(*withdraw, *named)
+    assert answer["counts"]["withdrawn"] == 1
+    unmatched = desk.run(*withdraw, "--case", "（2026）豫0811执999号", "--name", str(LINE["iname"]))
+    assert unmatched.returncode == 4
+    assert str(LINE["iname"]) not in unmatched.stderr  # rule P1
+    assert desk.run(*withdraw, "--case", str(LINE["caseCode"])).returncode == 2
+    assert desk.fuyuan("receipts", FROM_AGENCY, "--key", f"{COURT}.jwk") == []
+    elsewhere = desk.run("push", "receipt", "list.ndjson", "--key", f"{COURT}.jwk")
+    assert (elsewhere.returncode, elsewhere.stderr.strip().partition(":")[0]) == (1, "unknown-feed")
