@@ -126,7 +126,6 @@ class Gateway:
 
 async def open_test_gateway(folder: Path) -> Gateway:
     clock = ManualClock()
-    folder.mkdir(parents=True, exist_ok=True)
     keyring = load_keyring(folder / "keys", "fuyuan-gateway", clock)
     engine = open_engine(f"sqlite+aiosqlite:///{folder / 'journal.sqlite'}")
     await create_tables(engine)

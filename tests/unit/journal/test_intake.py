@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import pytest
 from sqlalchemy import func, select, text
-from sqlalchemy.exc import IntegrityError
 
 from gateway.errors import Conflict, NotFound, Unavailable
 from gateway.intake import Submission
@@ -122,8 +121,8 @@ async def test_j5_a_withdrawal_that_matches_nothing_is_an_alarm_in_the_journal(g
     result = await gateway.put("nobody")
     assert result.counts["unmatched"] == 1
     async with gateway.engine.connect() as connection:
-        kinds = (await connection.execute(select(tables.journal_leaf.c.kind).order_by(tables.journal_leaf.c.idx))).scalars()
-        assert list(kinds)[-1] == "statement"
+        kinds = await connection.execute(select(tables.journal_leaf.c.kind).order_by(tables.journal_leaf.c.idx))
+        assert kinds.scalars().all()[-1] == "statement"
 
 
 async def test_j6_live_as_of_a_position_is_one_query(gateway: Gateway) -> None:
@@ -143,9 +142,7 @@ async def test_j6_live_as_of_a_position_is_one_query(gateway: Gateway) -> None:
 
 async def test_j7_an_erased_record_leaves_its_proofs_and_nothing_else(gateway: Gateway) -> None:
     await gateway.put(debtor("甲"), debtor("乙乙"))
-    await erase_record(
-        gateway.engine, gateway.clock, gateway.keyring.signing, "dishonest-debtor", COURT, id_of("甲")
-    )
+    await erase_record(gateway.engine, gateway.clock, gateway.keyring.signing, "dishonest-debtor", COURT, id_of("甲"))
     async with gateway.engine.connect() as connection:
         bodies = (await connection.execute(select(tables.entry.c.body).order_by("position"))).scalars().all()
         secrets = (await connection.execute(select(func.count()).select_from(tables.secret))).scalar_one()
@@ -169,9 +166,10 @@ async def test_rejected_lines_are_kept_with_their_raw_bytes_encrypted(gateway: G
 
 
 async def test_j1_where_the_journal_cannot_be_written_nothing_is_accepted(gateway: Gateway) -> None:
+    full = text("CREATE TRIGGER full BEFORE INSERT ON entry BEGIN SELECT RAISE(ABORT, 'full'); END")
     async with gateway.engine.begin() as connection:
-        await connection.execute(text("CREATE TRIGGER full BEFORE INSERT ON entry BEGIN SELECT RAISE(ABORT, 'full'); END"))
-    with pytest.raises((Unavailable, IntegrityError)):
+        await connection.execute(full)
+    with pytest.raises(Unavailable):
         await gateway.put(debtor("甲"))
     assert await positions(gateway) == []
     async with gateway.engine.connect() as connection:
