@@ -114,7 +114,8 @@ class Gateway:
             members[side] = {**members[side], "keys": [self.keys[members[side]["party"]].kid]}
         terms = Terms.model_validate(members)
         tokens = tuple(
-            jws.sign(self.keys[party], jws.CONTRACT, signature_payload(terms, party)) for party in (COURT, AGENCY)
+            jws.sign(self.keys[party], jws.CONTRACT, signature_payload(terms, party))
+            for party in (terms.provider.party, terms.subscriber.party)
         )
         return SignedContract(terms=terms, signatures=tokens)
 

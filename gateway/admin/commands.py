@@ -4,7 +4,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Final, cast
+from typing import Final
 
 import orjson
 from sqlalchemy import select
@@ -55,7 +55,7 @@ async def change_contract(contract: str, action: str) -> None:
     if action not in CHANGES:
         raise BadRequest("unknown-action", f"Say one of: {', '.join(CHANGES)}.")
     async with _gateway() as running:
-        state = await running.registry.change_state(contract, cast("Action", action))
+        state = await running.registry.change_state(contract, action)
     _say(contract=contract, state=state)
 
 
