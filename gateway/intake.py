@@ -97,14 +97,16 @@ class Intake:
         """
         try:
             feed = find_feed(submission.feed)
+            items = self._reader(
+                feed.name,
+                submission.body,
+                self._keyring.record_key(submission.provider),
+                china_date(self._clock.now()),
+            )
         except UnknownFeed:
-            raise NotFound("unknown-feed", "No such feed; GET /v1/feeds lists those you may push to.") from None
-        items = self._reader(
-            feed.name,
-            submission.body,
-            self._keyring.record_key(submission.provider),
-            china_date(self._clock.now()),
-        )
+            raise NotFound(
+                "unknown-feed", "No such feed is yours to push to; GET /v1/feeds lists those that are."
+            ) from None
         return await self.submit_items(submission, feed, items)
 
     async def submit_items(self, submission: Submission, feed: Feed, items: Iterator[Item]) -> Result:
