@@ -72,6 +72,8 @@ class HeadMoved(Exception):
 
 
 class Intake:
+    """Takes submissions of any feed. `appended` is called after each batch that the journal has."""
+
     def __init__(
         self,
         engine: AsyncEngine,

@@ -30,6 +30,8 @@ IDLE_SECONDS = 1.0
 
 @dataclass(slots=True)
 class Running:
+    """What the HTTP face and the commands call. Made by `gateway.wiring.open_gateway`; `stop` it, started or not."""
+
     settings: Settings
     engine: AsyncEngine
     clock: Clock
@@ -48,6 +50,7 @@ class Running:
         self._routing = asyncio.create_task(self._route(), name="routing")
 
     async def stop(self) -> None:
+        """End the background work and close the database."""
         if self._routing is not None:
             self._routing.cancel()
             with suppress(asyncio.CancelledError):
@@ -55,6 +58,7 @@ class Running:
         await self.engine.dispose()
 
     async def tree_head(self) -> TreeHead:
+        """The journal's tree as it stands now."""
         async with self.engine.connect() as connection:
             return await read_tree_head(connection)
 

@@ -44,6 +44,8 @@ class Step:
 
 
 class Router:
+    """Gives the numbers. Any number of processes may route one contract: each step counts once (D2)."""
+
     def __init__(self, engine: AsyncEngine, clock: Clock, vault: Vault) -> None:
         self._engine = engine
         self._clock = clock

@@ -57,6 +57,8 @@ class Page:
 
 
 class Sender:
+    """Shows the numbers. Nothing that it keeps decides what may be shown (D10)."""
+
     def __init__(self, engine: AsyncEngine, clock: Clock, keyring: Keyring) -> None:
         self._engine = engine
         self._clock = clock

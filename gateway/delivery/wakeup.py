@@ -7,6 +7,8 @@ POLL_SECONDS = 0.5  # another gateway process may have appended; its signal does
 
 
 class Wakeup:
+    """One signal for all who wait in this process."""
+
     def __init__(self) -> None:
         self._generation = 0
         self._changed = asyncio.Event()

@@ -14,6 +14,8 @@ SWEEP_EVERY = timedelta(minutes=1)
 
 
 class Nonces:
+    """The store behind `verify_request`; it forgets what is stale by itself."""
+
     def __init__(self, engine: AsyncEngine, clock: Clock) -> None:
         self._engine = engine
         self._clock = clock

@@ -18,7 +18,7 @@ from schemas.canonical import JsonObject, b64u
 
 @dataclass(frozen=True, slots=True)
 class TreeHead:
-    """The tree over the first `size` leaves."""
+    """The tree over the first `size` leaves: its root, 32 bytes, and how many positions the leaves cover."""
 
     size: int
     root: bytes

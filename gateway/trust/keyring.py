@@ -8,7 +8,7 @@ records.key     root of each provider's record key; never rotated, or record ids
 import hashlib
 import hmac
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from gateway.clock import Clock
@@ -21,9 +21,11 @@ SECRET_BYTES = 32
 
 @dataclass(frozen=True, slots=True)
 class Keyring:
+    """Its repr tells nothing of the secrets. `record_root`: 32 bytes."""
+
     signing: SigningKey
     vault: Vault
-    record_root: bytes
+    record_root: bytes = field(repr=False)
 
     def record_key(self, provider: str) -> bytes:
         """The 32-byte key under which a provider's record ids are made."""
