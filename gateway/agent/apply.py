@@ -113,7 +113,7 @@ def look_up_all(change: Change, keyed: Keyed) -> None:
 
 def _record_id(record: JsonObject | None) -> str | None:
     record_id = record.get("record_id") if record else None
-    return record_id if isinstance(record_id, str) and 0 < len(record_id) <= LONGEST_RECORD_ID else None
+    return record_id if isinstance(record_id, str) and 0 < len(record_id.encode()) <= LONGEST_RECORD_ID else None
 
 
 def _reason(event: Arrived) -> str:

@@ -152,7 +152,7 @@ def order(effects: Effects, record: JsonObject) -> JsonObject:
 
 def _applicant(row: Row) -> Applicant | None:
     """The row as an applicant. Identifiers that cannot be read are left out: a register's old rows hold many."""
-    if not 0 < len(row.id) <= LONGEST_ROW:
+    if not 0 < len(row.id.encode()) <= LONGEST_ROW:
         return None
     identifiers: list[Identifier] = []
     for scheme, value in row.identifiers:

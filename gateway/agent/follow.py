@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
 
 import structlog
@@ -29,10 +30,11 @@ from gateway.agent.standing import (
     unknown_because,
     write_standing,
 )
-from gateway.agent.trusted import Checked, Trust
+from gateway.agent.trusted import Checked, Trust, check_tree
 from gateway.client import GatewayClient
 from gateway.clock import Clock, china_date, unstamp
 from gateway.errors import Broken, FuyuanError
+from schemas.canonical import JsonObject
 
 log = structlog.get_logger(__name__)
 
@@ -57,14 +59,15 @@ class Follower:
         read_trust: Callable[[], Trust],
         register: Register | None,
     ) -> None:
-        """`read_trust` reads the trusted keys; it is called again behind a failure, for they may have been renewed."""
+        """`read_trust` reads the trusted keys; it is called again where their file changed, and behind a failure."""
         self._parts = parts
         self._clock = clock
         self._client = client
         self._read_trust = read_trust
+        self._read_as = _written(parts.trusted_keys)
         self._trust = read_trust()
         self._register = register
-        self._outbox = Outbox(parts.index, register, client.send_receipts)
+        self._outbox = Outbox(parts.index, register, client.send_receipts, kill_switch=parts.kill_switch)
         self._wake = asyncio.Event()
         self._wake_sending = asyncio.Event()
 
@@ -77,6 +80,7 @@ class Follower:
 
     async def pull_once(self, wait: float | None = None) -> int:
         """One page; the number of events that were new. Raises FuyuanError; an unverified page leaves its mark."""
+        await asyncio.to_thread(self._renew_trust)
         ground = await asyncio.to_thread(self._ground)
         terms = ground.terms
         if terms is None or ground.standing.version > terms.version:
@@ -86,6 +90,7 @@ class Follower:
         page = await self._client.events(self._parts.contract, ground.standing.cursor, wait=wait)
         try:
             checked = await asyncio.to_thread(self._trust.page, page, terms, ground.standing)
+            await self._check_tree(checked, ground.standing)
         except Broken as error:
             await asyncio.to_thread(self._mark, error.code)
             raise
@@ -135,6 +140,20 @@ class Follower:
             backoff.reset()
             if not new:
                 await asyncio.sleep(max(0.0, FASTEST_SECONDS - (loop.time() - began)))
+
+    async def _check_tree(self, checked: Checked, standing: Standing) -> None:
+        """The journal goes on from the tree that was seen last, or it was set back or forked (D12)."""
+        seen, shown = standing.checkpoint, checked.heartbeat.checkpoint
+        proof: JsonObject = {"path": []}
+        if seen is not None and standing.tree_size < shown.size:
+            proof = await self._client.consistency(standing.tree_size, shown.size)
+        check_tree(standing, shown, proof)
+
+    def _renew_trust(self) -> None:
+        """A key that the operator has revoked counts no more from the next page on."""
+        written = _written(self._parts.trusted_keys)
+        if written != self._read_as:
+            self._trust, self._read_as = self._read_trust(), written
 
     def _ground(self) -> Ground:
         with self._parts.index.read() as view:
@@ -218,6 +237,15 @@ class Follower:
         parts, today = self._parts, china_date(self._clock.now())
         effects = terms.effects if terms else None
         return parts.index.write(lambda change: settle(change, parts.scribe, parts.keyed, effects, task, rows, today))
+
+
+def _written(file: Path) -> tuple[int, int, int] | None:
+    """What tells one writing of a file from another; None where it is not there."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_ino, found.st_size
 
 
 async def _again(work: Callable[[], Awaitable[bool]], wake: asyncio.Event) -> None:

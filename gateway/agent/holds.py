@@ -23,7 +23,7 @@ from schemas.canonical import JsonObject
 from schemas.identifiers import Identifier
 
 Support = tuple[str, str]  # (contract, record id)
-LONGEST_ROW: Final = 200  # characters; the key of the index and of the receipt hold it
+LONGEST_ROW: Final = 200  # bytes; the key of the index and of the receipt hold it
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import Final, Literal
 
 import orjson
@@ -51,8 +52,10 @@ class Receipt:
 
 
 class Outbox:
-    def __init__(self, index: Index, register: Register | None, send: Send) -> None:
+    def __init__(self, index: Index, register: Register | None, send: Send, *, kill_switch: Path | None = None) -> None:
+        """While the file `kill_switch` is there, holds wait, and so does what comes behind them for the row (M8)."""
         self._index = index
+        self._kill_switch = kill_switch
         self._register = register
         self._send = send
 
@@ -97,6 +100,8 @@ class Outbox:
 
     async def _on_register(self, order: Order) -> bool:
         if self._register is None:
+            return False
+        if order.kind == "hold" and self._kill_switch is not None and self._kill_switch.exists():
             return False
         op_id = f"{self._index.identity}/{order.number}"
         try:

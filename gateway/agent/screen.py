@@ -79,8 +79,8 @@ class Screener:
         asked = self._keyed.request(
             orjson.dumps([request.action, request.name, request.identifiers, request.born_on, request.keep])
         )
-        if not 0 < len(request.reference) <= LONGEST_ROW:
-            raise Refused("reference-too-long", f"A reference has at most {LONGEST_ROW} characters.")
+        if not 0 < len(request.reference.encode()) <= LONGEST_ROW:
+            raise Refused("reference-too-long", f"A reference has at most {LONGEST_ROW} bytes.")
         with self._index.read() as view:
             ground = self._ground(view)
             stored = self._stored(view, request.reference, asked)

@@ -17,6 +17,9 @@ from schemas.canonical import JsonObject
 ENDED: Final = frozenset({"revoking", "revoked", "ended", "closed"})  # nothing new comes under the contract
 
 
+CLOCK_SLACK: Final = timedelta(seconds=5)  # what a time service may set a clock back by
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """`priority` and `bulk`: the last number applied of each lane. `cause`: the greatest journal position applied.
@@ -92,8 +95,8 @@ def unknown_because(standing: Standing, terms: Terms | None, now: datetime) -> s
         return "list-incomplete"
     if standing.state != "active" or standing.beat != "active" or today < terms.valid_from:
         return "contract-not-active"
-    if now >= fresh_until(standing, terms):
-        return "list-stale"
+    if not moment(standing.fresh_at) - CLOCK_SLACK <= now < fresh_until(standing, terms):
+        return "list-stale"  # also where the clock was set back: nobody knows how old the list is then
     return None
 
 
@@ -114,10 +117,12 @@ def beaten(
     tree_size: int,
     tree_root: str,
 ) -> Standing:
-    """The standing behind a verified heartbeat. A heartbeat from the future counts as one of now."""
+    """The standing behind a verified heartbeat. A heartbeat from the future counts as one of now, and so does an older
+    one that the clock, set back since, makes one of the future.
+    """
     if all(standing.applied(lane) >= heads[lane] for lane in LANES):
-        moment = stamp(min(at, now))
-        standing = replace(standing, fresh_at=max(standing.fresh_at or moment, moment))
+        told = stamp(min(at, now))
+        standing = replace(standing, fresh_at=max(min(standing.fresh_at or told, stamp(now)), told))
     return replace(standing, beat=state, tree_size=tree_size, tree_root=tree_root)
 
 

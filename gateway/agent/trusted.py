@@ -18,11 +18,12 @@ from gateway.client import EventPage
 from gateway.clock import Clock
 from gateway.errors import Broken, Refused
 from gateway.trust import jws
-from gateway.trust.documents import LANES, BadDocument, Heartbeat, Lane
+from gateway.trust.documents import LANES, BadDocument, Heartbeat, Lane, TreeSize
 from gateway.trust.jws import BadJws
 from gateway.trust.keys import BadKey, KeySet
+from gateway.trust.merkle import BadProof, verify_consistency
 from gateway.trust.verify import open_heartbeat, verify_contract, verify_event
-from schemas.canonical import CanonicalError, JsonObject, b64u
+from schemas.canonical import CanonicalError, JsonObject, b64u, unb64u
 
 FEEDS: Final = {"dishonest-debtor": 1}  # feed -> schema version that this agent can match
 
@@ -118,6 +119,24 @@ class Trust:
         if provider not in self._sealing:
             self._sealing[provider] = KeySet(key for key in self._keys if key.party in (self._gateway, provider))
         return self._sealing[provider]
+
+
+def check_tree(standing: Standing, shown: TreeSize, proof: JsonObject) -> None:
+    """That the journal's tree goes on from the one that was seen last; `proof` as the gateway gave it (RFC 9162).
+
+    Raises Broken (`journal-set-back`, `journal-forked`). The gateway that shows two readers two journals must keep them
+    apart for ever; receipts carry what was seen, so that the court can compare.
+    """
+    if standing.tree_root is None:
+        return
+    if shown.size < standing.tree_size:
+        raise Broken("journal-set-back", "The gateway's journal is shorter than it was; it was set back.")
+    path = proof.get("path")
+    try:
+        nodes = [unb64u(str(node)) for node in path] if isinstance(path, list) else []
+        verify_consistency(standing.tree_size, shown.size, nodes, unb64u(standing.tree_root), unb64u(shown.root))
+    except (BadProof, CanonicalError):
+        raise Broken("journal-forked", "The gateway's journal is not the one that was seen before.") from None
 
 
 def _run_of(event: JsonObject) -> str:

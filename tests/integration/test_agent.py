@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,15 +14,17 @@ from sqlalchemy import create_engine, text
 
 from adapters.registers.sql import RegisterMapping, SqlRegister
 from gateway.agent.follow import Follower
+from gateway.agent.index import Change
 from gateway.agent.parts import Parts, open_parts
 from gateway.agent.service import create_screening_app
-from gateway.agent.standing import read_standing
+from gateway.agent.standing import read_standing, write_standing
 from gateway.agent.trusted import Trust, read_trusted_keys
 from gateway.client import GatewayClient
 from gateway.errors import Broken, FuyuanError
 from gateway.retry import Patience
 from gateway.settings import Settings
-from schemas.canonical import canonical
+from gateway.trust.keys import KeySet
+from schemas.canonical import b64u, canonical
 from tests.integration.district import COURT, FROM_MARKET, MARKET, TO_MARKET, District
 
 COMPANY, CODE, CREDIT_CODE = "焦城试验有限公司", "69191286-8", "91999999691912868A"
@@ -394,3 +396,92 @@ async def test_a_follower_runs_until_it_is_stopped(agent: Agent) -> None:
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
+
+
+# A gateway that was set back or forked, a key that was lost, a clock that was set back.
+
+
+def with_tree(agent: Agent, **changed: Any) -> None:
+    """As if the agent had verified another tree than the one that the gateway now shows."""
+
+    def work(change: Change) -> None:
+        write_standing(change, TO_MARKET, replace(read_standing(change, TO_MARKET), **changed))
+
+    agent.parts.index.write(work)
+
+
+@pytest.mark.parametrize("tree", ["longer", "other", "older"])
+async def test_d12_a_journal_that_does_not_go_on_from_what_was_seen_is_refused(agent: Agent, tree: str) -> None:
+    await agent.follow()
+    with agent.parts.index.read() as view:
+        size = read_standing(view, TO_MARKET).tree_size
+    if tree == "longer":
+        with_tree(agent, tree_size=size + 5)
+    elif tree == "other":
+        with_tree(agent, tree_root=b64u(bytes(32)))
+    else:
+        with_tree(agent, tree_root=b64u(bytes(32)))
+        await agent.district.push(listing(1))  # the tree has grown since: only a proof shows the fork
+    with pytest.raises(Broken, match="journal-"):
+        await agent.follower.pull_once(wait=0)
+    assert (await agent.screen())["cause"] == "verification-failed"
+
+
+async def test_d12_a_journal_that_grows_is_proved_to_go_on(agent: Agent) -> None:
+    await agent.follow()
+    for serial in range(1, 4):
+        await agent.district.push(listing(serial))
+        await agent.follow()
+    checkpoint = await agent.district.checkpoint(await agent.district.client(MARKET).checkpoint())
+    with agent.parts.index.read() as view:
+        assert 0 < read_standing(view, TO_MARKET).tree_size <= checkpoint.size
+
+
+async def test_s7_a_gateway_key_that_is_revoked_in_the_trusted_file_counts_no_more(agent: Agent) -> None:
+    await agent.follow()
+    agent.district.clock.advance(timedelta(seconds=1))
+    keys = []
+    for key in await agent.district.keys():
+        revoked = replace(key.validity, revoked_at=agent.district.clock.now())
+        keys.append(replace(key, validity=revoked) if key.party == "fuyuan-gateway" else key)
+    agent.parts.trusted_keys.write_bytes(canonical(KeySet(keys).to_jwks()))
+    with pytest.raises(Broken, match="heartbeat-unverified"):
+        await agent.follower.pull_once(wait=0)
+    assert (await agent.screen())["decision"] == "unknown"
+
+
+async def test_d11_a_clock_that_is_set_back_lengthens_no_lease(agent: Agent) -> None:
+    agent.district.clock.advance(timedelta(days=2))
+    await agent.follow()
+    agent.district.clock.advance(timedelta(days=-1))
+    assert (await agent.screen())["cause"] == "list-stale"
+    await agent.follow()
+    assert (await agent.screen("A-2"))["decision"] == "clear"
+
+
+async def test_m8_an_order_that_waits_is_not_carried_out_behind_the_kill_switch(agent: Agent) -> None:
+    """The register was away when it was given; what is released in the meantime is never blocked at all."""
+    await agent.district.push(listing(1))
+    register, agent.follower._outbox._register = agent.register, None  # no order reaches it
+    while await agent.follower.pull_once(wait=0):
+        pass
+    await agent.follower.carry_out_once()
+    agent.follower._outbox._register = register
+    agent.parts.kill_switch.touch()
+    await agent.follower.carry_out_once()
+    assert agent.held() == []
+    agent.parts.kill_switch.unlink()
+    assert await agent.follower.carry_out_once()
+    assert agent.held() == [("licence-1", MEASURE)]
+
+
+@pytest.mark.parametrize("row", ["照" * 200, "x" * 500])
+async def test_a_row_number_too_long_for_the_index_stops_nothing(agent: Agent, row: str) -> None:
+    engine = create_engine(agent.url)
+    with engine.begin() as connection:
+        values = {"no": row, "name": COMPANY, "code": CODE}
+        connection.execute(text("INSERT INTO licences VALUES (:no, :name, :code)"), values)
+    engine.dispose()
+    await agent.district.push(listing(1))
+    await agent.follow()
+    assert agent.held() == [("licence-1", MEASURE)]
