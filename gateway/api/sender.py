@@ -1,4 +1,4 @@
-"""Who sent this request: the signature is checked before anything is read from the body (rule P2)."""
+"""Who sent this request: the signature is checked before anything of the body is read (rule P2)."""
 
 from dataclasses import dataclass
 from typing import Annotated, cast
@@ -25,14 +25,13 @@ def running(request: Request) -> Running:
 
 async def sender(request: Request, parts: Annotated[Running, Depends(running)]) -> Sender:
     """Raises Unauthenticated with the code of what is wrong."""
-    body = await request.body()
     # latin-1 reads any byte: what is not ASCII then fails as a signature, and not as a bug of ours.
     verified = await verify_request(
         method=request.method,
         path=request.scope["raw_path"].decode("latin-1"),
         query=request.scope["query_string"].decode("latin-1"),
         headers=request.headers,
-        body=body,
+        body=request.body,
         keys=parts.registry,
         audience=parts.settings.audience,
         clock=parts.clock,
@@ -40,7 +39,7 @@ async def sender(request: Request, parts: Annotated[Running, Depends(running)]) 
         remember=parts.nonces.remember,
     )
     structlog.contextvars.bind_contextvars(party=verified.party)
-    return Sender(verified.party, body, request.headers["signature"].encode("latin-1"))
+    return Sender(verified.party, await request.body(), request.headers["signature"].encode("latin-1"))
 
 
 Proved = Annotated[Sender, Depends(sender)]

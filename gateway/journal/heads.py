@@ -15,7 +15,7 @@ PARAMETERS = 500  # ids in one query, well under every engine's limit
 async def read_heads(
     connection: AsyncConnection, feed: str, provider: str, record_ids: Iterable[str]
 ) -> dict[str, Head]:
-    """Heads by record id. A withdrawn head carries the fingerprints of all older versions."""
+    """Heads by record id. A withdrawn head carries the fingerprints of all older versions, and their latest day."""
     heads: dict[str, Head] = {}
     withdrawn: list[str] = []
     ids = iter(sorted(record_ids))
@@ -40,19 +40,20 @@ async def read_heads(
             if row.status == "withdrawn":
                 withdrawn.append(row.record_id)
     for record_id in withdrawn:
-        macs = await connection.execute(
-            select(entry.c.content_mac).where(
+        versions = await connection.execute(
+            select(entry.c.content_mac, entry.c.published_on).where(
                 entry.c.feed == feed, entry.c.provider == provider, entry.c.record_id == record_id
             )
         )
+        older = versions.all()
         head = heads[record_id]
         heads[record_id] = Head(
             head.position,
             head.revision,
             head.status,
             head.content_mac,
-            head.published_on,
-            frozenset(row.content_mac for row in macs),
+            max((row.published_on for row in older if row.published_on is not None), default=None),
+            frozenset(row.content_mac for row in older),
         )
     return heads
 

@@ -114,14 +114,15 @@ async def verify_request(
     path: str,
     query: str,
     headers: Mapping[str, str],
-    body: bytes,
+    body: bytes | Callable[[], Awaitable[bytes]],
     keys: KeyDirectory,
     audience: str,
     clock: Clock,
     remember: Remember,
     skew_seconds: int = SKEW_SECONDS,
 ) -> Verified:
-    """Prove who sent a request. `path` and `query` (without `?`) are as they came on the wire.
+    """Prove who sent a request. `path` and `query` (without `?`) are as they came on the wire. Where `body` is a call,
+    it is made once the signature holds, so that a stranger cannot fill the memory.
 
     `remember(keyid, nonce, until)` keeps a nonce in the store that all gateway processes share; False says that it
     was there already. Raises Unauthenticated (`signature-missing`, `signature-invalid`, `signature-stale`,
@@ -167,7 +168,7 @@ async def verify_request(
         raise _invalid("it does not fit the request and the key") from None
 
     # 5. The body is the one that was signed.
-    if not _digest_fits(fields["content-digest"], body):
+    if not _digest_fits(fields["content-digest"], body if isinstance(body, bytes) else await body()):
         raise BadRequest("digest-mismatch", "The body is not the one that Content-Digest names; send it unchanged.")
 
     # 6. It comes for the first time. Last, so that only a proved request can fill the store.

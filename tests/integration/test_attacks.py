@@ -1,18 +1,22 @@
 """What a hostile or careless party could try where several parts of the gateway meet."""
 
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from gateway.client import GatewayProblem
 from gateway.demo.cast import COURT
 from gateway.errors import Conflict
 from tests.integration.district import (
+    BATCHES,
     FROM_MARKET,
     MARKET,
+    NDJSON,
     TO_MARKET,
     District,
     Event,
@@ -117,3 +121,35 @@ def test_p1_the_database_is_its_owners_alone(district: District) -> None:
     found = [path for path in data.rglob("*") if path.is_file()]
     assert any(path.name.startswith("journal.sqlite") for path in found)
     assert [path.name for path in found if path.stat().st_mode & 0o077] == []
+
+
+# A stranger who sends much.
+
+
+async def test_p2_a_strangers_body_is_never_read(district: District) -> None:
+    asked = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal asked
+        for _ in range(10):
+            asked += 1
+            yield b"x" * 1024
+
+    async with httpx.AsyncClient(transport=district.transport, trust_env=False) as http:
+        good = district.signed(COURT, "POST", BATCHES, b"{}", {"content-type": NDJSON, "idempotency-key": "k" * 8})
+        headers = dict(good.headers) | {"signature": "fuyuan=:" + "A" * 86 + "==:"}
+        del headers["content-length"]
+        answer = await http.post(str(good.url), headers=headers, content=endless())
+    assert (answer.status_code, asked) == (401, 0)
+
+
+# Yesterday's list, with a word changed, behind a correction of the date.
+
+
+async def test_j4_a_listing_older_than_any_version_that_was_withdrawn_is_stale(district: District) -> None:
+    old = DEBTORS[0] | {"publishDate": "2026年03月01日"}
+    await district.push(old)
+    await district.push(old | {"publishDate": "2025年03月01日"})
+    await district.withdraw(old)
+    counts = await district.push(old | {"duty": "another word"})
+    assert (counts["listed"], counts["quarantined"]) == (0, 1)
