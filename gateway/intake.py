@@ -41,7 +41,9 @@ COUNTS = ("listed", "amended", "unchanged", "withdrawn", "quarantined", "unmatch
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """What one provider sent under one idempotency key. `signature` is the request's, for the commitment of S5."""
+    """What one provider sent under one idempotency key. `signature` is the request's, for the commitment of S5; `sent`
+    is the body that it signed, where `body` is another spelling of it.
+    """
 
     provider: str
     feed: str
@@ -49,6 +51,7 @@ class Submission:
     body: bytes
     signature: bytes = b""
     relist: bool = False
+    sent: bytes | None = None
 
     @property
     def digest(self) -> bytes:
@@ -186,7 +189,9 @@ class Intake:
         if not plan.taken:
             return None
         commitment = submission_commitment(
-            salt, hashlib.sha256(submission.body).digest(), hashlib.sha256(submission.signature).digest()
+            salt,
+            hashlib.sha256(submission.body if submission.sent is None else submission.sent).digest(),
+            hashlib.sha256(submission.signature).digest(),
         )
         return seal_batch(
             self._keyring.signing,

@@ -16,16 +16,23 @@ from gateway.agent.backoff import Backoff
 from gateway.agent.parts import open_parts
 from gateway.agent.service import create_screening_app
 from gateway.clock import SystemClock
+from gateway.errors import Refused
 from gateway.log import catch_uncaught, configure_logging
 from gateway.settings import Settings
 
 log = structlog.get_logger(__name__)
 
 STOP_SECONDS = 10.0
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 def run_agent(settings: Settings) -> None:
-    """Serve and follow until told to stop. The follower reads the same settings from environment and file."""
+    """Serve and follow until told to stop. The follower reads the same settings from environment and file.
+
+    Raises Refused (`agent-exposed`) where others than this machine could ask without a token.
+    """
+    if settings.agent_host not in LOOPBACK and settings.agent_token_file is None:
+        raise Refused("agent-exposed", "Set agent_token_file, or let the agent listen on loopback alone.")
     configure_logging(settings.log_format, settings.log_level)
     catch_uncaught()
     clock = SystemClock()

@@ -39,7 +39,9 @@ async def withdraw(request: Request, feed: str, sender: Proved, parts: Parts, id
     require_content(request, JSON)
     await parts.check_provider(sender.party, feed)
     lines = _withdrawal_lines(sender.body)
-    submission = Submission(sender.party, feed, "withdraw/" + idempotency_key, lines, sender.signature)
+    submission = Submission(
+        sender.party, feed, "withdraw/" + idempotency_key, lines, sender.signature, sent=sender.body
+    )
     return document((await parts.intake.submit(submission)).document(), status=201)
 
 

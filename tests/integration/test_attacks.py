@@ -1,5 +1,6 @@
 """What a hostile or careless party could try where several parts of the gateway meet."""
 
+import hashlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
@@ -8,10 +9,18 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import select
 
+from gateway.agent.run import run_agent
 from gateway.client import GatewayProblem
 from gateway.demo.cast import COURT
-from gateway.errors import Conflict
+from gateway.errors import Conflict, Refused
+from gateway.journal.tables import journal_leaf
+from gateway.settings import Settings
+from gateway.trust import jws
+from gateway.trust.keyring import load_keyring
+from gateway.trust.seal import submission_commitment
+from schemas.canonical import b64u, canonical
 from tests.integration.district import (
     BATCHES,
     FROM_MARKET,
@@ -153,3 +162,32 @@ async def test_j4_a_listing_older_than_any_version_that_was_withdrawn_is_stale(d
     await district.withdraw(old)
     counts = await district.push(old | {"duty": "another word"})
     assert (counts["listed"], counts["quarantined"]) == (0, 1)
+
+
+# An auditor who opens what a provider once submitted.
+
+
+async def test_s5_a_withdrawals_commitment_opens_with_the_body_that_was_signed(district: District) -> None:
+    await district.push(DEBTORS[0])
+    body = canonical({"case_number": DEBTORS[0]["caseCode"], "name": DEBTORS[0]["iname"]})
+    headers = {"content-type": "application/json", "idempotency-key": "withdraw-1"}
+    request = district.signed(COURT, "POST", "/v1/feeds/dishonest-debtor/withdrawals", body, headers)
+    [batch] = (await district.send(request)).json()["batches"]
+    header, _ = jws.verify(batch["header"], jws.BATCH, await district.keys())
+    async with district.running.engine.connect() as connection:
+        opening = select(journal_leaf.c.opening).where(journal_leaf.c.idx == batch["leaf"])
+        wrapped = (await connection.execute(opening)).scalar_one()
+    settings = district.running.settings
+    salt = load_keyring(settings.key_dir, settings.party, district.clock).vault.unwrap(wrapped)
+    signature = request.headers["signature"].encode()
+    opened = submission_commitment(salt, hashlib.sha256(body).digest(), hashlib.sha256(signature).digest())
+    assert header["submission"] == b64u(opened)
+
+
+# A clerk who lets the whole network ask.
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.8"])  # noqa: S104 - what is refused
+def test_the_agent_listens_to_others_only_with_a_token(host: str) -> None:
+    with pytest.raises(Refused, match="agent-exposed"):
+        run_agent(Settings(agent_host=host))
