@@ -28,7 +28,7 @@ class Figure:
 
 
 def seconds(work: Callable[[], object], *, times: int = 5) -> float:
-    """The median CPU seconds of several runs, after one to warm up: what one core has to do, whatever else runs here."""
+    """The median CPU seconds of several runs, after one to warm up: one core's work, whatever else runs."""
     work()
     taken = []
     for _ in range(times):
