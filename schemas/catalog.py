@@ -101,7 +101,7 @@ def _json(value: object) -> JsonValue:
     if isinstance(value, tuple | list):
         return [_json(inner) for inner in value]
     if isinstance(value, BaseModel):
-        return {name: _json(inner) for name, inner in value}
+        return {name: _json(inner) for name, inner in vars(value).items()}
     raise TypeError("a record holds something that JSON has not")
 
 

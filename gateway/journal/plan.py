@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 import orjson
 
@@ -55,10 +56,22 @@ def _listed(item: Item) -> tuple[str, ...]:
     return (item.record.record_id,) if isinstance(item, Accepted) else ()
 
 
-def _content(feed: Feed, values: Sequence[JsonValue]) -> bytes:
-    """What a version says, without what changes while the record does not."""
-    said = [value for slot, value in zip(feed.slots, values, strict=True) if slot not in NOT_CONTENT]
-    return orjson.dumps(said, option=orjson.OPT_SORT_KEYS)
+@cache
+def _restless(slots: tuple[str, ...]) -> tuple[int, ...]:
+    """The places of the slots that are no content."""
+    return tuple(place for place, slot in enumerate(slots) if slot in NOT_CONTENT)
+
+
+def _spell(values: Sequence[JsonValue]) -> bytes:
+    return orjson.dumps(values, option=orjson.OPT_SORT_KEYS)
+
+
+def _content(feed: Feed, values: Sequence[JsonValue], spelled: bytes) -> bytes:
+    """What a version says, without what changes while the record does not. `spelled` is `_spell(values)`."""
+    restless = _restless(feed.slots)
+    if all(values[place] is None for place in restless):
+        return spelled
+    return _spell([None if place in restless else value for place, value in enumerate(values)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +118,8 @@ def _refuse_alike(feed: Feed, chunk: list[Item]) -> list[Item]:
     said: dict[str, set[bytes]] = {}
     for item in chunk:
         if isinstance(item, Accepted) and item.record.record_id in repeated:
-            said.setdefault(item.record.record_id, set()).add(_content(feed, feed.values(item.record)))
+            values = feed.values(item.record)
+            said.setdefault(item.record.record_id, set()).add(_content(feed, values, _spell(values)))
     alike = {rid for rid, contents in said.items() if len(contents) > 1}
     return [_alike(item) if isinstance(item, Accepted) and item.record.record_id in alike else item for item in chunk]
 
@@ -148,7 +162,8 @@ def _plan_listing(
         return
     done.add(record_id)
     values = feed.values(item.record)
-    mac = keyring.content_mac(_content(feed, values))
+    spelled = _spell(values)
+    mac = keyring.content_mac(_content(feed, values, spelled))
     published = feed.published_on(item.record)
     step = decide_listing(head, mac, published, relist=relist)
     if step == "amended" and feed.name in FIRST_STANDS:
@@ -160,7 +175,7 @@ def _plan_listing(
     else:
         plan.counts[step] += 1
         if step != "unchanged":
-            body = _body(values, feed.withheld(item.record), item.raw)
+            body = _body(spelled, feed.withheld(item.record), item.raw)
             plan.taken.append(_taken(record_id, step, values, body, head, mac, published))
 
 
@@ -178,7 +193,13 @@ def _plan_withdrawal(plan: Plan, done: set[str], feed: Feed, item: Withdrawal, h
         plan.counts["withdrawn"] += 1
         plan.taken.append(
             _taken(
-                record_id, "withdrawn", values, _body(values, {}, item.raw), head, head.content_mac, head.published_on
+                record_id,
+                "withdrawn",
+                values,
+                _body(_spell(values), {}, item.raw),
+                head,
+                head.content_mac,
+                head.published_on,
             )
         )
 
@@ -197,6 +218,8 @@ def _taken(
     return Taken(draft=draft, head=head, content_mac=mac, published_on=published)
 
 
-def _body(values: Sequence[JsonValue], withheld: JsonObject, raw: bytes) -> bytes:
+def _body(spelled: bytes, withheld: JsonObject, raw: bytes) -> bytes:
     """What is kept, encrypted: the slots' values, what never leaves (source, warnings), and the raw record."""
-    return orjson.dumps({"values": values, "withheld": withheld, "raw": raw.decode("utf-8", "replace")})
+    return orjson.dumps(
+        {"values": orjson.Fragment(spelled), "withheld": withheld, "raw": raw.decode("utf-8", "replace")}
+    )
