@@ -36,6 +36,7 @@ from schemas.reading import Item, Reader, Rejected
 log = structlog.get_logger(__name__)
 
 ATTEMPTS = 8  # how often a chunk is decided anew because another process moved a head in between
+MOST_REFUSED_TOLD = 1000  # quarantined lines named in an answer; it is written again with each chunk
 COUNTS = ("listed", "amended", "unchanged", "withdrawn", "quarantined", "unmatched")
 
 
@@ -60,7 +61,7 @@ class Submission:
 
 @dataclass(slots=True)
 class Result:
-    """The batch receipt: sealed headers, counts and quarantine ids, as the provider gets them."""
+    """The batch receipt: sealed headers, counts and the first quarantine ids, as the provider gets them."""
 
     batches: list[JsonObject] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTS, 0))
@@ -320,4 +321,4 @@ def _updated(result: Result, plan: Plan, rejected: Sequence[dict[str, object]]) 
         {"id": str(row["id"]), "line": int(str(row["line"])), "code": str(row["code"]), "reason": str(row["reason"])}
         for row in rejected
     ]
-    return Result(list(result.batches), counts, [*result.quarantine, *refused])
+    return Result(list(result.batches), counts, [*result.quarantine, *refused][:MOST_REFUSED_TOLD])

@@ -175,3 +175,13 @@ async def test_j1_where_the_journal_cannot_be_written_nothing_is_accepted(gatewa
     async with gateway.engine.connect() as connection:
         finished = (await connection.execute(select(tables.submission.c.finished))).scalar_one()
     assert not finished
+
+
+async def test_j3_an_answer_names_no_more_bad_lines_than_can_be_read(gateway: Gateway) -> None:
+    """It is written again with each chunk, so a body of nothing but bad lines would cost their square."""
+    lines = (Rejected(line, "unknown-shape", "no record", b"7") for line in range(1, 1501))
+    submission = Submission(COURT, "dishonest-debtor", "bad-lines", b"7")
+    result = await gateway.intake.submit_items(submission, DISHONEST_DEBTOR, lines)
+    assert (result.counts["quarantined"], len(result.quarantine)) == (1500, 1000)
+    async with gateway.engine.connect() as connection:
+        assert (await connection.execute(select(func.count()).select_from(tables.quarantine))).scalar_one() == 1500
