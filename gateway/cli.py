@@ -148,6 +148,14 @@ def settings() -> None:
         typer.echo(f"{name:32} {value:40} {meaning}")
 
 
+@app.command()
+def erase(feed: str, provider: str, record_id: str) -> None:
+    """Erase every version of a record: bodies and salts go, proofs of everything else keep verifying (rule J7)."""
+    from gateway.admin.commands import erase as run  # noqa: PLC0415
+
+    asyncio.run(run(feed, provider, record_id))
+
+
 @keys_app.command("new")
 def keys_new(party: str, file: Path, alg: str = "Ed25519") -> None:
     """Make a party's key: the private JWK goes into FILE (mode 0600), the public one to stdout."""

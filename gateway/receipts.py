@@ -8,19 +8,23 @@ import structlog
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from gateway.clock import Clock
 from gateway.delivery.coverage import Agreement, read_agreement
 from gateway.delivery.log import unpack
 from gateway.delivery.versions import read_versions
 from gateway.errors import BadRequest, Refused
 from gateway.intake import Intake, Result, Submission
-from gateway.journal.tables import delivery_log, entry, provision
+from gateway.journal.append import append_leaf, claim, read_nodes
+from gateway.journal.statements import Statement, sign_statement
+from gateway.journal.tables import delivery_log, entry, journal_head, provision
 from gateway.journal.tables import lane as lane_table
-from gateway.trust.documents import Lane, ReceiptEvent
+from gateway.trust.documents import Lane, ReceiptEvent, TreeSize
 from gateway.trust.documents import Receipt as SignedReceipt
 from gateway.trust.keyring import Keyring
 from gateway.trust.keys import KeySet
-from gateway.trust.merkle import HASH_BYTES, root
+from gateway.trust.merkle import HASH_BYTES, frontier, root, root_from
 from gateway.trust.receipt import read_receipt
+from schemas.canonical import b64u
 from schemas.catalog import feed as find_feed
 from schemas.reading import Accepted
 from schemas.record_id import record_id
@@ -35,8 +39,9 @@ RECEIPTS = find_feed("receipt")
 class Receipts:
     """One receipt of a kind for one key: the first one stands, and sending it again changes nothing."""
 
-    def __init__(self, engine: AsyncEngine, keyring: Keyring, intake: Intake) -> None:
+    def __init__(self, engine: AsyncEngine, clock: Clock, keyring: Keyring, intake: Intake) -> None:
         self._engine = engine
+        self._clock = clock
         self._keyring = keyring
         self._intake = intake
 
@@ -49,6 +54,7 @@ class Receipts:
         tokens = _read_tokens(body)
         items: list[Accepted] = []
         acknowledged: dict[tuple[str, Lane], int] = {}
+        forked: Statement | None = None
         async with self._engine.connect() as connection:
             for line, token in enumerate(tokens, start=1):
                 payload = read_receipt(token, keys)
@@ -60,6 +66,11 @@ class Receipts:
                 if agreement.feed == RECEIPTS.name:
                     raise Refused("receipt-of-receipt", "Receipts are not receipted; the cursor says what was read.")
                 await self._check_shown(connection, agreement, payload)
+                if payload.checkpoint is not None and not await _is_ours(connection, payload.checkpoint):
+                    forked = Statement(
+                        "journal-forked",
+                        {"agency": agency, "contract": payload.contract, "size": payload.checkpoint.size},
+                    )
                 if payload.range is not None and payload.kind == "received":
                     place = (payload.contract, payload.range.lane)
                     acknowledged[place] = max(acknowledged.get(place, 0), payload.range.last)
@@ -73,6 +84,8 @@ class Receipts:
         )
         result = await self._intake.submit_items(submission, RECEIPTS, iter(items))
         await self._acknowledge(acknowledged)
+        if forked is not None:
+            await self._raise_alarm(forked)
         log.debug("step", step="receipt", count=len(items))
         return result
 
@@ -111,6 +124,13 @@ class Receipts:
             version.values is None or any(policy.sees(version.values) for policy in policies)
             for version in versions.values()
         )
+
+    async def _raise_alarm(self, statement: Statement) -> None:
+        """The agency has verified a tree that is not ours: the receipt is kept, it is the evidence."""
+        log.error("alarm", code=statement.code)
+        document = sign_statement(self._clock, self._keyring.signing, statement)
+        async with self._engine.begin() as connection:
+            await append_leaf(connection, self._clock, await claim(connection, 1), "statement", document)
 
     def _record(self, agreement: Agreement, payload: SignedReceipt, token: str) -> Receipt:
         """The signed receipt as a record of the agency, for the court's own contract."""
@@ -156,6 +176,14 @@ class Receipts:
                     )
                     .values(acknowledged=last)
                 )
+
+
+async def _is_ours(connection: AsyncConnection, seen: TreeSize) -> bool:
+    """Whether the tree that an agency has verified is a beginning of this journal: cheap gossip (rule D12)."""
+    leaves = (await connection.execute(select(journal_head.c.leaves))).scalar_one()
+    if seen.size > leaves:
+        return False
+    return b64u(root_from(seen.size, await read_nodes(connection, frontier(seen.size)))) == seen.root
 
 
 def _read_tokens(body: bytes) -> Sequence[str]:

@@ -47,7 +47,7 @@ async def open_gateway(settings: Settings, clock: Clock) -> Running:
         clock=clock,
         registry=registry,
         intake=intake,
-        receipts=Receipts(engine, keyring, intake),
+        receipts=Receipts(engine, clock, keyring, intake),
         pull=Pull(engine, clock, keyring, router, sender, wakeup, partial(registry.change_state, action="end")),
         proofs=Proofs(engine, clock, keyring.signing),
         nonces=Nonces(engine, clock),

@@ -75,6 +75,12 @@ async def list_keys() -> None:
             _say(**{name: value for name, value in key.to_jwk().items() if name not in ("x", "y", "kty", "crv", "use")})
 
 
+async def erase(feed: str, provider: str, record_id: str) -> None:
+    async with _gateway() as running:
+        place = await running.registry.erase(feed, provider, record_id)
+    _say(erased=record_id, position=place.first_position)
+
+
 async def print_jwks() -> None:
     async with _gateway() as running:
         sys.stdout.write(canonical((await running.registry.keys()).to_jwks()).decode() + "\n")

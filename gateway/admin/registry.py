@@ -14,6 +14,7 @@ from gateway.clock import Clock, china_date
 from gateway.errors import Conflict, NotFound, Refused
 from gateway.journal import tables
 from gateway.journal.append import Place, append_leaf, claim
+from gateway.journal.erase import erase_record
 from gateway.trust.documents import LANES
 from gateway.trust.keyring import Keyring
 from gateway.trust.keys import KeySet, PublicKey, Validity
@@ -140,6 +141,10 @@ class Registry:
             await _activation(connection, contract_id, place, row.version, state)
         self._changed()
         return state
+
+    async def erase(self, feed: str, provider: str, record_id: str) -> Place:
+        """Erase every version of a record (J7). Raises NotFound."""
+        return await erase_record(self._engine, self._clock, self._keyring.signing, feed, provider, record_id)
 
     async def keys(self) -> KeySet:
         """Every key that was ever entered, the gateway's own included."""

@@ -135,7 +135,9 @@ class Sender:
             # Erased: a listing is void; a withdrawal still takes back what was delivered, without its reason (J7, D7).
             return ("drop" if routed.kind == "withdrawn" else "void"), None, None
         policy = agreement.policy
-        if routed.kind == "upsert" and not policy.sees(version.values):
+        # What a later version corrected or took back is not shown again to one who reads from the start: that later
+        # version has a number of its own.
+        if routed.kind == "upsert" and (version.superseded or not policy.sees(version.values)):
             return "void", None, None
         projected = policy.project(
             Source(

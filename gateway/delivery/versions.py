@@ -28,6 +28,7 @@ class Version:
     revision: int
     status: str
     previous: int | None
+    superseded: bool
     digests: bytes
     leaf_hash: bytes
     secret: bytes | None
@@ -59,6 +60,7 @@ async def read_versions(connection: AsyncConnection, vault: Vault, positions: It
                 revision=row.revision,
                 status=row.status,
                 previous=row.previous,
+                superseded=row.superseded_by is not None,
                 digests=row.digests,
                 leaf_hash=row.leaf_hash,
                 secret=opened,
