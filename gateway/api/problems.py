@@ -4,13 +4,14 @@ from http import HTTPStatus
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.api.body_limit import BodyLimit
 from gateway.api.request_log import RequestLog
-from gateway.errors import BadRequest, FuyuanError
+from gateway.errors import BadRequest, FuyuanError, Unavailable
 from schemas.canonical import canonical
 
 MEDIA_TYPE = "application/problem+json"
@@ -24,6 +25,7 @@ def install_problems(app: FastAPI, *, max_body_bytes: int) -> None:
     app.add_exception_handler(FuyuanError, _known)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(OperationalError, _database)
     app.add_middleware(BodyLimit, max_body_bytes=max_body_bytes)
     app.add_middleware(RequestLog, answer=problem)
 
@@ -52,6 +54,13 @@ def _document(status: int, title: str, code: str, detail: str, error_id: str) ->
 async def _known(request: Request, error: Exception) -> Response:
     request.state.code, response = problem(error, request.state.error_id)
     return response
+
+
+async def _database(request: Request, _: Exception) -> Response:
+    """The database is locked, full or away: nothing was half-done, for each write is one transaction."""
+    return await _known(
+        request, Unavailable("journal-away", "The journal does not answer now; send it again in a moment.")
+    )
 
 
 async def _invalid(request: Request, error: Exception) -> Response:

@@ -273,7 +273,7 @@ class Ordeal:
                 assert first == following, "positions have gaps"
                 following = first + positions
             assert following == size + 1
-            # An agent may put its receipts together anew after a kill, so only the court's submissions are all taken up.
+            # After a kill an agent may put its receipts together anew, so only the court's submissions all end.
             unfinished = one("SELECT 1 FROM submission WHERE NOT finished AND provider = ?", (COURT,)).fetchall()
             assert not unfinished, "acknowledged but unfinished"
             for contract, lane, last in one("SELECT contract, lane, last FROM lane").fetchall():
