@@ -3,6 +3,8 @@
 import sqlite3
 from contextlib import closing
 
+import pytest
+
 from gateway.client import GatewayProblem
 from gateway.demo.cast import COURT
 from tests.integration.district import FEED, NDJSON, SAMPLES, District
@@ -15,11 +17,9 @@ async def test_j1_a_locked_journal_answers_try_again(district: District) -> None
         other.execute("BEGIN IMMEDIATE")
         async with district.running.engine.connect() as connection:
             await connection.exec_driver_sql("PRAGMA busy_timeout = 50")
-        try:
+        with pytest.raises(GatewayProblem) as refused:
             await district.client(COURT).push(FEED, (SAMPLES / "shixin_zxgk.jsonl").read_bytes(), NDJSON, "push-0001")
-        except GatewayProblem as problem:
-            assert (problem.status, problem.code) in ((503, "journal-away"), (503, "journal-unwritable"))
-        else:
-            raise AssertionError("a locked journal took a batch")
+        assert refused.value.status == 503
+        assert refused.value.code in ("journal-away", "journal-unwritable")
         other.execute("ROLLBACK")
     assert await district.table_counts() == before
