@@ -69,7 +69,10 @@ async def withdraw_record(
     wait: float,
     contracts: Sequence[str],
 ) -> int:
-    """Withdraw, then wait for the releases of the agencies whose receipts contracts are named. Exit 4 for an alarm."""
+    """Withdraw, then wait for the releases of the agencies whose receipts contracts are named.
+
+    Exit 0, 3 where it was quarantined, 4 where nothing matched.
+    """
     named: JsonObject = {"record_id": record_id} if record_id else {"case_number": case, "name": name}
     if not record_id and not (case and name):
         sys.stderr.write("name the record: --record, or --case and --name\n")
@@ -78,7 +81,10 @@ async def withdraw_record(
         cursors = {contract: await _end_of(client, contract) for contract in contracts}
         began = time.monotonic()
         result = await client.withdraw(feed, {**named, "status_reason": reason})
-        sys.stdout.write(orjson.dumps({"counts": result.counts}).decode() + "\n")
+        sys.stdout.write(orjson.dumps({"counts": result.counts, "quarantine": result.quarantine}).decode() + "\n")
+        if result.counts["quarantined"]:
+            sys.stderr.write("nothing is withdrawn: the answer's quarantine says what to put right\n")
+            return 3
         if result.counts["unmatched"]:
             sys.stderr.write("alarm: nothing that was ever listed matches; check the case number and the name\n")
             return 4

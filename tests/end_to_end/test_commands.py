@@ -154,6 +154,10 @@ async def test_a_provider_pushes_withdraws_and_reads(desk: Desk, gateway: None) 
     assert unmatched.returncode == 4
     assert str(LINE["iname"]) not in unmatched.stderr  # rule P1
     assert desk.run(*withdraw, "--case", str(LINE["caseCode"])).returncode == 2
+    unreadable = desk.run(*withdraw, "--record", "no record id")
+    assert (unreadable.returncode, len(json.loads(unreadable.stdout)["quarantine"])) == (3, 1)
+    second = desk.run("serve")
+    assert (second.returncode, second.stderr.partition(":")[0]) == (1, "address-unusable")
     assert desk.fuyuan("receipts", FROM_AGENCY, "--key", f"{COURT}.jwk") == []
     elsewhere = desk.run("push", "receipt", "list.ndjson", "--key", f"{COURT}.jwk")
     assert (elsewhere.returncode, elsewhere.stderr.strip().partition(":")[0]) == (1, "unknown-feed")
