@@ -91,8 +91,11 @@ class Sender:
     ) -> SealedRun:
         positions = [one.routed.position for one in numbers if one.routed.kind != "contract"]
         versions = await read_versions(connection, self._keyring.vault, positions)
-        await self._load_batches(connection, {version.leaf for version in versions.values()})
-        events = [self._event(agreement, lane, one, versions.get(one.routed.position)) for one in numbers]
+        batches = await self._batches_of(connection, {version.leaf for version in versions.values()})
+        events = []
+        for one in numbers:
+            version = versions.get(one.routed.position)
+            events.append(_event(agreement, lane, one, version, None if version is None else batches[version.leaf]))
         return seal_run(
             self._keyring.signing,
             gateway=self._keyring.signing.party,
@@ -103,77 +106,15 @@ class Sender:
             at=stamp(self._clock.now()),
         )
 
-    def _event(self, agreement: Agreement, lane: Lane, one: Numbered, version: Version | None) -> JsonObject:
-        kind, projected, disclosure = self._shown(agreement, one.routed, version)
-        record: JsonObject | None = None
-        if projected is not None:
-            record = projected.record
-        elif kind == "drop" and version is not None:
-            record = {"feed": version.feed, "record_id": version.record_id}
-        event: JsonObject = {
-            "contract": agreement.id,
-            "contract_version": agreement.version,
-            "lane": lane,
-            "number": one.number,
-            "kind": kind,
-            "cause": one.routed.cause,
-            "record": record,
-            "notice": _notice(agreement, one.routed) if kind == "contract" else None,
-            "proof": disclosure.proof() if disclosure is not None else Disclosure.none(),
-        }
-        return event
-
-    def _shown(
-        self, agreement: Agreement, routed: Routed, version: Version | None
-    ) -> tuple[str, Projected | None, Disclosure | None]:
-        """What this number may show now: its kind, the projection and the proof parts. Deny is the default."""
-        if routed.kind in ("contract", "drop"):
-            return routed.kind, None, None
-        if version is None or not may_send(agreement.state, routed.kind):
-            return "void", None, None
-        if version.values is None or version.secret is None:
-            # Erased: a listing is void; a withdrawal still takes back what was delivered, without its reason (J7, D7).
-            return ("drop" if routed.kind == "withdrawn" else "void"), None, None
-        policy = agreement.policy
-        # What a later version corrected or took back is not shown again to one who reads from the start: that later
-        # version has a number of its own.
-        if routed.kind == "upsert" and (version.superseded or not policy.sees(version.values)):
-            return "void", None, None
-        projected = policy.project(
-            Source(
-                feed=version.feed,
-                schema_version=version.schema_version,
-                record_id=version.record_id,
-                revision=version.revision,
-                status=version.status,
-                values=version.values,
-            )
-        )
-        batch = self._batches[version.leaf]
-        index = version.position - batch.first_position
-        disclosure = disclose(
-            projected=projected,
-            slots=policy.feed.slots,
-            secret=version.secret,
-            digests=version.digests,
-            batch=batch.header,
-            index=index,
-            path=batch.tree.path(index),
-        )
-        return routed.kind, projected, disclosure
-
-    async def _load_batches(self, connection: AsyncConnection, leaves: Iterable[int]) -> None:
+    async def _batches_of(self, connection: AsyncConnection, leaves: Iterable[int]) -> dict[int, Batch]:
+        """The batches of these leaves. A page of single receipts may need more of them than are kept for the next."""
+        needed: dict[int, Batch] = {}
         for leaf in leaves:
-            if leaf in self._batches:
-                self._batches.move_to_end(leaf)
-                continue
-            row = (await connection.execute(select(journal_leaf).where(journal_leaf.c.idx == leaf))).one()
-            hashes = await connection.execute(
-                select(entry.c.leaf_hash).where(entry.c.leaf == leaf).order_by(entry.c.position)
-            )
-            self._batches[leaf] = Batch(row.document.decode(), row.first_position, Tree(hashes.scalars().all()))
+            batch = self._batches.pop(leaf, None) or await _read_batch(connection, leaf)
+            needed[leaf] = self._batches[leaf] = batch
         while len(self._batches) > BATCHES_KEPT:
             self._batches.popitem(last=False)
+        return needed
 
     async def _record(self, agreement: Agreement, runs: Sequence[SealedRun]) -> None:
         """Keep what was shown, as leaf hashes: the record of provision, and what receipts are checked against (D12)."""
@@ -204,6 +145,72 @@ class Sender:
                         await connection.execute(insert(provision).values(shown))
                 except IntegrityError:
                     continue  # the same run was shown before, and that stands
+
+
+def _event(agreement: Agreement, lane: Lane, one: Numbered, version: Version | None, batch: Batch | None) -> JsonObject:
+    kind, projected, disclosure = _shown(agreement, one.routed, version, batch)
+    record: JsonObject | None = None
+    if projected is not None:
+        record = projected.record
+    elif kind == "drop" and version is not None:
+        record = {"feed": version.feed, "record_id": version.record_id}
+    event: JsonObject = {
+        "contract": agreement.id,
+        "contract_version": agreement.version,
+        "lane": lane,
+        "number": one.number,
+        "kind": kind,
+        "cause": one.routed.cause,
+        "record": record,
+        "notice": _notice(agreement, one.routed) if kind == "contract" else None,
+        "proof": disclosure.proof() if disclosure is not None else Disclosure.none(),
+    }
+    return event
+
+
+def _shown(
+    agreement: Agreement, routed: Routed, version: Version | None, batch: Batch | None
+) -> tuple[str, Projected | None, Disclosure | None]:
+    """What this number may show now: its kind, the projection and the proof parts. Deny is the default."""
+    if routed.kind in ("contract", "drop"):
+        return routed.kind, None, None
+    if version is None or batch is None or not may_send(agreement.state, routed.kind):
+        return "void", None, None
+    if version.values is None or version.secret is None:
+        # Erased: a listing is void; a withdrawal still takes back what was delivered, without its reason (J7, D7).
+        return ("drop" if routed.kind == "withdrawn" else "void"), None, None
+    policy = agreement.policy
+    # What a later version corrected or took back is not shown again to one who reads from the start: that later
+    # version has a number of its own.
+    if routed.kind == "upsert" and (version.superseded or not policy.sees(version.values)):
+        return "void", None, None
+    projected = policy.project(
+        Source(
+            feed=version.feed,
+            schema_version=version.schema_version,
+            record_id=version.record_id,
+            revision=version.revision,
+            status=version.status,
+            values=version.values,
+        )
+    )
+    index = version.position - batch.first_position
+    disclosure = disclose(
+        projected=projected,
+        slots=policy.feed.slots,
+        secret=version.secret,
+        digests=version.digests,
+        batch=batch.header,
+        index=index,
+        path=batch.tree.path(index),
+    )
+    return routed.kind, projected, disclosure
+
+
+async def _read_batch(connection: AsyncConnection, leaf: int) -> Batch:
+    row = (await connection.execute(select(journal_leaf).where(journal_leaf.c.idx == leaf))).one()
+    hashes = await connection.execute(select(entry.c.leaf_hash).where(entry.c.leaf == leaf).order_by(entry.c.position))
+    return Batch(row.document.decode(), row.first_position, Tree(hashes.scalars().all()))
 
 
 async def _numbers(connection: AsyncConnection, contract_id: str, lane: Lane, after: int, limit: int) -> list[Numbered]:
