@@ -14,6 +14,7 @@ from rich.progress import Progress
 
 from gateway.client import EventPage, GatewayClient
 from gateway.clock import SystemClock
+from gateway.errors import BadRequest
 from gateway.settings import load_settings
 from gateway.trust.keys import SigningKey
 from schemas.canonical import JsonObject
@@ -28,7 +29,10 @@ def open_client(gateway: str, key_file: Path) -> GatewayClient:
 
 async def push_file(gateway: str, key_file: Path, feed: str, file: Path, *, relist: bool) -> int:
     """Send a file in pieces, each with a key made of its own bytes: safe to run again. Exit 0, or 3 with quarantine."""
-    pieces = list(_pieces(await asyncio.to_thread(file.read_bytes)))
+    data = await asyncio.to_thread(file.read_bytes)
+    if not data.strip():
+        raise BadRequest("file-empty", "The file holds nothing; an export that failed looks like this.")
+    pieces = list(_pieces(data))
     totals: dict[str, int] = {}
     refused: list[JsonObject] = []
     async with open_client(gateway, key_file) as client:

@@ -1,12 +1,13 @@
 """`fuyuan serve`: the gateway's HTTP server."""
 
-import socket
+from contextlib import suppress
+from types import FrameType
 
 import uvicorn
 
 from gateway.api.app import create_app
 from gateway.clock import SystemClock
-from gateway.errors import Unavailable
+from gateway.listen import check_address
 from gateway.log import catch_uncaught, configure_logging
 from gateway.running import Running
 from gateway.settings import Settings
@@ -20,25 +21,31 @@ def serve(settings: Settings) -> None:
     catch_uncaught()
 
     async def start() -> Running:
-        running = await open_gateway(settings, SystemClock())
-        running.start()
-        return running
+        server.running = await open_gateway(settings, SystemClock())
+        server.running.start()
+        return server.running
 
-    uvicorn.run(
-        create_app(settings, start),
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=10,
+    server = _Server(
+        uvicorn.Config(
+            create_app(settings, start),
+            host=settings.host,
+            port=settings.port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=10,
+        )
     )
+    with suppress(KeyboardInterrupt):
+        server.run()
 
 
-def check_address(host: str, port: int) -> None:
-    """Say early what the server would only log without its words. Raises Unavailable (`address-unusable`)."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        socket.create_server((host, port), family=family).close()
-    except OSError as error:
-        raise Unavailable("address-unusable", f"Cannot listen on port {port}: {error.strerror}.") from None
+class _Server(uvicorn.Server):
+    """Lets those who wait for events go when it is told to stop, rather than wait for them."""
+
+    running: Running | None = None
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self.running is not None:
+            self.running.wakeup.closed = True
+        super().handle_exit(sig, frame)

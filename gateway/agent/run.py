@@ -17,6 +17,7 @@ from gateway.agent.parts import open_parts
 from gateway.agent.service import create_screening_app
 from gateway.clock import SystemClock
 from gateway.errors import Refused
+from gateway.listen import check_address
 from gateway.log import catch_uncaught, configure_logging
 from gateway.settings import Settings
 
@@ -35,6 +36,7 @@ def run_agent(settings: Settings) -> None:
         raise Refused("agent-exposed", "Set agent_token_file, or let the agent listen on loopback alone.")
     configure_logging(settings.log_format, settings.log_level)
     catch_uncaught()
+    check_address(settings.agent_host, settings.agent_port)
     clock = SystemClock()
     parts = open_parts(settings, clock)
     uvicorn.run(

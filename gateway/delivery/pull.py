@@ -63,7 +63,7 @@ class Pull:
                 self._complete_at[contract_id] = before
             page = await self._sender.page(contract_id, after, limit)
             left = deadline - asyncio.get_running_loop().time()
-            if page.events or left <= 0:
+            if page.events or left <= 0 or self._wakeup.closed:
                 return page, await self._heartbeat(contract_id)
             await self._wakeup.wait(ticket, left)
 

@@ -10,6 +10,7 @@ class Wakeup:
     """One signal for all who wait in this process."""
 
     def __init__(self) -> None:
+        self.closed = False  # nobody shall wait any more: the server stops
         self._generation = 0
         self._changed = asyncio.Event()
 
