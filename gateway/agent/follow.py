@@ -259,4 +259,6 @@ async def _again(work: Callable[[], Awaitable[bool]], wake: asyncio.Event) -> No
         else:
             pause = backoff.next()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(wake.wait(), pause)
+            # Not wait_for: in Python 3.11 it swallows a cancellation that comes in the same moment.
+            async with asyncio.timeout(pause):
+                await wake.wait()

@@ -81,7 +81,8 @@ async def _end(follower: asyncio.subprocess.Process) -> None:
         return
     follower.terminate()
     try:
-        await asyncio.wait_for(follower.wait(), STOP_SECONDS)
+        async with asyncio.timeout(STOP_SECONDS):
+            await follower.wait()
     except TimeoutError:
         follower.kill()
         await follower.wait()

@@ -28,5 +28,7 @@ class Wakeup:
         """Until a signal after `ticket`, or `seconds` have passed, or it is time to look for another's appends."""
         if self._generation != ticket:
             return
+        # Not wait_for: in Python 3.11 it swallows a cancellation that comes in the same moment.
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._changed.wait(), min(seconds, POLL_SECONDS))
+            async with asyncio.timeout(min(seconds, POLL_SECONDS)):
+                await self._changed.wait()

@@ -31,7 +31,8 @@ class Process:
             return
         self.child.terminate()
         try:
-            await asyncio.wait_for(self.child.wait(), STOP_SECONDS)
+            async with asyncio.timeout(STOP_SECONDS):
+                await self.child.wait()
         except TimeoutError:
             self.child.kill()
             await self.child.wait()
