@@ -51,7 +51,7 @@ def demo(
     keep: Annotated[bool, typer.Option("--keep", help="Leave everything running and print the addresses.")] = False,
 ) -> None:
     """The whole story in one run: a court lists, agencies block, payment withdraws, all of it proved."""
-    from gateway.demo.story import run_demo  # noqa: PLC0415
+    from gateway.demo.story import run_demo
 
     sys.exit(asyncio.run(run_demo(data, keep=keep)))
 
@@ -59,8 +59,8 @@ def demo(
 @app.command()
 def normalise(feed: str, file: Path) -> None:
     """Read a file as the adapters do, off-line: one JSON line for each input record."""
-    from gateway.normalise import normalise_file  # noqa: PLC0415
-    from gateway.wiring import read_feed  # noqa: PLC0415
+    from gateway.normalise import normalise_file
+    from gateway.wiring import read_feed
 
     sys.exit(normalise_file(feed, file, read_feed, sys.stdout.buffer, sys.stderr))
 
@@ -68,8 +68,8 @@ def normalise(feed: str, file: Path) -> None:
 @app.command()
 def serve() -> None:
     """Run the gateway. `fuyuan settings` lists what can be set."""
-    from gateway.serve import serve as run  # noqa: PLC0415
-    from gateway.settings import load_settings  # noqa: PLC0415
+    from gateway.serve import serve as run
+    from gateway.settings import load_settings
 
     run(load_settings())
 
@@ -77,8 +77,8 @@ def serve() -> None:
 @app.command()
 def agent() -> None:
     """Run the agency side: the follower and the screening service."""
-    from gateway.agent.run import run_agent  # noqa: PLC0415
-    from gateway.settings import load_settings  # noqa: PLC0415
+    from gateway.agent.run import run_agent
+    from gateway.settings import load_settings
 
     run_agent(load_settings())
 
@@ -94,7 +94,7 @@ def push(
     ] = False,
 ) -> None:
     """Send a file as a provider. The file's digest is the idempotency key, so running it again changes nothing."""
-    from gateway.provider import push_file  # noqa: PLC0415
+    from gateway.provider import push_file
 
     sys.exit(asyncio.run(push_file(gateway, key, feed, file, relist=relist)))
 
@@ -112,7 +112,7 @@ def withdraw(
     contract: Annotated[list[str] | None, typer.Option(help="A receipts contract to watch for releases.")] = None,
 ) -> None:
     """Withdraw a record, by its id or by case number and name, and see each agency's release."""
-    from gateway.provider import withdraw_record  # noqa: PLC0415
+    from gateway.provider import withdraw_record
 
     sys.exit(
         asyncio.run(
@@ -126,7 +126,7 @@ def withdraw(
 @app.command()
 def receipts(contract: str, key: KeyFile, gateway: GatewayUrl = LOCAL) -> None:
     """Read the receipts of one agency, under the court's own contract: one JSON line each."""
-    from gateway.provider import print_receipts  # noqa: PLC0415
+    from gateway.provider import print_receipts
 
     sys.exit(asyncio.run(print_receipts(gateway, key, contract)))
 
@@ -134,7 +134,7 @@ def receipts(contract: str, key: KeyFile, gateway: GatewayUrl = LOCAL) -> None:
 @app.command()
 def verify(file: ExistingFile, keys: Annotated[Path, typer.Option(exists=True, dir_okay=False)]) -> None:
     """Check events, receipts, checkpoints and contracts with public keys alone: one verdict a line."""
-    from gateway.trust.verify_file import verify_file  # noqa: PLC0415
+    from gateway.trust.verify_file import verify_file
 
     sys.exit(verify_file(file, keys, sys.stdout))
 
@@ -142,7 +142,7 @@ def verify(file: ExistingFile, keys: Annotated[Path, typer.Option(exists=True, d
 @app.command()
 def settings() -> None:
     """Every setting with its value and meaning; secrets are hidden."""
-    from gateway.settings import load_settings, render_settings  # noqa: PLC0415
+    from gateway.settings import load_settings, render_settings
 
     for name, value, meaning in render_settings(load_settings()):
         typer.echo(f"{name:32} {value:40} {meaning}")
@@ -151,7 +151,7 @@ def settings() -> None:
 @app.command()
 def erase(feed: str, provider: str, record_id: str) -> None:
     """Erase every version of a record: bodies and salts go, proofs of everything else keep verifying (rule J7)."""
-    from gateway.admin.commands import erase as run  # noqa: PLC0415
+    from gateway.admin.commands import erase as run
 
     asyncio.run(run(feed, provider, record_id))
 
@@ -159,9 +159,9 @@ def erase(feed: str, provider: str, record_id: str) -> None:
 @keys_app.command("new")
 def keys_new(party: str, file: Path, alg: str = "Ed25519") -> None:
     """Make a party's key: the private JWK goes into FILE (mode 0600), the public one to stdout."""
-    from gateway.clock import SystemClock  # noqa: PLC0415
-    from gateway.trust.keys import SigningKey  # noqa: PLC0415
-    from schemas.canonical import canonical  # noqa: PLC0415
+    from gateway.clock import SystemClock
+    from gateway.trust.keys import SigningKey
+    from schemas.canonical import canonical
 
     key = SigningKey.generate(party, SystemClock().now(), alg)
     key.save(file)
@@ -171,7 +171,7 @@ def keys_new(party: str, file: Path, alg: str = "Ed25519") -> None:
 @keys_app.command("list")
 def keys_list() -> None:
     """Every key the gateway knows: party, thumbprint, and until when it is good."""
-    from gateway.admin.commands import list_keys  # noqa: PLC0415
+    from gateway.admin.commands import list_keys
 
     asyncio.run(list_keys())
 
@@ -179,7 +179,7 @@ def keys_list() -> None:
 @keys_app.command("jwks")
 def keys_jwks() -> None:
     """Every public key as a JWK set, for agents and for `fuyuan verify`, to be handed over by another way."""
-    from gateway.admin.commands import print_jwks  # noqa: PLC0415
+    from gateway.admin.commands import print_jwks
 
     asyncio.run(print_jwks())
 
@@ -187,7 +187,7 @@ def keys_jwks() -> None:
 @party_app.command("admit")
 def party_admit(file: ExistingFile) -> None:
     """Enter a party and its public keys from its YAML file."""
-    from gateway.admin.commands import admit_party  # noqa: PLC0415
+    from gateway.admin.commands import admit_party
 
     asyncio.run(admit_party(file))
 
@@ -195,7 +195,7 @@ def party_admit(file: ExistingFile) -> None:
 @contract_app.command("lint")
 def contract_lint(file: ExistingFile) -> None:
     """Say what an official should know before signing. Exit 1 where something is wrong."""
-    from gateway.admin.agreements import lint_agreement  # noqa: PLC0415
+    from gateway.admin.agreements import lint_agreement
 
     sys.exit(lint_agreement(file))
 
@@ -203,7 +203,7 @@ def contract_lint(file: ExistingFile) -> None:
 @contract_app.command("adopt")
 def contract_adopt(file: ExistingFile, provider: ExistingFile, subscriber: ExistingFile) -> None:
     """Print an agreement with other parties, given by their public keys (JWK), and without its signatures."""
-    from gateway.admin.agreements import adopt_agreement  # noqa: PLC0415
+    from gateway.admin.agreements import adopt_agreement
 
     adopt_agreement(file, provider, subscriber)
 
@@ -211,7 +211,7 @@ def contract_adopt(file: ExistingFile, provider: ExistingFile, subscriber: Exist
 @contract_app.command("sign")
 def contract_sign(file: ExistingFile, key: KeyFile) -> None:
     """Add the signature of the key's party to an agreement file."""
-    from gateway.admin.agreements import sign_agreement  # noqa: PLC0415
+    from gateway.admin.agreements import sign_agreement
 
     sign_agreement(file, key)
 
@@ -219,7 +219,7 @@ def contract_sign(file: ExistingFile, key: KeyFile) -> None:
 @contract_app.command("preview")
 def contract_preview(file: ExistingFile) -> None:
     """Show what the subscriber would see, with made-up values."""
-    from gateway.admin.agreements import preview_agreement  # noqa: PLC0415
+    from gateway.admin.agreements import preview_agreement
 
     preview_agreement(file)
 
@@ -227,7 +227,7 @@ def contract_preview(file: ExistingFile) -> None:
 @contract_app.command("export")
 def contract_export(file: ExistingFile) -> None:
     """The signed contract as one JSON line, as `fuyuan verify` takes it."""
-    from gateway.admin.agreements import export_agreement  # noqa: PLC0415
+    from gateway.admin.agreements import export_agreement
 
     export_agreement(file)
 
@@ -235,7 +235,7 @@ def contract_export(file: ExistingFile) -> None:
 @contract_app.command("activate")
 def contract_activate(file: ExistingFile) -> None:
     """Put a signed agreement in force."""
-    from gateway.admin.commands import activate_contract  # noqa: PLC0415
+    from gateway.admin.commands import activate_contract
 
     asyncio.run(activate_contract(file))
 
@@ -243,7 +243,7 @@ def contract_activate(file: ExistingFile) -> None:
 @contract_app.command("change")
 def contract_change(contract: str, action: str) -> None:
     """Suspend, resume, revoke, confirm, end or close a contract."""
-    from gateway.admin.commands import change_contract  # noqa: PLC0415
+    from gateway.admin.commands import change_contract
 
     asyncio.run(change_contract(contract, action))
 
@@ -251,7 +251,7 @@ def contract_change(contract: str, action: str) -> None:
 @contract_app.command("list")
 def contract_list() -> None:
     """Every contract with its state and version, and where its lanes stand."""
-    from gateway.admin.commands import list_contracts  # noqa: PLC0415
+    from gateway.admin.commands import list_contracts
 
     asyncio.run(list_contracts())
 
