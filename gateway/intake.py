@@ -118,17 +118,20 @@ class Intake:
     async def submit_items(self, submission: Submission, feed: Feed, items: Iterator[Item]) -> Result:
         """As `submit`, for items that were read already."""
         try:
-            done, result, finished = await self._open(submission)
+            async with self._engine.connect() as connection:
+                done, result, finished = await _reached(connection, submission)
             if finished:
                 return result
             chunks = cut(feed, items, self._batch_records)
+            chunk: Chunk | None = await asyncio.to_thread(next, chunks, Chunk([], frozenset()))
             number = 0
-            while (chunk := await asyncio.to_thread(next, chunks, None)) is not None:
+            while chunk is not None:
                 log.debug("step", step="parse", records=len(chunk.items))
+                following = await asyncio.to_thread(next, chunks, None)
                 if number >= done:
-                    await self._journal_chunk(submission, feed, chunk, number, result)
+                    await self._journal_chunk(submission, feed, chunk, number, result, last=following is None)
                 number += 1
-            await self._finish(submission, result)
+                chunk = following
             log.debug("step", step="acknowledge")
         except OperationalError as error:
             raise Unavailable(
@@ -136,39 +139,8 @@ class Intake:
             ) from error
         return result
 
-    async def _open(self, submission: Submission) -> tuple[int, Result, bool]:
-        """How far this key got: (batches done, result so far, finished)."""
-        table = tables.submission
-        where = (table.c.provider == submission.provider) & (table.c.key == submission.key)
-        async with self._engine.connect() as connection:
-            row = (await connection.execute(select(table).where(where))).first()
-        if row is None:
-            try:
-                async with self._engine.begin() as connection:
-                    await connection.execute(
-                        insert(table).values(
-                            provider=submission.provider,
-                            key=submission.key,
-                            digest=submission.digest,
-                            batches=0,
-                            result=orjson.dumps(Result().document()),
-                            finished=False,
-                            started_at=stamp(self._clock.now()),
-                        )
-                    )
-            except IntegrityError:
-                return await self._open(submission)
-            return 0, Result(), False
-        if row.digest != submission.digest:
-            raise Conflict(
-                "idempotency-key-reused",
-                "This Idempotency-Key was used for another body; use a new key for a new body.",
-            )
-        stored = orjson.loads(row.result)
-        return row.batches, Result(stored["batches"], stored["counts"], stored["quarantine"]), row.finished
-
     async def _journal_chunk(
-        self, submission: Submission, feed: Feed, chunk: Chunk, number: int, result: Result
+        self, submission: Submission, feed: Feed, chunk: Chunk, number: int, result: Result, *, last: bool
     ) -> None:
         for _ in range(ATTEMPTS):
             async with self._engine.connect() as connection:
@@ -178,7 +150,7 @@ class Intake:
             sealed = await asyncio.to_thread(self._seal, submission, feed, plan, salt)
             log.debug("step", step="seal", records=len(plan.taken))
             try:
-                await self._append(submission, feed, plan, sealed, salt, number, result)
+                await self._append(submission, feed, plan, sealed, salt, number, result, last=last)
             except (HeadMoved, IntegrityError):
                 continue
             log.debug("step", step="append", records=len(plan.taken))
@@ -212,6 +184,8 @@ class Intake:
         salt: bytes,
         number: int,
         result: Result,
+        *,
+        last: bool,
     ) -> None:
         """One transaction: positions, leaf, entries, quarantine, alarms, and how far the submission got."""
         at = stamp(self._clock.now())
@@ -252,29 +226,47 @@ class Intake:
                 log.error("alarm", code="withdrawal-without-record", feed=feed.name, count=plan.unmatched)
             if rejected:
                 await connection.execute(insert(tables.quarantine), rejected)
-            await self._advance(connection, submission, number, new)
+            await self._advance(connection, submission, number, new, last=last)
         result.batches, result.counts, result.quarantine = new.batches, new.counts, new.quarantine
 
-    async def _advance(self, connection: AsyncConnection, submission: Submission, number: int, result: Result) -> None:
+    async def _advance(
+        self, connection: AsyncConnection, submission: Submission, number: int, result: Result, *, last: bool
+    ) -> None:
+        """Chunk `number` is done, says the transaction that journals it; the first one makes the submission's row."""
         table = tables.submission
+        reached = {"batches": number + 1, "result": orjson.dumps(result.document()), "finished": last}
+        done, _, _ = await _reached(connection, submission)
+        if number == done == 0:
+            began = {"digest": submission.digest, "started_at": stamp(self._clock.now())}
+            await connection.execute(
+                insert(table).values(provider=submission.provider, key=submission.key, **began, **reached)
+            )
+            return
         moved = await connection.execute(
             update(table)
             .where(table.c.provider == submission.provider, table.c.key == submission.key, table.c.batches == number)
-            .values(batches=number + 1, result=orjson.dumps(result.document()))
+            .values(reached)
         )
         if moved.rowcount != 1:
             raise Conflict(
                 "submission-in-progress", "The same submission is being journalled; ask again for its result."
             )
 
-    async def _finish(self, submission: Submission, result: Result) -> None:
-        table = tables.submission
-        async with self._engine.begin() as connection:
-            await connection.execute(
-                update(table)
-                .where(table.c.provider == submission.provider, table.c.key == submission.key)
-                .values(finished=True, result=orjson.dumps(result.document()))
-            )
+
+async def _reached(connection: AsyncConnection, submission: Submission) -> tuple[int, Result, bool]:
+    """How far this key got: (chunks done, result so far, finished). Raises Conflict where it was for another body."""
+    table = tables.submission
+    where = (table.c.provider == submission.provider) & (table.c.key == submission.key)
+    row = (await connection.execute(select(table).where(where))).first()
+    if row is None:
+        return 0, Result(), False
+    if row.digest != submission.digest:
+        raise Conflict(
+            "idempotency-key-reused",
+            "This Idempotency-Key was used for another body; use a new key for a new body.",
+        )
+    stored = orjson.loads(row.result)
+    return row.batches, Result(stored["batches"], stored["counts"], stored["quarantine"]), row.finished
 
 
 def _entries(keyring: Keyring, provider: str, feed: Feed, plan: Plan, sealed: SealedBatch) -> list[NewEntry]:
