@@ -61,7 +61,7 @@ def _share(taken: list[float], percent: int) -> float:
 
 
 async def _ready(ordeal: Ordeal) -> None:
-    async with httpx.AsyncClient(trust_env=False, base_url=f"http://127.0.0.1:{ordeal.agent_port}") as http:
+    async with httpx.AsyncClient(trust_env=False, base_url=ordeal.url("agent")) as http:
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             try:

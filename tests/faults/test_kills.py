@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.must_hold import check
 from tests.faults.ordeal import AGENT_STEPS, GATEWAY_STEPS, Kill, district
 
 SEED = int(os.environ.get("FUYUAN_FAULT_SEED", "20261123"))
@@ -26,7 +27,7 @@ async def test_whatever_dies_nothing_is_lost_twice_or_left_behind(tmp_path: Path
     async with district(tmp_path) as ordeal:
         for number, kill in enumerate(kills):
             await ordeal.play(kill, random.Random(f"{SEED}/{number}"))
-            await ordeal.check()
+            await check(ordeal)
     died = sum(ordeal.died.values())
     print(
         f"\nkills: {len(kills)} runs (seed {SEED}), {died} processes died at their point, 0 violations, "
