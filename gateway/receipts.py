@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from gateway.clock import Clock
 from gateway.delivery.coverage import Agreement, read_agreement
 from gateway.delivery.log import unpack
-from gateway.delivery.versions import read_versions
+from gateway.delivery.versions import Versions
 from gateway.errors import BadRequest, Refused
 from gateway.intake import Intake, Result, Submission
 from gateway.journal.append import append_leaf, claim, read_nodes
@@ -39,11 +39,12 @@ RECEIPTS = find_feed("receipt")
 class Receipts:
     """One receipt of a kind for one key: the first one stands, and sending it again changes nothing."""
 
-    def __init__(self, engine: AsyncEngine, clock: Clock, keyring: Keyring, intake: Intake) -> None:
+    def __init__(self, engine: AsyncEngine, clock: Clock, keyring: Keyring, intake: Intake, versions: Versions) -> None:
         self._engine = engine
         self._clock = clock
         self._keyring = keyring
         self._intake = intake
+        self._versions = versions
 
     async def take(self, agency: str, body: bytes, signature: bytes, keys: KeySet) -> Result:
         """Journal signed receipts, a JSON array of compact JWS. All are taken or none.
@@ -118,7 +119,7 @@ class Receipts:
                 entry.c.feed == agreement.feed, entry.c.provider == agreement.provider, entry.c.record_id == record
             )
         )
-        versions = await read_versions(connection, self._keyring.vault, positions.scalars().all())
+        versions = await self._versions.read(connection, positions.scalars().all())
         policies = [coverage.policy for coverage in agreement.coverages if coverage.open]
         return any(
             version.values is None or any(policy.sees(version.values) for policy in policies)

@@ -13,6 +13,7 @@ from gateway.clock import Clock
 from gateway.delivery.pull import Pull
 from gateway.delivery.route import Router
 from gateway.delivery.send import Sender
+from gateway.delivery.versions import Versions
 from gateway.delivery.wakeup import Wakeup
 from gateway.intake import Intake
 from gateway.journal.engine import create_tables, open_engine
@@ -39,15 +40,16 @@ async def open_gateway(settings: Settings, clock: Clock) -> Running:
     registry = Registry(engine, clock, keyring, changed=wakeup.signal)
     await registry.admit({"id": keyring.signing.party, "roles": ["gateway"]}, [keyring.signing.public()])
     intake = Intake(engine, clock, keyring, read_feed, batch_records=settings.batch_records, appended=wakeup.signal)
-    router = Router(engine, clock, keyring.vault)
-    sender = Sender(engine, clock, keyring)
+    versions = Versions(keyring.vault)
+    router = Router(engine, clock, versions)
+    sender = Sender(engine, clock, keyring, versions)
     return Running(
         settings=settings,
         engine=engine,
         clock=clock,
         registry=registry,
         intake=intake,
-        receipts=Receipts(engine, clock, keyring, intake),
+        receipts=Receipts(engine, clock, keyring, intake, versions),
         pull=Pull(engine, clock, keyring, router, sender, wakeup, partial(registry.change_state, action="end")),
         proofs=Proofs(engine, clock, keyring.signing),
         nonces=Nonces(engine, clock),

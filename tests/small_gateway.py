@@ -16,6 +16,7 @@ from gateway.clock import ManualClock
 from gateway.delivery.cursor import Cursor
 from gateway.delivery.route import Router
 from gateway.delivery.send import Sender
+from gateway.delivery.versions import Versions
 from gateway.intake import Intake, Result, Submission
 from gateway.journal.engine import create_tables, open_engine
 from gateway.trust import jws
@@ -135,13 +136,14 @@ async def open_test_gateway(folder: Path) -> Gateway:
     keys = {party: SigningKey.generate(party, clock.now()) for party in (COURT, AGENCY)}
     for party, key in keys.items():
         await registry.admit({"id": party}, [key.public()])
+    versions = Versions(keyring.vault)
     return Gateway(
         engine,
         clock,
         keyring,
         registry,
         Intake(engine, clock, keyring, no_reader, batch_records=3),
-        Router(engine, clock, keyring.vault),
-        Sender(engine, clock, keyring),
+        Router(engine, clock, versions),
+        Sender(engine, clock, keyring, versions),
         keys,
     )

@@ -16,11 +16,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from gateway.clock import Clock, stamp
 from gateway.delivery.coverage import Agreement, Coverage, read_agreement
 from gateway.delivery.log import RUN, Routed, pack
-from gateway.delivery.versions import Version, read_ancestors, read_versions
+from gateway.delivery.versions import Version, Versions
 from gateway.journal import tables
 from gateway.journal.tables import delivery_log, entry, journal_head
 from gateway.trust.documents import LANES, Lane
-from gateway.trust.vault import Vault
 
 log = structlog.get_logger(__name__)
 
@@ -46,10 +45,10 @@ class Step:
 class Router:
     """Gives the numbers. Any number of processes may route one contract: each step counts once (D2)."""
 
-    def __init__(self, engine: AsyncEngine, clock: Clock, vault: Vault) -> None:
+    def __init__(self, engine: AsyncEngine, clock: Clock, versions: Versions) -> None:
         self._engine = engine
         self._clock = clock
-        self._vault = vault
+        self._versions = versions
 
     async def catch_up(self, contract_id: str, *, steps: int = 1_000_000) -> bool:
         """Route until nothing is left or `steps` are done; True where both lanes stand at the journal's end."""
@@ -102,7 +101,7 @@ class Router:
             .limit(RUN)
         )
         positions = (await connection.execute(query)).scalars().all()
-        versions = await read_versions(connection, self._vault, positions)
+        versions = await self._versions.read(connection, positions)
         return [versions[position] for position in positions]
 
     async def _transitions(
@@ -130,8 +129,8 @@ class Router:
     ) -> dict[int, Version | None]:
         """By position, the version that the subscriber knows behind each new one."""
         if until is not None:
-            return await read_ancestors(connection, self._vault, rows, until)
-        older = await read_versions(connection, self._vault, [v.previous for v in rows if v.previous is not None])
+            return await self._versions.ancestors(connection, rows, until)
+        older = await self._versions.read(connection, [v.previous for v in rows if v.previous is not None])
         return {v.position: older.get(v.previous) if v.previous is not None else None for v in rows}
 
     async def _compare(
@@ -157,10 +156,10 @@ class Router:
         positions = (await connection.execute(query)).scalars().all()
         if not positions:
             return finished
-        versions = await read_versions(connection, self._vault, positions)
+        versions = await self._versions.read(connection, positions)
         rows = [versions[position] for position in positions]
         closed = agreement.closed_since(old) if old is not None else None
-        known = await read_ancestors(connection, self._vault, rows, new.position if closed is None else closed)
+        known = await self._versions.ancestors(connection, rows, new.position if closed is None else closed)
         routed: list[Routed] = []
         for version in rows:
             before = known[version.position]

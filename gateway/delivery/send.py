@@ -15,12 +15,13 @@ from gateway.clock import Clock, stamp
 from gateway.delivery.coverage import Agreement, read_agreement
 from gateway.delivery.cursor import Cursor
 from gateway.delivery.log import RUN, Routed, unpack
-from gateway.delivery.versions import Version, read_versions
+from gateway.delivery.versions import Version, Versions
 from gateway.errors import NotFound
 from gateway.journal.tables import delivery_log, entry, journal_leaf, provision
 from gateway.journal.tables import lane as lane_table
-from gateway.trust.disclose import Disclosure, disclose
+from gateway.trust.disclose import disclose, nothing_disclosed
 from gateway.trust.documents import LANES, Lane
+from gateway.trust.event import known_delivery_leaf
 from gateway.trust.keyring import Keyring
 from gateway.trust.merkle import Tree
 from gateway.trust.run import SealedRun, seal_run
@@ -59,10 +60,11 @@ class Page:
 class Sender:
     """Shows the numbers. Nothing that it keeps decides what may be shown (D10)."""
 
-    def __init__(self, engine: AsyncEngine, clock: Clock, keyring: Keyring) -> None:
+    def __init__(self, engine: AsyncEngine, clock: Clock, keyring: Keyring, versions: Versions) -> None:
         self._engine = engine
         self._clock = clock
         self._keyring = keyring
+        self._versions = versions
         self._batches: OrderedDict[int, Batch] = OrderedDict()
 
     async def page(self, contract_id: str, after: Cursor, limit: int) -> Page:
@@ -90,12 +92,15 @@ class Sender:
         self, connection: AsyncConnection, agreement: Agreement, lane: Lane, numbers: Sequence[Numbered]
     ) -> SealedRun:
         positions = [one.routed.position for one in numbers if one.routed.kind != "contract"]
-        versions = await read_versions(connection, self._keyring.vault, positions)
+        versions = await self._versions.read(connection, positions)
         batches = await self._batches_of(connection, {version.leaf for version in versions.values()})
-        events = []
+        events, leaves = [], []
         for one in numbers:
             version = versions.get(one.routed.position)
-            events.append(_event(agreement, lane, one, version, None if version is None else batches[version.leaf]))
+            batch = None if version is None else batches[version.leaf]
+            event, leaf = _event(agreement, lane, one, version, batch)
+            events.append(event)
+            leaves.append(leaf)
         return seal_run(
             self._keyring.signing,
             gateway=self._keyring.signing.party,
@@ -103,6 +108,7 @@ class Sender:
             lane=lane,
             first=numbers[0].number,
             events=events,
+            leaves=leaves,
             at=stamp(self._clock.now()),
         )
 
@@ -147,8 +153,11 @@ class Sender:
                     continue  # the same run was shown before, and that stands
 
 
-def _event(agreement: Agreement, lane: Lane, one: Numbered, version: Version | None, batch: Batch | None) -> JsonObject:
-    kind, projected, disclosure = _shown(agreement, one.routed, version, batch)
+def _event(
+    agreement: Agreement, lane: Lane, one: Numbered, version: Version | None, batch: Batch | None
+) -> tuple[JsonObject, bytes]:
+    """The event before its run is sealed, and its delivery leaf's hash."""
+    kind, projected, proof = _shown(agreement, one.routed, version, batch)
     record: JsonObject | None = None
     if projected is not None:
         record = projected.record
@@ -163,15 +172,17 @@ def _event(agreement: Agreement, lane: Lane, one: Numbered, version: Version | N
         "cause": one.routed.cause,
         "record": record,
         "notice": _notice(agreement, one.routed) if kind == "contract" else None,
-        "proof": disclosure.proof() if disclosure is not None else Disclosure.none(),
+        "proof": nothing_disclosed() if proof is None else proof,
     }
-    return event
+    if projected is None or version is None:
+        return event, known_delivery_leaf(event, record, None, {})
+    return event, known_delivery_leaf(event, record, version.leaf_hash, dict(projected.treated))
 
 
 def _shown(
     agreement: Agreement, routed: Routed, version: Version | None, batch: Batch | None
-) -> tuple[str, Projected | None, Disclosure | None]:
-    """What this number may show now: its kind, the projection and the proof parts. Deny is the default."""
+) -> tuple[str, Projected | None, JsonObject | None]:
+    """What this number may show now: its kind, the projection and its proof. Deny is the default."""
     if routed.kind in ("contract", "drop"):
         return routed.kind, None, None
     if version is None or batch is None or not may_send(agreement.state, routed.kind):
@@ -195,7 +206,7 @@ def _shown(
         )
     )
     index = version.position - batch.first_position
-    disclosure = disclose(
+    proof = disclose(
         projected=projected,
         slots=policy.feed.slots,
         secret=version.secret,
@@ -204,7 +215,7 @@ def _shown(
         index=index,
         path=batch.tree.path(index),
     )
-    return routed.kind, projected, disclosure
+    return routed.kind, projected, proof
 
 
 async def _read_batch(connection: AsyncConnection, leaf: int) -> Batch:

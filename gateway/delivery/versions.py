@@ -1,11 +1,13 @@
 """Record versions as routing and sending need them: opened with their secrets, which are read anew each time (J7)."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
+from typing import Any
 
 import orjson
-from sqlalchemy import select
+from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.journal.tables import entry, secret
@@ -14,6 +16,7 @@ from gateway.trust.vault import Vault
 from schemas.canonical import JsonValue
 
 POSITIONS = 500  # in one query
+KEPT = 4096  # opened versions, a few KB each
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,59 +37,98 @@ class Version:
     secret: bytes | None
     values: tuple[JsonValue, ...] | None
 
+    def now(self, *, superseded: bool) -> "Version":
+        """The same version as it stands at this moment."""
+        return self if superseded == self.superseded else replace(self, superseded=superseded)
 
-async def read_versions(connection: AsyncConnection, vault: Vault, positions: Iterable[int]) -> dict[int, Version]:
-    """The versions at these positions; positions that hold no record are absent."""
-    found: dict[int, Version] = {}
-    left = iter(sorted(set(positions)))
-    while some := list(islice(left, POSITIONS)):
-        rows = await connection.execute(
-            select(entry, secret.c.wrapped)
-            .outerjoin(secret, secret.c.position == entry.c.position)
-            .where(entry.c.position.in_(some))
-        )
-        for row in rows:
-            opened = None if row.wrapped is None else vault.unwrap(row.wrapped)
-            values = None
-            if opened is not None and row.body is not None:
-                body = open_body(opened, row.record_id, row.revision, row.body)
-                values = tuple(orjson.loads(body)["values"])
-            found[row.position] = Version(
-                position=row.position,
-                leaf=row.leaf,
-                feed=row.feed,
-                schema_version=row.schema_version,
-                record_id=row.record_id,
-                revision=row.revision,
-                status=row.status,
-                previous=row.previous,
-                superseded=row.superseded_by is not None,
-                digests=row.digests,
-                leaf_hash=row.leaf_hash,
-                secret=opened,
-                values=values,
+
+class Versions:
+    """Reads record versions, and shares the opened ones between all contracts that stand at one place (D9).
+
+    What is kept decides nothing: a version's secret and its successor are read anew each time, so an erased record is
+    gone for everybody at once, and a superseded one is seen to be so.
+    """
+
+    def __init__(self, vault: Vault, *, kept: int = KEPT) -> None:
+        self._vault = vault
+        self._kept = kept
+        self._opened: OrderedDict[int, tuple[bytes, Version]] = OrderedDict()
+
+    async def read(self, connection: AsyncConnection, positions: Iterable[int]) -> dict[int, Version]:
+        """The versions at these positions; positions that hold no record are absent."""
+        found: dict[int, Version] = {}
+        left = iter(sorted(set(positions)))
+        while some := list(islice(left, POSITIONS)):
+            standing = await connection.execute(
+                select(entry.c.position, entry.c.superseded_by, secret.c.wrapped)
+                .outerjoin(secret, secret.c.position == entry.c.position)
+                .where(entry.c.position.in_(some))
             )
-    return found
+            missing = {}
+            for row in standing:
+                known = self._opened.get(row.position)
+                if known is None or known[0] != row.wrapped:
+                    missing[row.position] = row.wrapped
+                else:
+                    self._opened.move_to_end(row.position)
+                    found[row.position] = known[1].now(superseded=row.superseded_by is not None)
+            if missing:
+                found |= await self._open(connection, missing)
+        return found
 
+    async def _open(self, connection: AsyncConnection, wrapped: Mapping[int, bytes | None]) -> dict[int, Version]:
+        rows = await connection.execute(select(entry).where(entry.c.position.in_(wrapped)))
+        found = {row.position: self._version(row, wrapped[row.position]) for row in rows}
+        for position, version in found.items():
+            token = wrapped[position]
+            if token is None:
+                self._opened.pop(position, None)
+            else:
+                self._opened[position] = (token, version)
+        while len(self._opened) > self._kept:
+            self._opened.popitem(last=False)
+        return found
 
-async def read_ancestors(
-    connection: AsyncConnection, vault: Vault, versions: Sequence[Version], until: int
-) -> dict[int, Version | None]:
-    """For each version, the one of the same record that stood at position `until`: itself, an older one, or None."""
-    standing: dict[int, Version | None] = {}
-    walking = {version.position: version for version in versions}
-    while walking:
-        for origin, version in list(walking.items()):
-            if version.position <= until:
-                standing[origin] = version
-                del walking[origin]
-            elif version.previous is None:
-                standing[origin] = None
-                del walking[origin]
-        older = await read_versions(
-            connection, vault, [version.previous for version in walking.values() if version.previous is not None]
+    def _version(self, row: Row[Any], wrapped: bytes | None) -> Version:
+        opened = None if wrapped is None else self._vault.unwrap(wrapped)
+        values = None
+        if opened is not None and row.body is not None:
+            body = open_body(opened, row.record_id, row.revision, row.body)
+            values = tuple(orjson.loads(body)["values"])
+        return Version(
+            position=row.position,
+            leaf=row.leaf,
+            feed=row.feed,
+            schema_version=row.schema_version,
+            record_id=row.record_id,
+            revision=row.revision,
+            status=row.status,
+            previous=row.previous,
+            superseded=row.superseded_by is not None,
+            digests=row.digests,
+            leaf_hash=row.leaf_hash,
+            secret=opened,
+            values=values,
         )
-        walking = {
-            origin: older[version.previous] for origin, version in walking.items() if version.previous is not None
-        }
-    return standing
+
+    async def ancestors(
+        self, connection: AsyncConnection, versions: Sequence[Version], until: int
+    ) -> dict[int, Version | None]:
+        """For each version, the one of its record that stood at position `until`: itself, an older one, or None."""
+        standing: dict[int, Version | None] = {}
+        walking = {version.position: version for version in versions}
+        while walking:
+            for origin, version in list(walking.items()):
+                if version.position <= until:
+                    standing[origin] = version
+                    del walking[origin]
+                elif version.previous is None:
+                    standing[origin] = None
+                    del walking[origin]
+            older = await self.read(
+                connection, [version.previous for version in walking.values() if version.previous is not None]
+            )
+            walking = {
+                origin: older[version.previous] for origin, version in walking.items() if version.previous is not None
+            }
+        return standing

@@ -19,6 +19,7 @@ from schemas.canonical import JsonObject, JsonValue, b64u, canonical, check_cano
 from schemas.slots import parse_slot
 
 ALWAYS: Final = ("feed", "schema_version", "record_id", "status")  # members of every record that is shown
+TOLD: Final = ("contract", "contract_version", "lane", "number", "kind", "cause", "notice")  # repeated in the leaf
 STATUSES: Final = {"upsert": ("listed", "amended"), "withdrawn": ("withdrawn",)}
 # What is spelled as it is. Of anything else a float may be part, and one that is no number would be spelled null.
 PLAIN: Final = frozenset({str, bool, int, type(None)})
@@ -139,21 +140,28 @@ def rebuild(event: Event) -> Leaves:
         of_record = OfRecord(proof, leaf)
     if changed or event.notice is not None:
         check_canonical([event.notice, changed])
+    told = {name: getattr(event, name) for name in TOLD}
+    return Leaves(of_record, _delivery_leaf(told, record, None if of_record is None else of_record.leaf, changed))
+
+
+def known_delivery_leaf(event: JsonObject, record: JsonObject | None, leaf: bytes | None, treated: JsonObject) -> bytes:
+    """As `delivery_leaf`, for who made the event and has its record's leaf: rebuilding that costs as much as the rest.
+
+    `treated` holds the values that are shown in changed form.
+    """
+    return _delivery_leaf(event, record or {}, leaf, treated)
+
+
+def _delivery_leaf(told: JsonObject, record: JsonObject, leaf: bytes | None, treated: JsonObject) -> bytes:
     delivery: JsonObject = {
         "type": "delivery/1",
-        "contract": event.contract,
-        "contract_version": event.contract_version,
-        "lane": event.lane,
-        "number": event.number,
-        "kind": event.kind,
-        "cause": event.cause,
+        **{name: told[name] for name in TOLD},
         "feed": record.get("feed"),
         "record_id": record.get("record_id"),
-        "record_leaf": None if of_record is None else b64u(of_record.leaf),
-        "treated": changed,
-        "notice": event.notice,
+        "record_leaf": None if leaf is None else b64u(leaf),
+        "treated": treated,
     }
-    return Leaves(of_record, leaf_hash(canonical(delivery)))
+    return leaf_hash(canonical(delivery))
 
 
 def open_record(record: JsonObject, paths: tuple[str, ...]) -> JsonObject:

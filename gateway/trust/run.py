@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from gateway.trust import jws
-from gateway.trust.event import delivery_leaf
+from gateway.trust.disclose import spell_node
 from gateway.trust.keys import Signer
 from gateway.trust.merkle import Tree
 from schemas.canonical import JsonObject, b64u
@@ -25,18 +25,25 @@ class SealedRun:
 
 
 def seal_run(
-    key: Signer, *, gateway: str, contract: str, lane: str, first: int, events: Sequence[JsonObject], at: str
+    key: Signer,
+    *,
+    gateway: str,
+    contract: str,
+    lane: str,
+    first: int,
+    events: Sequence[JsonObject],
+    leaves: Sequence[bytes],
+    at: str,
 ) -> SealedRun:
-    """Complete the proofs of consecutive events, each as `Disclosure` left it.
+    """Complete the proofs of consecutive events, each as `disclose` left it; `leaves` hash their delivery leaves.
 
-    Raises ValueError where there is no event, or one is not whole or not in its place: such a run would not verify.
+    Raises ValueError where there is no event, or one is not in its place: such a run would not verify.
     """
     if not events:
         raise ValueError("a run holds at least one event")
     for number, event in enumerate(events, start=first):
         if (event["contract"], event["lane"], event["number"]) != (contract, lane, number):
             raise ValueError("an event is not in its place in the run")
-    leaves = [delivery_leaf(event) for event in events]
     tree = Tree(leaves)
     header = jws.sign(
         key,
@@ -53,10 +60,10 @@ def seal_run(
         },
     )
     completed = [_complete(event, header, index, tree) for index, event in enumerate(events)]
-    return SealedRun(lane, first, first + len(events) - 1, completed, leaves, tree.root, header)
+    return SealedRun(lane, first, first + len(events) - 1, completed, list(leaves), tree.root, header)
 
 
 def _complete(event: JsonObject, header: str, index: int, tree: Tree) -> JsonObject:
     proof = event["proof"]
-    path = [b64u(node) for node in tree.path(index)]
+    path = [spell_node(node) for node in tree.path(index)]
     return {**event, "proof": {**cast("JsonObject", proof), "run": header, "run_index": index, "run_path": path}}

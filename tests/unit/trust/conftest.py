@@ -10,7 +10,8 @@ from contracts.model import Terms, signature_payload
 from contracts.policy import Source, compile_policy
 from gateway.clock import stamp
 from gateway.trust import jws
-from gateway.trust.disclose import Disclosure, disclose
+from gateway.trust.disclose import disclose, nothing_disclosed
+from gateway.trust.event import delivery_leaf
 from gateway.trust.keys import KeySet, PublicKey, SigningKey
 from gateway.trust.merkle import Tree, leaf_hash
 from gateway.trust.run import SealedRun, seal_run
@@ -156,7 +157,7 @@ class District:
         projected = compile_policy(terms or self.terms(), FEED).project(
             Source(FEED.name, FEED.schema_version, one.record_id, one.status, one.revision, one.values)
         )
-        disclosure = disclose(
+        proof = disclose(
             projected=projected,
             slots=FEED.slots,
             secret=record.secret,
@@ -166,7 +167,7 @@ class District:
             path=Tree([sealed.leaf_hash for sealed in batch.records]).path(index),
         )
         kind = "withdrawn" if one.status == "withdrawn" else "upsert"
-        return bare_event(number, kind, projected.record, disclosure.proof())
+        return bare_event(number, kind, projected.record, proof)
 
     def run(self, events: Sequence[JsonObject], at: datetime = START, signer: str = "gateway") -> SealedRun:
         key = self.key(signer)
@@ -177,6 +178,7 @@ class District:
             lane="bulk",
             first=int(str(events[0]["number"])),
             events=events,
+            leaves=[delivery_leaf(event) for event in events],
             at=stamp(at),
         )
 
@@ -242,7 +244,7 @@ def bare_event(number: int, kind: str, record: JsonObject | None, proof: JsonObj
 
 def event_without_record(number: int, kind: str) -> JsonObject:
     record: JsonObject | None = {"feed": FEED.name, "record_id": "a" * 52} if kind == "drop" else None
-    return bare_event(number, kind, record, Disclosure.none())
+    return bare_event(number, kind, record, nothing_disclosed())
 
 
 @pytest.fixture
