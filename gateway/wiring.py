@@ -16,9 +16,10 @@ from gateway.delivery.send import Sender
 from gateway.delivery.versions import Versions
 from gateway.delivery.wakeup import Wakeup
 from gateway.intake import Intake
-from gateway.journal.engine import create_tables, open_engine
+from gateway.journal.engine import open_engine
 from gateway.journal.nonces import Nonces
 from gateway.journal.proofs import Proofs
+from gateway.journal.schema import upgrade
 from gateway.receipts import Receipts
 from gateway.running import Running
 from gateway.settings import Settings
@@ -35,7 +36,7 @@ async def open_gateway(settings: Settings, clock: Clock) -> Running:
     """The gateway's parts over its database and keys; nothing runs in the background yet."""
     keyring = load_keyring(settings.key_dir, settings.party, clock)
     engine = open_engine(settings.database_url)
-    await create_tables(engine)
+    await upgrade(engine)
     wakeup = Wakeup()
     registry = Registry(engine, clock, keyring, changed=wakeup.signal)
     await registry.admit({"id": keyring.signing.party, "roles": ["gateway"]}, [keyring.signing.public()])

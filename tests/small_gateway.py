@@ -1,4 +1,4 @@
-"""A gateway's journal, routing and sending over a real SQLite file, with records made by hand."""
+"""A gateway's journal, routing and sending over a real database, with records made by hand."""
 
 import json
 from collections.abc import Iterator
@@ -18,7 +18,8 @@ from gateway.delivery.route import Router
 from gateway.delivery.send import Sender
 from gateway.delivery.versions import Versions
 from gateway.intake import Intake, Result, Submission
-from gateway.journal.engine import create_tables, open_engine
+from gateway.journal.engine import open_engine
+from gateway.journal.schema import upgrade
 from gateway.trust import jws
 from gateway.trust.keyring import Keyring, load_keyring
 from gateway.trust.keys import SigningKey
@@ -126,11 +127,11 @@ class Gateway:
         return page.events, page.next
 
 
-async def open_test_gateway(folder: Path) -> Gateway:
+async def open_test_gateway(folder: Path, database_url: str) -> Gateway:
     clock = ManualClock()
     keyring = load_keyring(folder / "keys", "fuyuan-gateway", clock)
-    engine = open_engine(f"sqlite+aiosqlite:///{folder / 'journal.sqlite'}")
-    await create_tables(engine)
+    engine = open_engine(database_url)
+    await upgrade(engine)
     registry = Registry(engine, clock, keyring)
     await registry.admit({"id": "fuyuan-gateway"}, [keyring.signing.public()])
     keys = {party: SigningKey.generate(party, clock.now()) for party in (COURT, AGENCY)}

@@ -1,27 +1,88 @@
-"""Opening the journal's database: one URL, SQLite by default, PostgreSQL where it is named."""
+"""Opening the journal's database: one URL, SQLite by default, PostgreSQL where it is named.
 
+What differs between the two is set here, so that one code path serves both: `connect` reads one snapshot, `begin`
+writes and waits its turn, a committed write is on the disk, and an engine that is away raises OperationalError.
+"""
+
+import ipaddress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import event, insert, select
-from sqlalchemy.engine import make_url
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+import asyncpg
+from sqlalchemy import event
+from sqlalchemy.engine import URL, ExceptionContext, make_url
+from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from gateway.journal.tables import journal_head, metadata
+from gateway.errors import BadRequest, Refused
+
+DRIVERS = frozenset({"sqlite+aiosqlite", "postgresql+asyncpg"})
+BUSY_SECONDS = 30  # how long a writer waits for its turn
+
+# A gateway that hangs inside a transaction lets go of the journal's head before those who wait for it give up.
+POSTGRES_SESSION: Final[Mapping[str, str]] = {
+    "application_name": "fuyuan",
+    "idle_in_transaction_session_timeout": "10s",
+    "lock_timeout": f"{BUSY_SECONDS}s",
+    "statement_timeout": "60s",
+    "tcp_keepalives_idle": "30",
+    "tcp_keepalives_interval": "10",
+    "tcp_keepalives_count": "3",
+}
+ANSWER_SECONDS = 65  # longer than the server's own limits: only a server that is gone does not answer by then
+CONNECT_SECONDS = 10
+
+# SQLSTATE classes and codes of a server that cannot serve now: connection, rollback, resources, not in the state for
+# it, operator's intervention, system; idle too long in a transaction; a standby.
+_AWAY = ("08", "40", "53", "55", "57", "58", "25P03", "25006")
+_UNSPELLABLE = frozenset({"22021", "22P05"})  # PostgreSQL's text holds no NUL
 
 
-def open_engine(url: str) -> AsyncEngine:
-    """An engine over the journal. `url` is an SQLAlchemy URL with an async driver."""
-    parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite":
-        return create_async_engine(parsed, pool_pre_ping=True, hide_parameters=True)
-    if parsed.database and parsed.database != ":memory:":
-        _keep_private(Path(parsed.database))
-    engine = create_async_engine(parsed, connect_args={"timeout": 30}, hide_parameters=True)
+class JournalEngine(AsyncEngine):
+    """`connect` is for reading, in one snapshot; `begin` is for writing, one after the other where they meet."""
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[AsyncConnection]:
+        async with self.connect() as connection:
+            await connection.execution_options(**_WRITING[self.dialect.name])
+            async with connection.begin():
+                yield connection
+
+
+# On PostgreSQL a writer sees what was committed while it waited for the journal's head; a snapshot would not.
+_WRITING: Mapping[str, Mapping[str, Any]] = {
+    "sqlite": {"sqlite_begin": "BEGIN IMMEDIATE"},
+    "postgresql": {"isolation_level": "READ COMMITTED"},
+}
+
+
+def open_engine(url: str, *, connections: int = 10, patient: bool = False) -> JournalEngine:
+    """An engine over the journal. `url` is an SQLAlchemy URL of one of DRIVERS.
+
+    `connections` is how many it keeps to PostgreSQL at most; a `patient` one sets no time limit, for migrations.
+    Raises Refused (`database-url`).
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        parsed = None
+    if parsed is None or parsed.drivername not in DRIVERS:
+        raise Refused("database-url", f"FUYUAN_DATABASE_URL must begin with one of: {', '.join(sorted(DRIVERS))}.")
+    if parsed.get_backend_name() == "sqlite":
+        return _open_sqlite(parsed)
+    return _open_postgres(parsed, connections, patient=patient)
+
+
+def _open_sqlite(url: URL) -> JournalEngine:
+    if url.database and url.database != ":memory:":
+        _keep_private(Path(url.database))
+    engine = create_async_engine(url, connect_args={"timeout": BUSY_SECONDS}, hide_parameters=True)
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
-    return engine
+    return JournalEngine(engine.sync_engine)
 
 
 def _keep_private(database: Path) -> None:
@@ -42,12 +103,76 @@ def _prepare_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:
 
 
 def _begin_sqlite(connection: Any) -> None:
-    connection.exec_driver_sql("BEGIN")
+    connection.exec_driver_sql(connection.get_execution_options().get("sqlite_begin", "BEGIN"))
 
 
-async def create_tables(engine: AsyncEngine) -> None:
-    """Make what is missing. Safe to call at every start."""
-    async with engine.begin() as connection:
-        await connection.run_sync(metadata.create_all)
-        if (await connection.execute(select(journal_head.c.id))).first() is None:
-            await connection.execute(insert(journal_head).values(id=1, size=0, leaves=0))
+def _open_postgres(url: URL, connections: int, *, patient: bool) -> JournalEngine:
+    arguments: dict[str, Any] = {
+        "async_creator_fn": _connect_postgres,
+        "timeout": CONNECT_SECONDS,
+        "command_timeout": None if patient else ANSWER_SECONDS,
+        "server_settings": {"application_name": "fuyuan"} if patient else dict(POSTGRES_SESSION),
+    }
+    if "ssl" not in url.query and not _is_near(url):
+        arguments["ssl"] = "verify-full"
+    engine = create_async_engine(
+        url,
+        connect_args=arguments,
+        isolation_level="REPEATABLE READ",
+        pool_size=connections,
+        max_overflow=0,
+        pool_timeout=BUSY_SECONDS,
+        pool_pre_ping=True,
+        hide_parameters=True,
+    )
+    event.listen(engine.sync_engine, "connect", _prepare_postgres)
+    event.listen(engine.sync_engine, "handle_error", _translate, retval=True)
+    return JournalEngine(engine.sync_engine)
+
+
+def _is_near(url: URL) -> bool:
+    """Whether the server is reached without a network: a socket's folder, or loopback."""
+    host = url.host or str(url.query.get("host", "/"))
+    if host == "localhost" or host.startswith("/"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+async def _connect_postgres(**arguments: Any) -> asyncpg.Connection:
+    try:
+        return await asyncpg.connect(**arguments)
+    except (OSError, asyncpg.InterfaceError) as error:  # neither SQLAlchemy nor `_translate` sees these
+        raise OperationalError(None, None, error, hide_parameters=True) from error
+
+
+def _prepare_postgres(connection: Any, _: ConnectionPoolEntry) -> None:
+    # Rule J1, whatever the server's default says; `local` and the stronger ones are the operator's choice.
+    cursor = connection.cursor()
+    cursor.execute(
+        "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
+    )
+    cursor.close()
+    connection.commit()
+
+
+def _translate(context: ExceptionContext) -> BaseException | None:
+    """What the driver raises where PostgreSQL is away has many names; SQLite has one, and the callers know that."""
+    original = context.original_exception
+    state = getattr(original, "sqlstate", None)
+    if state in _UNSPELLABLE:
+        return BadRequest("text-unusable", "A text holds a character that cannot be kept; leave it out.")
+    if isinstance(original, TimeoutError):
+        context.is_disconnect = True  # nobody knows what it still does
+    names = {kind.__name__ for kind in type(original).__mro__}
+    away = (
+        context.is_disconnect
+        or isinstance(original, OSError)
+        or (isinstance(state, str) and state.startswith(_AWAY))
+        or not names.isdisjoint({"InterfaceError", "InternalClientError", "InvalidCachedStatementError"})
+    )
+    if not away or isinstance(context.sqlalchemy_exception, OperationalError):
+        return None
+    return OperationalError(context.statement, None, original, hide_parameters=True)

@@ -9,7 +9,8 @@
     lane, delivery_log, provision   what was routed (D2), and what was shown
     request_nonce                   signatures already used (P2)
 
-Times are text as `gateway.clock.stamp` writes them, which sorts as time does.
+Times are text as `gateway.clock.stamp` writes them, which sorts as time does. A change here needs a revision in
+`gateway/journal/migrations/versions`; a test compares the two.
 """
 
 from sqlalchemy import (
@@ -26,8 +27,19 @@ from sqlalchemy import (
     Table,
     Text,
 )
+from sqlalchemy.types import TypeEngine
 
 metadata = MetaData()
+
+
+def text(length: int | None = None) -> TypeEngine[str]:
+    """Text that sorts and compares by its bytes on both engines.
+
+    PostgreSQL would follow the system's locale: another order, and broken indexes after the system's next upgrade.
+    """
+    plain, exact = (Text(), Text(collation="C")) if length is None else (String(length), String(length, collation="C"))
+    return plain.with_variant(exact, "postgresql")
+
 
 journal_head = Table(
     "journal_head",
@@ -43,10 +55,10 @@ journal_leaf = Table(
     Column("idx", BigInteger, primary_key=True, autoincrement=False),
     Column("first_position", BigInteger, nullable=False, unique=True),
     Column("positions", Integer, nullable=False),
-    Column("kind", String(16), nullable=False),
+    Column("kind", text(16), nullable=False),
     Column("document", LargeBinary, nullable=False),
     Column("opening", LargeBinary),  # what opens a batch's submission commitment, wrapped (S5)
-    Column("appended_at", String(24), nullable=False),
+    Column("appended_at", text(24), nullable=False),
     Column("hash", LargeBinary, nullable=False),
 )
 
@@ -63,17 +75,17 @@ entry = Table(
     metadata,
     Column("position", BigInteger, primary_key=True, autoincrement=False),
     Column("leaf", BigInteger, ForeignKey("journal_leaf.idx"), nullable=False),
-    Column("feed", String(32), nullable=False),
+    Column("feed", text(32), nullable=False),
     Column("schema_version", SmallInteger, nullable=False),
-    Column("provider", String(64), nullable=False),
-    Column("record_id", String(64), nullable=False),
+    Column("provider", text(64), nullable=False),
+    Column("record_id", text(64), nullable=False),
     Column("revision", Integer, nullable=False),
-    Column("status", String(16), nullable=False),
+    Column("status", text(16), nullable=False),
     Column("leaf_hash", LargeBinary, nullable=False),
     Column("digests", LargeBinary, nullable=False),
     Column("body", LargeBinary),  # encrypted; null once erased (J7)
     Column("content_mac", LargeBinary, nullable=False),  # keyed, so that it tells nothing by itself (J4)
-    Column("published_on", String(10)),
+    Column("published_on", text(10)),
     Column("previous", BigInteger),
     Column("superseded_by", BigInteger),
 )
@@ -92,59 +104,59 @@ secret = Table(
 submission = Table(
     "submission",
     metadata,
-    Column("provider", String(64), primary_key=True),
-    Column("key", String(128), primary_key=True),
+    Column("provider", text(64), primary_key=True),
+    Column("key", text(128), primary_key=True),
     Column("digest", LargeBinary, nullable=False),
     Column("batches", Integer, nullable=False),  # how many were journalled, in the order of the cut
     Column("result", LargeBinary, nullable=False),  # JSON: headers, counts, quarantine ids so far
     Column("finished", Boolean, nullable=False),
-    Column("started_at", String(24), nullable=False),
+    Column("started_at", text(24), nullable=False),
 )
 
 quarantine = Table(
     "quarantine",
     metadata,
-    Column("id", String(32), primary_key=True),
-    Column("provider", String(64), nullable=False),
-    Column("feed", String(32), nullable=False),
-    Column("submission", String(128), nullable=False),
+    Column("id", text(32), primary_key=True),
+    Column("provider", text(64), nullable=False),
+    Column("feed", text(32), nullable=False),
+    Column("submission", text(128), nullable=False),
     Column("line", Integer, nullable=False),
-    Column("code", String(32), nullable=False),
-    Column("reason", Text, nullable=False),
+    Column("code", text(32), nullable=False),
+    Column("reason", text(), nullable=False),
     Column("raw", LargeBinary, nullable=False),  # encrypted
-    Column("at", String(24), nullable=False),
+    Column("at", text(24), nullable=False),
 )
 
 party = Table(
     "party",
     metadata,
-    Column("id", String(64), primary_key=True),
+    Column("id", text(64), primary_key=True),
     Column("document", LargeBinary, nullable=False),
 )
 
 party_key = Table(
     "party_key",
     metadata,
-    Column("kid", String(43), primary_key=True),
-    Column("party", String(64), ForeignKey("party.id"), nullable=False),
+    Column("kid", text(43), primary_key=True),
+    Column("party", text(64), ForeignKey("party.id"), nullable=False),
     Column("jwk", LargeBinary, nullable=False),
 )
 
 contract = Table(
     "contract",
     metadata,
-    Column("id", String(64), primary_key=True),
-    Column("feed", String(32), nullable=False),
-    Column("provider", String(64), nullable=False),
-    Column("subscriber", String(64), nullable=False),
-    Column("state", String(16), nullable=False),
+    Column("id", text(64), primary_key=True),
+    Column("feed", text(32), nullable=False),
+    Column("provider", text(64), nullable=False),
+    Column("subscriber", text(64), nullable=False),
+    Column("state", text(16), nullable=False),
     Column("version", Integer, nullable=False),  # the version in force
 )
 
 contract_version = Table(
     "contract_version",
     metadata,
-    Column("contract", String(64), ForeignKey("contract.id"), primary_key=True),
+    Column("contract", text(64), ForeignKey("contract.id"), primary_key=True),
     Column("version", Integer, primary_key=True),
     Column("document", LargeBinary, nullable=False),  # {"terms", "signatures"}, canonical
 )
@@ -153,17 +165,17 @@ contract_version = Table(
 activation = Table(
     "activation",
     metadata,
-    Column("contract", String(64), ForeignKey("contract.id"), primary_key=True),
+    Column("contract", text(64), ForeignKey("contract.id"), primary_key=True),
     Column("position", BigInteger, primary_key=True),
     Column("version", Integer, nullable=False),
-    Column("state", String(16), nullable=False),
+    Column("state", text(16), nullable=False),
 )
 
 lane = Table(
     "lane",
     metadata,
-    Column("contract", String(64), ForeignKey("contract.id"), primary_key=True),
-    Column("lane", String(8), primary_key=True),
+    Column("contract", text(64), ForeignKey("contract.id"), primary_key=True),
+    Column("lane", text(8), primary_key=True),
     Column("routed", BigInteger, nullable=False),  # the journal position up to which numbers are decided
     Column("compared", BigInteger, nullable=False),  # within an activation: the entry position compared so far
     Column("last", BigInteger, nullable=False),  # the last number given
@@ -175,32 +187,32 @@ lane = Table(
 delivery_log = Table(
     "delivery_log",
     metadata,
-    Column("contract", String(64), primary_key=True),
-    Column("lane", String(8), primary_key=True),
+    Column("contract", text(64), primary_key=True),
+    Column("lane", text(8), primary_key=True),
     Column("first", BigInteger, primary_key=True, autoincrement=False),
     Column("numbers", Integer, nullable=False),
     Column("packed", LargeBinary, nullable=False),
-    Column("routed_at", String(24), nullable=False),
+    Column("routed_at", text(24), nullable=False),
 )
 
 # What was shown: the record of provision that the law wants kept three years (网络数据安全管理条例 art. 12).
 provision = Table(
     "provision",
     metadata,
-    Column("contract", String(64), primary_key=True),
-    Column("lane", String(8), primary_key=True),
+    Column("contract", text(64), primary_key=True),
+    Column("lane", text(8), primary_key=True),
     Column("first", BigInteger, primary_key=True, autoincrement=False),
     Column("root", LargeBinary, primary_key=True),
     Column("numbers", Integer, nullable=False),
     Column("version", Integer, nullable=False),
     Column("leaves", LargeBinary, nullable=False),  # 32 bytes a number: the delivery leaf hashes
-    Column("shown_at", String(24), nullable=False),
+    Column("shown_at", text(24), nullable=False),
 )
 
 request_nonce = Table(
     "request_nonce",
     metadata,
-    Column("kid", String(43), primary_key=True),
-    Column("nonce", String(64), primary_key=True),
-    Column("until", String(24), nullable=False, index=True),
+    Column("kid", text(43), primary_key=True),
+    Column("nonce", text(64), primary_key=True),
+    Column("until", text(24), nullable=False, index=True),
 )

@@ -3,15 +3,17 @@
 import asyncio
 import io
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from gateway.clock import ManualClock
-from gateway.demo.cast import Cast, make_cast
+from gateway.demo.cast import make_cast
 from gateway.settings import Settings
 from gateway.wiring import open_gateway
-from tests.integration.district import ROOT, District, captured_log, open_district
+from tests.databases import Databases
+from tests.integration.district import ROOT, District, Founded, captured_log, open_district
 
 
 @pytest.fixture
@@ -21,25 +23,32 @@ def log_lines() -> Iterator[io.StringIO]:
 
 
 @pytest.fixture(scope="session")
-def founded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Cast]:
-    """A gateway's folder with every party admitted and every contract in force, to be copied for each test."""
+def founded(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Founded]:
+    """A gateway's folder and database with every party admitted and every contract in force, to be copied."""
     folder = tmp_path_factory.mktemp("founded")
     clock = ManualClock()
     cast = make_cast(ROOT / "contracts/agreements", ROOT / "contracts/parties", folder / "party-keys", clock)
 
-    async def found() -> None:
-        running = await open_gateway(Settings(data_dir=folder / "gateway"), clock)
+    async def found(database_url: str) -> None:
+        running = await open_gateway(Settings(data_dir=folder / "gateway", database_url=database_url), clock)
         for party, key in cast.keys.items():
             await running.registry.admit({"id": party}, [key.public()])
         for signed in cast.contracts.values():
             await running.registry.activate(signed)
         await running.stop()
 
-    asyncio.run(found())
-    return folder / "gateway", cast
+    with databases.fresh() as database_url:
+        asyncio.run(found(database_url))
+        yield Founded(folder / "gateway", cast, database_url)
 
 
 @pytest.fixture
-async def district(founded: tuple[Path, Cast], tmp_path: Path, log_lines: io.StringIO) -> AsyncIterator[District]:
-    async with open_district(founded, tmp_path, log_lines) as opened:
+def founded_copy(databases: Databases, founded: Founded) -> Iterator[Founded]:
+    with databases.fresh(founded.database_url) as database_url:
+        yield replace(founded, database_url=database_url)
+
+
+@pytest.fixture
+async def district(founded_copy: Founded, tmp_path: Path, log_lines: io.StringIO) -> AsyncIterator[District]:
+    async with open_district(founded_copy, tmp_path, log_lines) as opened:
         yield opened

@@ -50,6 +50,15 @@ NOT_JOURNAL = frozenset({"request_nonce"})
 Event = dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Founded:
+    """A gateway's folder and database, with every party admitted and every contract in force."""
+
+    folder: Path
+    cast: Cast
+    database_url: str
+
+
 @dataclass
 class District:
     """The gateway with every party admitted and every contract in force. `log` holds all that it has written so far."""
@@ -224,12 +233,11 @@ def captured_log() -> Iterator[io.StringIO]:
 
 
 @asynccontextmanager
-async def open_district(founded: tuple[Path, Cast], folder: Path, log: io.StringIO) -> AsyncIterator[District]:
-    """A copy, under `folder`, of a gateway's founded folder with its cast."""
-    data, cast = founded
-    shutil.copytree(data, folder / "gateway")
+async def open_district(founded: Founded, folder: Path, log: io.StringIO) -> AsyncIterator[District]:
+    """The founded gateway over its database, which is written to, and a copy of its folder under `folder`."""
+    shutil.copytree(founded.folder, folder / "gateway")
     clock = ManualClock()
-    settings = Settings(data_dir=folder / "gateway", max_body_bytes=MAX_BODY_BYTES)
+    settings = Settings(data_dir=folder / "gateway", database_url=founded.database_url, max_body_bytes=MAX_BODY_BYTES)
     running = await open_gateway(settings, clock)
 
     async def start() -> Running:
@@ -238,6 +246,6 @@ async def open_district(founded: tuple[Path, Cast], folder: Path, log: io.String
     app = create_app(settings, start)
     app.state.running = running
     try:
-        yield District(running, cast, clock, httpx.ASGITransport(app=app), log)
+        yield District(running, founded.cast, clock, httpx.ASGITransport(app=app), log)
     finally:
         await running.stop()

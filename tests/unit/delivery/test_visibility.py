@@ -13,6 +13,7 @@ from gateway.delivery.cursor import Cursor
 from gateway.trust.keys import KeySet
 from gateway.trust.verify import verify_line
 from schemas.canonical import canonical
+from tests.databases import Databases
 from tests.small_gateway import Gateway, debtor, id_of, open_test_gateway
 
 CONTRACT = "debtors-to-market-regulation"
@@ -68,8 +69,8 @@ class Subscriber:
         return {record_id: record for record_id, (_, record) in self.state.items() if record is not None}
 
 
-async def play(steps: list[tuple[Any, ...]], folder: Path) -> None:
-    gateway = await open_test_gateway(folder)
+async def play(steps: list[tuple[Any, ...]], folder: Path, database_url: str) -> None:
+    gateway = await open_test_gateway(folder, database_url)
     try:
         await _play(gateway, steps)
     finally:
@@ -123,8 +124,14 @@ async def _play(gateway: Gateway, steps: list[tuple[Any, ...]]) -> None:
     assert all((WITHHELD in record) != narrow for record in shown), "D6: under the version in force"
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(operations)
-def test_d5_d6_d7_visibility_is_a_transition(steps: list[tuple[Any, ...]]) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(play(steps, Path(folder)))
+EXAMPLES = {"sqlite": 60, "postgresql": 12}  # each has a database of its own
+
+
+def test_d5_d6_d7_visibility_is_a_transition(databases: Databases) -> None:
+    @settings(max_examples=EXAMPLES[databases.engine], deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @given(operations)
+    def holds(steps: list[tuple[Any, ...]]) -> None:
+        with tempfile.TemporaryDirectory() as folder, databases.fresh() as database_url:
+            asyncio.run(play(steps, Path(folder), database_url))
+
+    holds()

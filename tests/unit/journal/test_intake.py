@@ -165,10 +165,20 @@ async def test_rejected_lines_are_kept_with_their_raw_bytes_encrypted(gateway: G
     assert raw not in row.raw
 
 
+FULL = {
+    "sqlite": ["CREATE TRIGGER is_full BEFORE INSERT ON entry BEGIN SELECT RAISE(ABORT, 'full'); END"],
+    "postgresql": [
+        "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN RAISE EXCEPTION USING ERRCODE = 'disk_full'; END $$",
+        "CREATE TRIGGER is_full BEFORE INSERT ON entry EXECUTE FUNCTION full_disk()",
+    ],
+}
+
+
 async def test_j1_where_the_journal_cannot_be_written_nothing_is_accepted(gateway: Gateway) -> None:
-    full = text("CREATE TRIGGER full BEFORE INSERT ON entry BEGIN SELECT RAISE(ABORT, 'full'); END")
     async with gateway.engine.begin() as connection:
-        await connection.execute(full)
+        for statement in FULL[gateway.engine.dialect.name]:
+            await connection.execute(text(statement))
     with pytest.raises(Unavailable):
         await gateway.put(debtor("甲"))
     assert await positions(gateway) == []

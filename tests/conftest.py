@@ -1,0 +1,37 @@
+"""The engines that the journal runs on: whatever asks for a database is run once on each of them."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.databases import Databases, SqliteFolder, databases_of
+from tests.servers.postgres import NotHere, Postgres, postgres_server
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """One real PostgreSQL for the whole session. Without one its tests are skipped, and fail where CI=true."""
+    try:
+        with postgres_server() as server:
+            yield server
+    except NotHere as missing:
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(str(missing))
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgres"])
+def databases(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
+    server = (
+        request.getfixturevalue("postgres")
+        if request.param == "postgres"
+        else SqliteFolder(tmp_path_factory.mktemp("databases"))
+    )
+    with databases_of(server) as made:
+        yield made
+
+
+@pytest.fixture
+def database_url(databases: Databases) -> Iterator[str]:
+    """An empty journal."""
+    with databases.fresh() as url:
+        yield url
