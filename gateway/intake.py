@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import os
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import orjson
@@ -34,6 +34,8 @@ from schemas.catalog import feed as find_feed
 from schemas.reading import Item, Reader, Rejected
 
 log = structlog.get_logger(__name__)
+
+Along = Callable[[AsyncConnection], Awaitable[None]]
 
 ATTEMPTS = 8  # how often a chunk is decided anew because another process moved a head in between
 MOST_REFUSED_TOLD = 1000  # quarantined lines named in an answer; it is written again with each chunk
@@ -115,8 +117,10 @@ class Intake:
             ) from None
         return await self.submit_items(submission, feed, items)
 
-    async def submit_items(self, submission: Submission, feed: Feed, items: Iterator[Item]) -> Result:
-        """As `submit`, for items that were read already."""
+    async def submit_items(
+        self, submission: Submission, feed: Feed, items: Iterator[Item], *, along: Along | None = None
+    ) -> Result:
+        """As `submit`, for items that were read already. What `along` does stands with the last batch, or neither."""
         try:
             async with self._engine.connect() as connection:
                 done, result, finished = await _reached(connection, submission)
@@ -129,7 +133,7 @@ class Intake:
                 log.debug("step", step="parse", records=len(chunk.items))
                 following = await asyncio.to_thread(next, chunks, None)
                 if number >= done:
-                    await self._journal_chunk(submission, feed, chunk, number, result, last=following is None)
+                    await self._journal_chunk(submission, feed, chunk, number, result, along, last=following is None)
                 number += 1
                 chunk = following
             log.debug("step", step="acknowledge")
@@ -140,7 +144,15 @@ class Intake:
         return result
 
     async def _journal_chunk(
-        self, submission: Submission, feed: Feed, chunk: Chunk, number: int, result: Result, *, last: bool
+        self,
+        submission: Submission,
+        feed: Feed,
+        chunk: Chunk,
+        number: int,
+        result: Result,
+        along: Along | None,
+        *,
+        last: bool,
     ) -> None:
         for _ in range(ATTEMPTS):
             async with self._engine.connect() as connection:
@@ -150,7 +162,7 @@ class Intake:
             sealed = await asyncio.to_thread(self._seal, submission, feed, plan, salt)
             log.debug("step", step="seal", records=len(plan.taken))
             try:
-                await self._append(submission, feed, plan, sealed, salt, number, result, last=last)
+                await self._append(submission, feed, plan, sealed, salt, number, result, along, last=last)
             except (HeadMoved, IntegrityError):
                 continue
             log.debug("step", step="append", records=len(plan.taken))
@@ -184,6 +196,7 @@ class Intake:
         salt: bytes,
         number: int,
         result: Result,
+        along: Along | None,
         *,
         last: bool,
     ) -> None:
@@ -226,6 +239,8 @@ class Intake:
                 log.error("alarm", code="withdrawal-without-record", feed=feed.name, count=plan.unmatched)
             if rejected:
                 await connection.execute(insert(tables.quarantine), rejected)
+            if along is not None and last:
+                await along(connection)
             await self._advance(connection, submission, number, new, last=last)
         result.batches, result.counts, result.quarantine = new.batches, new.counts, new.quarantine
 

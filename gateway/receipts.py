@@ -1,7 +1,9 @@
 """Receipts on their way in: each is checked against what was shown, then journalled as a record (rule D12)."""
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Sequence
+from functools import partial
 
 import orjson
 import structlog
@@ -9,11 +11,12 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gateway.clock import Clock
+from gateway.closing import Closing
 from gateway.delivery.coverage import Agreement, read_agreement
 from gateway.delivery.log import unpack
 from gateway.delivery.versions import Versions
 from gateway.errors import BadRequest, Refused
-from gateway.intake import Intake, Result, Submission
+from gateway.intake import Along, Intake, Result, Submission
 from gateway.journal.append import append_leaf, claim, read_nodes
 from gateway.journal.statements import Statement, sign_statement
 from gateway.journal.tables import delivery_log, entry, journal_head, provision
@@ -39,22 +42,32 @@ RECEIPTS = find_feed("receipt")
 class Receipts:
     """One receipt of a kind for one key: the first one stands, and sending it again changes nothing."""
 
-    def __init__(self, engine: AsyncEngine, clock: Clock, keyring: Keyring, intake: Intake, versions: Versions) -> None:
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        clock: Clock,
+        keyring: Keyring,
+        intake: Intake,
+        versions: Versions,
+        closing: Closing,
+    ) -> None:
         self._engine = engine
         self._clock = clock
         self._keyring = keyring
         self._intake = intake
         self._versions = versions
+        self._closing = closing
 
     async def take(self, agency: str, body: bytes, signature: bytes, keys: KeySet) -> Result:
-        """Journal signed receipts, a JSON array of compact JWS. All are taken or none.
+        """Journal signed receipts, a JSON array of compact JWS. All are taken or none; a closing receipt stands alone.
 
-        Raises BadRequest (`receipt-unreadable`) and Refused (`receipt-not-yours`, `receipt-unsent`,
-        `receipt-of-receipt`, `receipt-mismatch`).
+        Raises BadRequest (`receipt-unreadable`), Refused (`receipt-not-yours`, `receipt-unsent`, `receipt-of-receipt`,
+        `receipt-mismatch`, `closing-not-alone`) and what `Closing.check` raises.
         """
         tokens = _read_tokens(body)
         items: list[Accepted] = []
-        acknowledged: dict[tuple[str, Lane], int] = {}
+        acknowledged: dict[tuple[str, Lane], list[tuple[int, int]]] = defaultdict(list)
+        along: Along | None = None
         forked: Statement | None = None
         async with self._engine.connect() as connection:
             for line, token in enumerate(tokens, start=1):
@@ -66,6 +79,11 @@ class Receipts:
                     raise Refused("receipt-not-yours", "A receipt names a contract that is not the sender's.")
                 if agreement.feed == RECEIPTS.name:
                     raise Refused("receipt-of-receipt", "Receipts are not receipted; the cursor says what was read.")
+                if payload.kind == "closing":
+                    if len(tokens) > 1:
+                        raise Refused("closing-not-alone", "Send a closing receipt by itself, behind all the others.")
+                    await self._closing.check(payload)
+                    along = partial(self._closing.close, payload)
                 await self._check_shown(connection, agreement, payload)
                 if payload.checkpoint is not None and not await _is_ours(connection, payload.checkpoint):
                     forked = Statement(
@@ -73,8 +91,7 @@ class Receipts:
                         {"agency": agency, "contract": payload.contract, "size": payload.checkpoint.size},
                     )
                 if payload.range is not None and payload.kind == "received":
-                    place = (payload.contract, payload.range.lane)
-                    acknowledged[place] = max(acknowledged.get(place, 0), payload.range.last)
+                    acknowledged[payload.contract, payload.range.lane].append((payload.range.first, payload.range.last))
                 items.append(Accepted(line, self._record(agreement, payload, token), token.encode()))
         submission = Submission(
             provider=agency,
@@ -83,7 +100,7 @@ class Receipts:
             body=body,
             signature=signature,
         )
-        result = await self._intake.submit_items(submission, RECEIPTS, iter(items))
+        result = await self._intake.submit_items(submission, RECEIPTS, iter(items), along=along)
         await self._acknowledge(acknowledged)
         if forked is not None:
             await self._raise_alarm(forked)
@@ -108,7 +125,7 @@ class Receipts:
                 or root([min(leaves) for leaves in shown]) == asked.digest_hash
             )
         else:
-            matches = payload.kind == "closing" or await self._is_seen(connection, agreement, payload.record_id)
+            matches = await self._is_seen(connection, agreement, payload.record_id)
         if not matches:
             raise Refused("receipt-mismatch", "A receipt is for other content than was sent under that contract.")
 
@@ -163,20 +180,34 @@ class Receipts:
             jws=token,
         )
 
-    async def _acknowledge(self, acknowledged: dict[tuple[str, Lane], int]) -> None:
+    async def _acknowledge(self, acknowledged: dict[tuple[str, Lane], list[tuple[int, int]]]) -> None:
+        """Move each lane on, over ranges that leave no number out."""
         if not acknowledged:
             return
         async with self._engine.begin() as connection:
-            for (contract, lane), last in acknowledged.items():
-                await connection.execute(
-                    update(lane_table)
-                    .where(
-                        lane_table.c.contract == contract,
-                        lane_table.c.lane == lane,
-                        lane_table.c.acknowledged < last,
+            for (contract, lane), ranges in acknowledged.items():
+                for first, last in _joined(ranges):
+                    await connection.execute(
+                        update(lane_table)
+                        .where(
+                            lane_table.c.contract == contract,
+                            lane_table.c.lane == lane,
+                            lane_table.c.acknowledged >= first - 1,
+                            lane_table.c.acknowledged < last,
+                        )
+                        .values(acknowledged=last)
                     )
-                    .values(acknowledged=last)
-                )
+
+
+def _joined(ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The same numbers in as few ranges as can be, in order."""
+    joined: list[tuple[int, int]] = []
+    for first, last in sorted(ranges):
+        if joined and first <= joined[-1][1] + 1:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], last))
+        else:
+            joined.append((first, last))
+    return joined
 
 
 async def _is_ours(connection: AsyncConnection, seen: TreeSize) -> bool:

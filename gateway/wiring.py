@@ -10,6 +10,7 @@ from adapters.registers.sql import SqlRegister, read_mapping
 from gateway.admin.registry import Registry
 from gateway.agent.enforce import Register
 from gateway.clock import Clock
+from gateway.closing import Closing
 from gateway.delivery.pull import Pull
 from gateway.delivery.route import Router
 from gateway.delivery.send import Sender
@@ -50,7 +51,7 @@ async def open_gateway(settings: Settings, clock: Clock) -> Running:
         clock=clock,
         registry=registry,
         intake=intake,
-        receipts=Receipts(engine, clock, keyring, intake, versions),
+        receipts=Receipts(engine, clock, keyring, intake, versions, Closing(engine, clock, router)),
         pull=Pull(engine, clock, keyring, router, sender, wakeup, partial(registry.change_state, action="end")),
         proofs=Proofs(engine, clock, keyring.signing),
         nonces=Nonces(engine, clock),

@@ -128,17 +128,7 @@ class Registry:
     async def change_state(self, contract_id: str, action: Action) -> State:
         """Suspend, resume, revoke or end a contract: its new state. Raises NotFound, Conflict (`contract-state`)."""
         async with self._engine.begin() as connection:
-            claimed = await claim(connection, 1)
-            row = await _contract_row(connection, contract_id)
-            if row is None:
-                raise NotFound("unknown-contract", "No such contract; `fuyuan contract list` names them.")
-            state = _next_state(row.state, action)
-            document = canonical({"contract": contract_id, "version": row.version, "state": state})
-            place = await append_leaf(connection, self._clock, claimed, "contract", document)
-            await connection.execute(
-                update(tables.contract).where(tables.contract.c.id == contract_id).values(state=state)
-            )
-            await _activation(connection, contract_id, place, row.version, state)
+            state = await step(connection, self._clock, contract_id, action)
         self._changed()
         return state
 
@@ -165,6 +155,20 @@ class Registry:
             return (
                 await connection.execute(select(tables.party.c.id).where(tables.party.c.id == party_id))
             ).first() is not None
+
+
+async def step(connection: AsyncConnection, clock: Clock, contract_id: str, action: Action) -> State:
+    """As `Registry.change_state`, within the caller's transaction."""
+    claimed = await claim(connection, 1)
+    row = await _contract_row(connection, contract_id)
+    if row is None:
+        raise NotFound("unknown-contract", "No such contract; `fuyuan contract list` names them.")
+    state = _next_state(row.state, action)
+    document = canonical({"contract": contract_id, "version": row.version, "state": state})
+    place = await append_leaf(connection, clock, claimed, "contract", document)
+    await connection.execute(update(tables.contract).where(tables.contract.c.id == contract_id).values(state=state))
+    await _activation(connection, contract_id, place, row.version, state)
+    return state
 
 
 def _vouches_for_more(new: Validity, old: Validity) -> bool:

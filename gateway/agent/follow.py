@@ -16,6 +16,7 @@ import structlog
 from contracts.model import Terms
 from gateway.agent.apply import Applied, apply_events, look_up_all
 from gateway.agent.backoff import Backoff
+from gateway.agent.closing import Closing
 from gateway.agent.enforce import Register, Row, Task, next_task, settle
 from gateway.agent.holds import sweep
 from gateway.agent.index import Change
@@ -68,15 +69,16 @@ class Follower:
         self._trust = read_trust()
         self._register = register
         self._outbox = Outbox(parts.index, register, client.send_receipts, kill_switch=parts.kill_switch)
+        self._closing = Closing(parts, client.send_receipts)
         self._wake = asyncio.Event()
         self._wake_sending = asyncio.Event()
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Until cancelled. Once the contract is closed, nothing is pulled any more."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._pull(), name="pull")
             group.create_task(_again(self._on_register, self._wake), name="register")
-            group.create_task(_again(self._outbox.send, self._wake_sending), name="receipts")
+            group.create_task(_again(self._tell, self._wake_sending), name="receipts")
 
     async def pull_once(self, wait: float | None = None) -> int:
         """One page; the number of events that were new. Raises FuyuanError; an unverified page leaves its mark."""
@@ -108,7 +110,11 @@ class Follower:
     async def carry_out_once(self) -> bool:
         """Judge standing holds anew if that is due, look up what waits, empty the outbox; True where all was done."""
         carried_out = await self._on_register()
-        return await self._outbox.send() and carried_out
+        return await self._tell() and carried_out
+
+    async def _tell(self) -> bool:
+        """Send what is to be told; where nothing is left of that and the contract is over, close it."""
+        return await self._outbox.send() and await self._closing.close_if_done()
 
     async def _on_register(self) -> bool:
         await asyncio.to_thread(self._sweep)
@@ -124,7 +130,7 @@ class Follower:
     async def _pull(self) -> None:
         backoff = Backoff()
         loop = asyncio.get_running_loop()
-        while True:
+        while not await asyncio.to_thread(self._closing.is_closed):
             began = loop.time()
             try:
                 new = await self.pull_once()

@@ -114,6 +114,11 @@ def supporting_ids(view: View, keyed: Keyed) -> list[str]:
     return list(dict.fromkeys(key[len(keyed.prefix) :].decode() for key, _ in view.items("supports", keyed.prefix)))
 
 
+def any_hold(view: View, keyed: Keyed) -> bool:
+    """Whether a record of the contract supports any hold."""
+    return next(iter(view.items("supports", keyed.prefix)), None) is not None
+
+
 def sweep(change: Change, scribe: Scribe, keyed: Keyed, terms: Terms | None, today: date) -> None:
     """Judge every standing hold of the contract anew."""
     for record_id in supporting_ids(change, keyed):

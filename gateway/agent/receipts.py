@@ -14,7 +14,7 @@ from gateway.trust.documents import Lane
 from gateway.trust.keys import Signer
 from schemas.canonical import JsonObject, b64u, unb64u
 
-Kind = Literal["received", "matched", "blocked", "released", "refused"]
+Kind = Literal["received", "matched", "blocked", "released", "refused", "closing"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,12 @@ class Scribe:
         """An event that verified and yet cannot be used."""
         self._write(change, "refused", self._event_id(ref.lane, ref.number), {"event": _event(ref), "reason": reason})
 
+    def closing(self, ref: EventRef, checkpoint: JsonObject | None) -> str:
+        """For the event that told the contract's end. Not kept: it is signed when nothing else waits, and sent then."""
+        return self._sign(
+            "closing", self._event_id(ref.lane, ref.number), {"event": _event(ref), "checkpoint": checkpoint}
+        )
+
     def _event_id(self, lane: Lane, number: int) -> str:
         return f"{self.contract}/{lane}/{number}"
 
@@ -76,6 +82,11 @@ class Scribe:
         made = self.contract.encode() + b"\0" + hashlib.sha256(f"{kind} {key}".encode()).digest()
         if change.value("receipted", made) is not None:
             return
+        if kind != "received":  # ranges follow one another, and an applied number is never applied again
+            change.put("receipted", made)
+        put_receipt(change, self._sign(kind, key, members), row)
+
+    def _sign(self, kind: Kind, key: str, members: JsonObject) -> str:
         payload: JsonObject = {
             "type": "receipt/1",
             "agency": self.key.party,
@@ -93,10 +104,7 @@ class Scribe:
             "checkpoint": None,
             **members,
         }
-        if kind != "received":  # ranges follow one another, and an applied number is never applied again
-            change.put("receipted", made)
-        token = jws.sign(self.key, jws.RECEIPT, payload)
-        put_receipt(change, token, row)
+        return jws.sign(self.key, jws.RECEIPT, payload)
 
 
 def _event(ref: EventRef) -> JsonObject:

@@ -124,7 +124,7 @@ class Pull:
                     .limit(1)
                 )
             ).scalar_one()
-        if agreement is None:
+        if agreement is None or agreement.state == "closed":  # closed since the page was begun
             raise _unknown()
         complete = self._complete_at.get(contract_id)
         return jws.sign(

@@ -180,7 +180,7 @@ lane = Table(
     Column("compared", BigInteger, nullable=False),  # within an activation: the entry position compared so far
     Column("last", BigInteger, nullable=False),  # the last number given
     Column("shown", BigInteger, nullable=False),  # the last number handed out
-    Column("acknowledged", BigInteger, nullable=False),  # the last number a receipt covers
+    Column("acknowledged", BigInteger, nullable=False),  # receipts cover every number up to this one
 )
 
 # One row a run of numbers; `packed` holds 17 bytes a number: position, cause, kind (see delivery/log.py).

@@ -1,4 +1,4 @@
-"""The district's fixtures; what it can do stands in `tests/integration/district.py`."""
+"""The fixtures: the district (`tests/integration/district.py`), and an agency in it (`tests/integration/agency.py`)."""
 
 import asyncio
 import io
@@ -13,6 +13,7 @@ from gateway.demo.cast import make_cast
 from gateway.settings import Settings
 from gateway.wiring import open_gateway
 from tests.databases import Databases
+from tests.integration.agency import Agent, open_agency
 from tests.integration.district import ROOT, District, Founded, captured_log, open_district
 
 
@@ -51,4 +52,10 @@ def founded_copy(databases: Databases, founded: Founded) -> Iterator[Founded]:
 @pytest.fixture
 async def district(founded_copy: Founded, tmp_path: Path, log_lines: io.StringIO) -> AsyncIterator[District]:
     async with open_district(founded_copy, tmp_path, log_lines) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def agent(district: District, tmp_path: Path) -> AsyncIterator[Agent]:
+    async with open_agency(district, tmp_path) as opened:
         yield opened
