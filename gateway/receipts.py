@@ -101,6 +101,8 @@ class Receipts:
             signature=signature,
         )
         result = await self._intake.submit_items(submission, RECEIPTS, iter(items), along=along)
+        if along is not None:
+            log.debug("step", step="closed")
         await self._acknowledge(acknowledged)
         if forked is not None:
             await self._raise_alarm(forked)

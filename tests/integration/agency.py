@@ -91,8 +91,10 @@ class Wire(httpx.AsyncBaseTransport):
         self._inner = inner
         self.change: Callable[[bytes], bytes] | None = None
         self.cut = False
+        self.asked = 0
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.asked += 1
         if self.cut:
             raise httpx.ConnectError("cut")
         response = await self._inner.handle_async_request(request)
