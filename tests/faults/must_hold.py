@@ -23,6 +23,7 @@ from tests.faults.ordeal import AGENCY, FEED, Ordeal
 async def check(ordeal: Ordeal) -> None:
     """Raises AssertionError, naming what does not hold."""
     engine = open_engine(ordeal.settings.database_url)
+    reached = await ordeal.reached()
     async with engine.connect() as connection:
         # All of it as of one moment, for the gateways go on routing; a transaction on SQLite is that anyway.
         if connection.dialect.name == "postgresql":
@@ -30,6 +31,11 @@ async def check(ordeal: Ordeal) -> None:
         await _check_positions(connection)
         await _check_numbers(connection)
         await _check_versions(connection)
+        lasts = {
+            row.lane: row.last
+            for row in await connection.execute(select(lane).where(lane.c.contract == ordeal.contract))
+        }
+        assert reached == lasts, "the agent stands elsewhere than its lanes"
     await engine.dispose()
     assert ordeal.held() == ordeal.to_be_held()
     await _check_receipts(ordeal)

@@ -22,6 +22,7 @@ from gateway.demo.cast import COURT, Cast, make_cast
 from gateway.demo.processes import free_port
 from gateway.errors import FuyuanError
 from gateway.settings import Settings
+from gateway.trust.documents import LANES
 from gateway.trust.keys import KeySet
 from gateway.wiring import open_gateway
 from schemas.canonical import canonical
@@ -109,6 +110,7 @@ class Ordeal:
     tree: tuple[int, bytes] | None = None
     round: int = 0
     log_level: str = "debug"
+    load: int = 0  # records listed in each round beside those that are looked at
     applications: dict[str, str] = field(default_factory=dict)
     receipts: dict[str, Counter[str]] = field(default_factory=dict)  # by kind, by key: what the court has read
     receipts_cursor: str = ""
@@ -210,6 +212,8 @@ class Ordeal:
 
     async def work(self, random_: random.Random) -> None:
         """The court lists four companies and withdraws two, and one applies at the agency's counter."""
+        if self.load:
+            await self._burden()
         listed = random_.sample(self.companies, 4)
         for company in listed:
             company.version += 1
@@ -222,6 +226,19 @@ class Ordeal:
             for company in random_.sample(self.companies, 2):
                 await self._withdraw(court, company)
         await self._apply(random_.choice(self.companies))
+
+    async def _burden(self) -> None:
+        """Companies that the agency has never heard of, each in one case of this round."""
+        case = self.companies[0].case
+        lines = [
+            self.companies[0].line().replace(case.encode(), f"（2026）豫0811执{self.round}{number:05d}号".encode())
+            for number in range(self.load)
+        ]
+        strangers = b"\n".join(lines).replace(self.companies[0].code.encode(), b"76543210-3")
+        async with self.client(COURT) as court:
+            key = f"burden-{self.round:05d}"
+            answer = await self.insist(lambda: court.push(FEED, strangers, "application/x-ndjson", key))
+        assert answer.counts["listed"] == self.load
 
     async def _withdraw(self, court: GatewayClient, company: Company) -> None:
         if not company.version or company.withdrawn == company.version:
@@ -263,6 +280,12 @@ class Ordeal:
             except httpx.TransportError:
                 return False
         return ready.is_success and status.is_success and status.json()["outbox"] == 0
+
+    async def reached(self) -> dict[str, int]:
+        """The last number of each lane that the agent has applied."""
+        async with httpx.AsyncClient(trust_env=False, base_url=self.url("agent")) as http:
+            shown = (await self.insist(lambda: http.get("/v1/status"))).json()["list"]
+        return {lane: shown[lane] for lane in LANES}
 
     def to_be_held(self) -> set[str]:
         return {company.row for company in self.companies if company.version > company.withdrawn}

@@ -12,12 +12,14 @@ from tests.faults.ordeal import AGENT_STEPS, GATEWAY_STEPS, Kill, district
 
 SEED = int(os.environ.get("FUYUAN_FAULT_SEED", "20261123"))
 RUNS = int(os.environ.get("FUYUAN_FAULT_RUNS", "12"))
+STEPS_IN_A_ROUND = {"gateway": 15, "agent": 6}  # it surely takes so many
 NAMED = [Kill("gateway", step, 1) for step in GATEWAY_STEPS] + [Kill("agent", step, 1) for step in AGENT_STEPS]
 
 
 def chosen(seed: int, runs: int) -> list[Kill]:
     picked = random.Random(seed)
-    return [Kill(picked.choice(("gateway", "agent")), "any", picked.randint(1, 25)) for _ in range(runs)]
+    victims = [picked.choice(("gateway", "agent")) for _ in range(runs)]
+    return [Kill(victim, "any", picked.randint(1, STEPS_IN_A_ROUND[victim])) for victim in victims]
 
 
 @pytest.mark.timeout(3600)
