@@ -3,10 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-faults bench lint types arrows check lock clean
+.PHONY: demo kafka test test-faults bench lint types arrows check lock clean
 
 demo: $(VENV)/.ready
 	$(BIN)/fuyuan demo
+
+# One Apache Kafka for this machine alone, until Ctrl-C; port 9092 unless KAFKA_PORT says other.
+kafka:
+	$(PYTHON) deploy/kafka/broker.py
 
 test: $(VENV)/.ready
 	$(BIN)/python -m pytest

@@ -55,6 +55,26 @@ class Settings(BaseSettings):
     )
     batch_records: int = Field(1000, ge=1, le=1000, description="Records in one sealed batch at most (rule J3).")
     long_poll_max_seconds: float = Field(30, ge=0, le=60, description="How long a pull may wait for events.")
+    kafka_bootstrap: str | None = Field(
+        None, description="Kafka brokers that lanes are sent to, as host:port with commas; nothing is sent without."
+    )
+    kafka_security: Literal["plaintext", "sasl_ssl"] = Field(
+        "plaintext", description="How Kafka is reached: sasl_ssl (SCRAM-SHA-512 over TLS), or plaintext to try it out."
+    )
+    kafka_user: str = Field(
+        "fuyuan-gateway", pattern=r"^[A-Za-z0-9._-]{1,64}$", description="The gateway's own user at the brokers."
+    )
+    kafka_password_file: Path | None = Field(None, description="File of that user's password.")
+    kafka_ca_file: Path | None = Field(
+        None, description="File of the certificates (PEM) that the brokers' are signed with; the system's without it."
+    )
+    kafka_retention_hours: int = Field(
+        168, ge=1, le=8784, description="How long a topic keeps an event, in hours; older ones come by pull (rule D8)."
+    )
+    kafka_reconcile_seconds: float = Field(
+        60, ge=1, le=86_400, description="How often topics, ACLs and users are compared with the contracts."
+    )
+    kafka_replication: int = Field(1, ge=1, le=7, description="On how many brokers each topic is kept.")
     log_format: Literal["json", "console"] = Field("json", description="How log lines are written: json or console.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="The least level that is logged."

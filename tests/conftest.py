@@ -1,4 +1,4 @@
-"""The engines that the journal runs on: whatever asks for a database is run once on each of them."""
+"""The real servers that tests run against. Whatever asks for a database is run once on each engine."""
 
 import os
 from collections.abc import Iterator
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.databases import Databases, SqliteFolder, databases_of
+from tests.servers.kafka import Kafka, kafka_server
 from tests.servers.postgres import NotHere, Postgres, postgres_server
 
 
@@ -17,6 +18,25 @@ def postgres() -> Iterator[Postgres]:
             yield server
     except NotHere as missing:
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(str(missing))
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[Kafka]:
+    """One real Apache Kafka for the whole session. Without one its tests are skipped, and fail where CI=true."""
+    try:
+        with kafka_server() as server:
+            yield server
+    except NotHere as missing:
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(str(missing))
+
+
+@pytest.fixture(scope="session")
+def secure_kafka(kafka: Kafka) -> Kafka:
+    """The same by SCRAM over TLS, which a broker named by FUYUAN_TEST_KAFKA does not have for us."""
+    if kafka.secure is None:
+        missing = "SCRAM over TLS is tried on a broker of our own only: unset FUYUAN_TEST_KAFKA"
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(missing)
+    return kafka
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgres"])
