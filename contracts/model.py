@@ -134,6 +134,7 @@ class Terms(_Part):
     `rows` has no default: `{all: []}` shows every record of the feed, and somebody has to write that down.
     `on_stale` says whether the business goes on (open) or waits (closed) while the list is not known to be fresh (M3).
     `on_end` has no default: it decides what becomes of standing holds (D7).
+    `delivery` (交付方式) always has `pull`, for older history and for what is taken back once a topic is shut.
     `quota_per_day` keeps its place; until sending counts against it, a contract that names one is refused.
     """
 
@@ -157,7 +158,7 @@ class Terms(_Part):
     quota_per_day: None = None
     valid_from: Day
     valid_until: Day
-    delivery: Annotated[tuple[Literal["pull"], ...], Field(min_length=1, max_length=1)] = ("pull",)
+    delivery: Annotated[tuple[Literal["pull", "kafka"], ...], Field(min_length=1, max_length=2)] = ("pull",)
 
     @model_validator(mode="after")
     def _hangs_together(self) -> "Terms":
@@ -170,6 +171,10 @@ class Terms(_Part):
             raise ValueError("a field stands twice")
         if self.valid_until < self.valid_from:
             raise ValueError("valid_until lies before valid_from")
+        if len(set(self.delivery)) != len(self.delivery):
+            raise ValueError("a way of delivery stands twice")
+        if "pull" not in self.delivery:
+            raise ValueError("delivery lacks pull, by which gaps and older history come")
         if (self.effects is None) != (self.review is None):
             raise ValueError("effects and review go together: who may block says what a person looks at")
         return self

@@ -20,10 +20,12 @@ app = typer.Typer(
 )
 contract_app = typer.Typer(help="Contracts: check, sign, preview, and put in force.", no_args_is_help=True)
 keys_app = typer.Typer(help="Keys of a party.", no_args_is_help=True)
+kafka_app = typer.Typer(help="Topics, ACLs and users at the Kafka brokers.", no_args_is_help=True)
 party_app = typer.Typer(help="Parties that the gateway admits.", no_args_is_help=True)
 app.add_typer(contract_app, name="contract")
 app.add_typer(keys_app, name="keys")
 app.add_typer(party_app, name="party")
+app.add_typer(kafka_app, name="kafka")
 
 ExistingFile = Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True)]
 KeyFile = Annotated[
@@ -254,6 +256,27 @@ def contract_list() -> None:
     from gateway.admin.commands import list_contracts
 
     asyncio.run(list_contracts())
+
+
+@kafka_app.command("access")
+def kafka_access(
+    mend: Annotated[bool, typer.Option("--mend", help="Put right what can be, then look again.")] = False,
+) -> None:
+    """What the contracts want at the brokers, what stands there, and what differs; exit 1 where something does."""
+    from gateway.admin.kafka import show_access
+
+    sys.exit(asyncio.run(show_access(mend=mend)))
+
+
+@kafka_app.command("user")
+def kafka_user(
+    party: str,
+    file: Annotated[Path | None, typer.Option(help="Where the password is written; it may not be there yet.")] = None,
+) -> None:
+    """Make a party's user at the brokers, or give it a new password."""
+    from gateway.admin.kafka import new_user
+
+    asyncio.run(new_user(party, file))
 
 
 if __name__ == "__main__":

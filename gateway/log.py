@@ -31,6 +31,7 @@ LONG_DIGITS = re.compile(r"\d{7}")
 SLUG = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 TYPE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,79}")
 METHOD = re.compile(r"[A-Z]{3,7}")
+TOPIC = re.compile(r"fuyuan\.[a-z0-9.-]{1,140}")
 ROUTE = re.compile(r"none|/[a-z0-9/{}._-]{0,99}")
 PLACE = re.compile(r"[a-zA-Z0-9_./<>-]{1,120}:\d{1,6}")
 BASE32 = re.compile(r"[a-z2-7]{10,64}")
@@ -53,6 +54,8 @@ TEXTS: Mapping[str, re.Pattern[str]] = {
     "kid": THUMBPRINT,
     "method": METHOD,
     "route": ROUTE,
+    "topic": TOPIC,
+    "user": SLUG,
 }  # fmt: skip
 NUMBERS = frozenset(
     {

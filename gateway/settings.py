@@ -75,6 +75,7 @@ class Settings(BaseSettings):
         60, ge=1, le=86_400, description="How often topics, ACLs and users are compared with the contracts."
     )
     kafka_replication: int = Field(1, ge=1, le=7, description="On how many brokers each topic is kept.")
+    kafka_intake: bool = Field(False, description="Whether providers may push through topics of their own, too.")
     log_format: Literal["json", "console"] = Field("json", description="How log lines are written: json or console.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="The least level that is logged."

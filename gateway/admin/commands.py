@@ -39,7 +39,7 @@ async def admit_party(file: Path) -> None:
     keys = [PublicKey.from_jwk(dict(jwk)) for jwk in party.keys]
     async with _gateway() as running:
         await running.registry.admit({"id": party.id, "roles": list(party.roles)}, keys)
-    _say(admitted=party.id, keys=[key.kid for key in keys])
+    say(admitted=party.id, keys=[key.kid for key in keys])
 
 
 async def activate_contract(file: Path) -> None:
@@ -47,7 +47,7 @@ async def activate_contract(file: Path) -> None:
     signed = load_agreement(file)
     async with _gateway() as running:
         place = await running.registry.activate(signed)
-    _say(contract=signed.terms.id, version=signed.terms.version, position=place and place.first_position)
+    say(contract=signed.terms.id, version=signed.terms.version, position=place and place.first_position)
 
 
 async def change_contract(contract: str, action: str) -> None:
@@ -56,7 +56,7 @@ async def change_contract(contract: str, action: str) -> None:
         raise BadRequest("unknown-action", f"Say one of: {', '.join(CHANGES)}.")
     async with _gateway() as running:
         state = await running.registry.change_state(contract, action)
-    _say(contract=contract, state=state)
+    say(contract=contract, state=state)
 
 
 async def list_contracts() -> None:
@@ -65,20 +65,20 @@ async def list_contracts() -> None:
         lanes = (await connection.execute(select(tables.lane).order_by(tables.lane.c.contract))).all()
         for row in await connection.execute(select(tables.contract).order_by(tables.contract.c.id)):
             heads = {one.lane: [one.last, one.shown, one.acknowledged] for one in lanes if one.contract == row.id}
-            _say(contract=row.id, version=row.version, state=row.state, subscriber=row.subscriber, lanes=heads)
+            say(contract=row.id, version=row.version, state=row.state, subscriber=row.subscriber, lanes=heads)
 
 
 async def list_keys() -> None:
     """Prints each key without its coordinates."""
     async with _gateway() as running:
         for key in await running.registry.keys():
-            _say(**{name: value for name, value in key.to_jwk().items() if name not in ("x", "y", "kty", "crv", "use")})
+            say(**{name: value for name, value in key.to_jwk().items() if name not in ("x", "y", "kty", "crv", "use")})
 
 
 async def erase(feed: str, provider: str, record_id: str) -> None:
     async with _gateway() as running:
         place = await running.registry.erase(feed, provider, record_id)
-    _say(erased=record_id, position=place.first_position)
+    say(erased=record_id, position=place.first_position)
 
 
 async def print_jwks() -> None:
@@ -86,5 +86,6 @@ async def print_jwks() -> None:
         sys.stdout.write(canonical((await running.registry.keys()).to_jwks()).decode() + "\n")
 
 
-def _say(**said: object) -> None:
+def say(**said: object) -> None:
+    """Print one JSON line."""
     sys.stdout.write(orjson.dumps(said).decode() + "\n")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 import orjson
 from sqlalchemy import insert, select, update
@@ -10,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from contracts.lifecycle import Action, IllegalTransition, State, transition
 from contracts.lint import lint
 from contracts.model import SignedContract, Terms
+from gateway.admin.revocation import lane_heads, open_span
 from gateway.clock import Clock, china_date
 from gateway.errors import Conflict, NotFound, Refused
 from gateway.journal import tables
@@ -21,6 +23,8 @@ from gateway.trust.keys import KeySet, PublicKey, Validity
 from gateway.trust.verify import verify_contract
 from schemas.canonical import JsonObject, canonical
 from schemas.catalog import feed as find_feed
+
+ConfirmedBy: TypeAlias = Literal["operator", "brokers"]  # who saw that a revoked subscriber reads nothing more
 
 
 class Registry:
@@ -125,10 +129,13 @@ class Registry:
         self._changed()
         return place
 
-    async def change_state(self, contract_id: str, action: Action) -> State:
-        """Suspend, resume, revoke or end a contract: its new state. Raises NotFound, Conflict (`contract-state`)."""
+    async def change_state(self, contract_id: str, action: Action, by: ConfirmedBy = "operator") -> State:
+        """Suspend, resume, revoke or end a contract: its new state. Raises NotFound, Conflict (`contract-state`).
+
+        What is entered for a confirmation says what lay open meanwhile, and who saw that it is shut (D10).
+        """
         async with self._engine.begin() as connection:
-            state = await step(connection, self._clock, contract_id, action)
+            state = await step(connection, self._clock, contract_id, action, by)
         self._changed()
         return state
 
@@ -157,15 +164,21 @@ class Registry:
             ).first() is not None
 
 
-async def step(connection: AsyncConnection, clock: Clock, contract_id: str, action: Action) -> State:
+async def step(
+    connection: AsyncConnection, clock: Clock, contract_id: str, action: Action, by: ConfirmedBy = "operator"
+) -> State:
     """As `Registry.change_state`, within the caller's transaction."""
     claimed = await claim(connection, 1)
     row = await _contract_row(connection, contract_id)
     if row is None:
         raise NotFound("unknown-contract", "No such contract; `fuyuan contract list` names them.")
     state = _next_state(row.state, action)
-    document = canonical({"contract": contract_id, "version": row.version, "state": state})
-    place = await append_leaf(connection, clock, claimed, "contract", document)
+    said: JsonObject = {"contract": contract_id, "version": row.version, "state": state}
+    if action == "revoke":
+        said["lanes"] = await lane_heads(connection, contract_id)
+    if action == "confirm":
+        said |= {"confirmed_by": by, "open": await open_span(connection, contract_id)}
+    place = await append_leaf(connection, clock, claimed, "contract", canonical(said))
     await connection.execute(update(tables.contract).where(tables.contract.c.id == contract_id).values(state=state))
     await _activation(connection, contract_id, place, row.version, state)
     return state
