@@ -13,6 +13,7 @@ from gateway.admin.registry import Registry
 from gateway.clock import Clock
 from gateway.delivery.coverage import contract_ids
 from gateway.delivery.pull import Pull
+from gateway.delivery.reconcile import Reconciler
 from gateway.delivery.route import Router
 from gateway.delivery.wakeup import Wakeup
 from gateway.errors import NotFound
@@ -43,18 +44,22 @@ class Running:
     nonces: Nonces
     router: Router
     wakeup: Wakeup
-    _routing: asyncio.Task[None] | None = field(default=None)
+    reconciler: Reconciler | None = None
+    _background: list[asyncio.Task[None]] = field(default_factory=list)
 
     def start(self) -> None:
         """Begin routing in the background, so that a snapshot is ready before its subscriber asks."""
-        self._routing = asyncio.create_task(self._route(), name="routing")
+        self._background.append(asyncio.create_task(self._route(), name="routing"))
+        if self.reconciler is not None:
+            self._background.append(asyncio.create_task(self.reconciler.run(), name="reconciling"))
 
     async def stop(self) -> None:
         """End the background work and close the database."""
-        if self._routing is not None:
-            self._routing.cancel()
+        for task in self._background:
+            task.cancel()
+        for task in self._background:
             with suppress(asyncio.CancelledError):
-                await self._routing
+                await task
         await self.engine.dispose()
 
     async def tree_head(self) -> TreeHead:

@@ -5,13 +5,18 @@ from datetime import date
 from functools import partial
 from pathlib import Path
 
+from sqlalchemy.ext.asyncio import AsyncEngine
+
 from adapters.feeds import read
 from adapters.registers.sql import SqlRegister, read_mapping
 from gateway.admin.registry import Registry
 from gateway.agent.enforce import Register
 from gateway.clock import Clock
 from gateway.closing import Closing
+from gateway.delivery.access import Plan
+from gateway.delivery.kafka_access import open_brokers
 from gateway.delivery.pull import Pull
+from gateway.delivery.reconcile import Reconciler
 from gateway.delivery.route import Router
 from gateway.delivery.send import Sender
 from gateway.delivery.versions import Versions
@@ -57,7 +62,16 @@ async def open_gateway(settings: Settings, clock: Clock) -> Running:
         nonces=Nonces(engine, clock),
         router=router,
         wakeup=wakeup,
+        reconciler=open_reconciler(settings, engine, registry) if settings.kafka_bootstrap else None,
     )
+
+
+def open_reconciler(settings: Settings, engine: AsyncEngine, registry: Registry) -> Reconciler:
+    """What keeps the Kafka brokers as the contracts want them. Raises Refused (`kafka-settings`)."""
+    plan = Plan(
+        settings.kafka_user, settings.kafka_retention_hours, settings.kafka_replication, intake=settings.kafka_intake
+    )
+    return Reconciler(engine, registry, open_brokers(settings), plan, settings.kafka_reconcile_seconds)
 
 
 def open_register(url: str, mapping: Path) -> Register:

@@ -15,7 +15,7 @@ from gateway.clock import SystemClock
 from gateway.errors import BadRequest
 from gateway.journal import tables
 from gateway.running import Running
-from gateway.settings import load_settings
+from gateway.settings import Settings, load_settings
 from gateway.trust.keys import PublicKey
 from gateway.wiring import open_gateway
 from schemas.canonical import canonical
@@ -25,8 +25,9 @@ CHANGES: Final[tuple[Action, ...]] = ("suspend", "resume", "revoke", "confirm", 
 
 
 @asynccontextmanager
-async def _gateway() -> AsyncIterator[Running]:
-    running = await open_gateway(load_settings(), SystemClock())
+async def gateway(settings: Settings | None = None) -> AsyncIterator[Running]:
+    """The gateway's parts over its database; by the settings in force where none are given."""
+    running = await open_gateway(settings or load_settings(), SystemClock())
     try:
         yield running
     finally:
@@ -37,7 +38,7 @@ async def admit_party(file: Path) -> None:
     """Enter a party and its keys; prints its id and the thumbprints. Raises as `Registry.admit` does."""
     party = load_party(file)
     keys = [PublicKey.from_jwk(dict(jwk)) for jwk in party.keys]
-    async with _gateway() as running:
+    async with gateway() as running:
         await running.registry.admit({"id": party.id, "roles": list(party.roles)}, keys)
     say(admitted=party.id, keys=[key.kid for key in keys])
 
@@ -45,7 +46,7 @@ async def admit_party(file: Path) -> None:
 async def activate_contract(file: Path) -> None:
     """Put a signed agreement in force; prints its position, null where it was so already."""
     signed = load_agreement(file)
-    async with _gateway() as running:
+    async with gateway() as running:
         place = await running.registry.activate(signed)
     say(contract=signed.terms.id, version=signed.terms.version, position=place and place.first_position)
 
@@ -54,14 +55,14 @@ async def change_contract(contract: str, action: str) -> None:
     """Prints the new state. Raises BadRequest (`unknown-action`), NotFound, Conflict (`contract-state`)."""
     if action not in CHANGES:
         raise BadRequest("unknown-action", f"Say one of: {', '.join(CHANGES)}.")
-    async with _gateway() as running:
+    async with gateway() as running:
         state = await running.registry.change_state(contract, action)
     say(contract=contract, state=state)
 
 
 async def list_contracts() -> None:
     """Prints each contract; of each lane the last number given, shown and acknowledged."""
-    async with _gateway() as running, running.engine.connect() as connection:
+    async with gateway() as running, running.engine.connect() as connection:
         lanes = (await connection.execute(select(tables.lane).order_by(tables.lane.c.contract))).all()
         for row in await connection.execute(select(tables.contract).order_by(tables.contract.c.id)):
             heads = {one.lane: [one.last, one.shown, one.acknowledged] for one in lanes if one.contract == row.id}
@@ -70,19 +71,19 @@ async def list_contracts() -> None:
 
 async def list_keys() -> None:
     """Prints each key without its coordinates."""
-    async with _gateway() as running:
+    async with gateway() as running:
         for key in await running.registry.keys():
             say(**{name: value for name, value in key.to_jwk().items() if name not in ("x", "y", "kty", "crv", "use")})
 
 
 async def erase(feed: str, provider: str, record_id: str) -> None:
-    async with _gateway() as running:
+    async with gateway() as running:
         place = await running.registry.erase(feed, provider, record_id)
     say(erased=record_id, position=place.first_position)
 
 
 async def print_jwks() -> None:
-    async with _gateway() as running:
+    async with gateway() as running:
         sys.stdout.write(canonical((await running.registry.keys()).to_jwks()).decode() + "\n")
 
 

@@ -2,36 +2,20 @@
 
 import os
 import secrets
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
 from sqlalchemy import select
 
-from gateway.admin.commands import say
-from gateway.clock import SystemClock
+from gateway.admin.commands import gateway, say
 from gateway.delivery.access import Access, user_of
 from gateway.delivery.kafka_access import open_brokers
-from gateway.delivery.reconcile import Reconciler, plan_of
 from gateway.errors import Conflict, NotFound
 from gateway.journal.tables import party as party_table
-from gateway.settings import Settings, load_settings
-from gateway.wiring import open_gateway
+from gateway.settings import load_settings
+from gateway.wiring import open_reconciler
 
 PASSWORD_BYTES: Final = 32
-
-
-@asynccontextmanager
-async def _reconciler(settings: Settings) -> AsyncIterator[Reconciler]:
-    running = await open_gateway(settings, SystemClock())
-    try:
-        plan = plan_of(settings)
-        yield Reconciler(
-            running.engine, running.registry, open_brokers(settings), plan, settings.kafka_reconcile_seconds
-        )
-    finally:
-        await running.stop()
 
 
 async def show_access(*, mend: bool) -> int:
@@ -39,7 +23,9 @@ async def show_access(*, mend: bool) -> int:
 
     Raises Unavailable (`kafka-unreachable`), Refused (`kafka-refused`, `kafka-settings`).
     """
-    async with _reconciler(load_settings()) as reconciler:
+    settings = load_settings()
+    async with gateway(settings) as running:
+        reconciler = open_reconciler(settings, running.engine, running.registry)
         compared = await (reconciler.mend() if mend else reconciler.compare())
     _print("wanted", compared.wanted)
     _print("actual", compared.actual)
@@ -54,14 +40,10 @@ async def new_user(party: str, file: Path | None) -> None:
     Raises NotFound (`unknown-party`), Conflict (`file-exists`), and as `show_access` does.
     """
     settings = load_settings()
-    running = await open_gateway(settings, SystemClock())
-    try:
-        async with running.engine.connect() as connection:
-            known = await connection.execute(select(party_table.c.id).where(party_table.c.id == party))
-            if known.first() is None:
-                raise NotFound("unknown-party", "No such party; `fuyuan party admit` enters one.")
-    finally:
-        await running.stop()
+    async with gateway(settings) as running, running.engine.connect() as connection:
+        known = await connection.execute(select(party_table.c.id).where(party_table.c.id == party))
+        if known.first() is None:
+            raise NotFound("unknown-party", "No such party; `fuyuan party admit` enters one.")
     brokers = open_brokers(settings)
     user = user_of(party)
     target = file or settings.data_dir / "kafka-users" / f"{user}.password"

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Final, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException
@@ -57,7 +58,12 @@ class Brokers:
     """The administrator's side of a Kafka cluster."""
 
     def __init__(self, options: Mapping[str, str | int]) -> None:
-        self._client = AdminClient(dict(options))
+        self._options: dict[str, str | int | float | bool] = dict(options)
+
+    @cached_property
+    def _client(self) -> AdminClient:
+        """Made when it is first needed: it begins to connect at once."""
+        return AdminClient(self._options)
 
     def read(self) -> Access:
         """What stands in our namespace. Raises Unavailable (`kafka-unreachable`), Refused (`kafka-refused`)."""
@@ -204,10 +210,7 @@ def open_brokers(settings: Settings) -> Brokers:
         options |= {"sasl.mechanism": "SCRAM-SHA-512", "sasl.username": settings.kafka_user, "sasl.password": password}
         if settings.kafka_ca_file is not None:
             options["ssl.ca.location"] = str(settings.kafka_ca_file)
-    try:
-        return Brokers(options)
-    except KafkaException as error:
-        raise _problem(error) from None
+    return Brokers(options)
 
 
 def _binding(make: type[B], acl: Acl) -> B:

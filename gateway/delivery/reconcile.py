@@ -24,7 +24,6 @@ from gateway.delivery.access import Access, Acl, Agreed, Drift, Plan, can_read, 
 from gateway.delivery.kafka_access import Brokers
 from gateway.errors import Conflict, FuyuanError, Unavailable
 from gateway.journal.tables import contract, contract_version, party
-from gateway.settings import Settings
 from gateway.trust.documents import LANES
 
 log = structlog.get_logger(__name__)
@@ -164,9 +163,3 @@ async def read_agreed(connection: AsyncConnection) -> list[Agreed]:
         )
         for row in await connection.execute(select(contract).order_by(contract.c.id))
     ]
-
-
-def plan_of(settings: Settings) -> Plan:
-    return Plan(
-        settings.kafka_user, settings.kafka_retention_hours, settings.kafka_replication, intake=settings.kafka_intake
-    )
