@@ -35,9 +35,9 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     path.mkdir()
     if os.geteuid() != 0:
         pytest.skip("a disk that can be filled up takes root: run this test as root")
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(path)], check=True)
+    subprocess.run(["/bin/mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(path)], check=True)
     yield path
-    subprocess.run(["umount", "--lazy", str(path)], check=True)
+    subprocess.run(["/bin/umount", "--lazy", str(path)], check=True)
 
 
 @pytest.mark.timeout(3 * 3600)
