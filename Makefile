@@ -33,10 +33,13 @@ arrows: $(VENV)/.ready
 
 check: lint types arrows test
 
-# The pinned versions, with hashes; no host and no path in it.
+# The pinned versions, with hashes; no host and no path in it. The second is what an installation runs on.
 lock: $(VENV)/.ready
 	$(BIN)/pip-compile --quiet --extra dev --generate-hashes --allow-unsafe --strip-extras --no-header \
 	  --no-emit-index-url --no-emit-find-links --no-annotate --output-file requirements.lock pyproject.toml
+	$(BIN)/pip-compile --quiet --constraint requirements.lock --generate-hashes --allow-unsafe --strip-extras \
+	  --no-header --no-emit-index-url --no-emit-find-links --no-annotate --output-file deploy/requirements.lock \
+	  pyproject.toml
 
 $(VENV)/.ready: pyproject.toml requirements.lock
 	$(PYTHON) -m venv $(VENV)

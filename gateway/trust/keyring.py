@@ -14,6 +14,7 @@ from pathlib import Path
 from gateway.clock import Clock
 from gateway.errors import Broken
 from gateway.trust.keys import SigningKey
+from gateway.trust.private_file import open_to_others
 from gateway.trust.vault import Vault
 
 SECRET_BYTES = 32
@@ -57,7 +58,7 @@ def _secret(path: Path) -> bytes:
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        if path.stat().st_mode & 0o077:
+        if open_to_others(path, path.stat().st_mode):
             raise Broken("key-file-open", f"{path.name} can be read by others; chmod 600 it.") from None
         data = path.read_bytes()
         if len(data) != SECRET_BYTES:

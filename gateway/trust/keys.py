@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from gateway.clock import stamp, unstamp
 from gateway.errors import Broken, Conflict
+from gateway.trust.private_file import open_to_others
 from schemas.canonical import CanonicalError, JsonObject, JsonValue, b64u, canonical, parse_strict, unb64u
 
 Alg: TypeAlias = Literal["Ed25519", "ES256"]
@@ -191,7 +192,7 @@ class SigningKey:
     def load(cls, path: Path) -> "SigningKey":
         """Read a key file. Raises `Broken` where others can read it or it holds no key."""
         with path.open("rb") as file:
-            if os.fstat(file.fileno()).st_mode & 0o077:
+            if open_to_others(path, os.fstat(file.fileno()).st_mode):
                 raise Broken("key-file-open", f"{path.name} can be read by others; chmod 600 it.")
             data = file.read()
         try:

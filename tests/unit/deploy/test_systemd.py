@@ -1,0 +1,136 @@
+"""deploy/systemd: read by a parser of our own everywhere, and by systemd where it is installed."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gateway.settings import CONFIG, PREFIX, Settings
+
+UNITS = sorted((Path(__file__).parents[3] / "deploy/systemd").glob("*.service"))
+SETTINGS = {PREFIX + name.upper() for name in Settings.model_fields}
+HARDENING = {
+    "NoNewPrivileges": "yes",
+    "CapabilityBoundingSet": "",
+    "AmbientCapabilities": "",
+    "ProtectSystem": "strict",
+    "ProtectHome": "yes",
+    "ProtectProc": "invisible",
+    "ProtectClock": "yes",
+    "ProtectControlGroups": "yes",
+    "ProtectHostname": "yes",
+    "ProtectKernelLogs": "yes",
+    "ProtectKernelModules": "yes",
+    "ProtectKernelTunables": "yes",
+    "PrivateDevices": "yes",
+    "PrivateTmp": "yes",
+    "PrivateUsers": "yes",
+    "RestrictNamespaces": "yes",
+    "RestrictRealtime": "yes",
+    "RestrictSUIDSGID": "yes",
+    "LockPersonality": "yes",
+    "MemoryDenyWriteExecute": "yes",
+    "RestrictAddressFamilies": "AF_INET AF_INET6 AF_UNIX",
+    "SystemCallArchitectures": "native",
+    "UMask": "0077",
+    "StateDirectoryMode": "0700",
+    "Restart": "on-failure",
+}
+each_unit = pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.name)
+
+
+def parsed(unit: Path) -> dict[str, dict[str, list[str]]]:
+    """Section, key, and the key's values in order; a line that is neither fails."""
+    sections: dict[str, dict[str, list[str]]] = {}
+    section: dict[str, list[str]] = {}
+    for line in unit.read_text("utf-8").splitlines():
+        if not line or line.startswith("#"):
+            continue
+        if head := re.fullmatch(r"\[(\w+)\]", line):
+            section = sections.setdefault(head[1], {})
+            continue
+        said = re.fullmatch(r"([A-Z]\w+)=(.*)", line)
+        assert said, line
+        section.setdefault(said[1], []).append(said[2])
+    return sections
+
+
+def service(unit: Path) -> dict[str, list[str]]:
+    return parsed(unit)["Service"]
+
+
+def test_both_are_there() -> None:
+    assert [unit.name for unit in UNITS] == ["fuyuan-agent.service", "fuyuan-gateway.service"]
+
+
+@each_unit
+def test_it_is_hardened(unit: Path) -> None:
+    said = service(unit)
+    assert {key: said.get(key) for key in HARDENING} == {key: [value] for key, value in HARDENING.items()}
+    assert said["SystemCallFilter"] == ["@system-service", "~@privileged @resources"]
+    assert said["User"][0] not in {"root", "0"}
+    assert parsed(unit)["Install"] == {"WantedBy": ["multi-user.target"]}
+
+
+def test_the_gateway_and_an_agent_on_one_machine_are_different_users() -> None:
+    assert len({service(unit)["User"][0] for unit in UNITS}) == len(UNITS)
+
+
+@each_unit
+def test_every_setting_is_one_and_every_key_file_is_handed_over(unit: Path) -> None:
+    said = service(unit)
+    environment = dict(one.split("=", 1) for one in said["Environment"])
+    assert set(environment) <= SETTINGS | {CONFIG}
+    handed = {one.partition(":")[0] for one in said["LoadCredential"]}
+    used = {value.removeprefix("%d/") for value in environment.values() if value.startswith("%d/")}
+    if "%d" in environment.values():  # the whole folder, as gateway/trust/keyring.py reads it
+        used |= {"signing.jwk", "vault.key", "records.key"}
+    assert used == handed
+
+
+@each_unit
+def test_it_has_more_time_to_stop_than_it_takes(unit: Path) -> None:
+    """10 s for what is in flight, and at the agent 10 s for its follower."""
+    assert int(service(unit)["TimeoutStopSec"][0]) > 20
+    assert service(unit)["KillMode"] == ["mixed"]
+
+
+@each_unit
+def test_it_starts_a_command_that_there_is(unit: Path) -> None:
+    program, command = service(unit)["ExecStart"][0].split()
+    assert program == "/opt/fuyuan/bin/fuyuan"
+    done = subprocess.run(
+        [Path(sys.executable).with_name("fuyuan"), command, "--help"], capture_output=True, check=False
+    )
+    assert done.returncode == 0
+
+
+def systemd_analyze() -> str:
+    found = shutil.which("systemd-analyze")
+    if found is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("systemd-analyze is not there: apt-get install systemd")
+        pytest.skip("systemd-analyze did not run: apt-get install systemd")
+    return found
+
+
+@each_unit
+def test_systemd_finds_nothing_wrong(unit: Path, tmp_path: Path) -> None:
+    analyze = systemd_analyze()
+    copy = tmp_path / unit.name  # the program is installed elsewhere here
+    fuyuan = Path(sys.executable).with_name("fuyuan")
+    copy.write_text(unit.read_text("utf-8").replace("/opt/fuyuan/bin/fuyuan", str(fuyuan)), "utf-8")
+    done = subprocess.run([analyze, "verify", "--man=no", copy], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@each_unit
+def test_systemd_calls_its_exposure_low(unit: Path) -> None:
+    """From 0 (sealed) to 10; a service that talks over the network cannot go far below 1."""
+    command = [systemd_analyze(), "security", "--offline=true", "--threshold=15", "--no-pager", unit]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-400:]
