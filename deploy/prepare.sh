@@ -96,6 +96,7 @@ FUYUAN_LOCAL=$folder
 FUYUAN_UID=$uid
 FUYUAN_GID=$gid
 FUYUAN_KAFKA_CLUSTER=$(openssl rand -base64 16 | tr '+/' '-_' | tr -d '=')
+FUYUAN_AGENCY=$agency
 FUYUAN_AGENT_CONTRACT=$contract
 END
 }

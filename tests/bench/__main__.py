@@ -11,11 +11,11 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-from tests.bench import latency, screening, sealing
+from tests.bench import latency, screening, sealing, size
 from tests.bench.figure import Figure
 
 RESULTS = Path(__file__).parent / "results.json"
-PARTS = {"sealing": sealing.run, "screening": screening.run, "latency": latency.run}
+PARTS = {"sealing": sealing.run, "screening": screening.run, "latency": latency.run, "size": size.run}
 
 
 def main() -> None:

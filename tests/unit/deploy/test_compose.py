@@ -19,12 +19,12 @@ GIVEN = {
     "FUYUAN_UID": "10001",
     "FUYUAN_GID": "10001",
     "FUYUAN_KAFKA_CLUSTER": "bq4JnSzkjCrar0hJqLEf_Q",
+    "FUYUAN_AGENCY": "my-licences",
     "FUYUAN_AGENT_CONTRACT": "debtors-to-market-regulation",
 }
 # Settings that come with access to a broker that asks for a password; strike each out as it becomes one.
-AWAITED = {
-    f"FUYUAN_KAFKA_{name}" for name in ("BOOTSTRAP", "SECURITY", "USER", "PASSWORD_FILE", "CA_FILE", "REPLICATION")
-}
+BROKER = {"BOOTSTRAP", "SECURITY", "USER", "PASSWORD_FILE", "CA_FILE"}
+AWAITED = {f"FUYUAN_{side}KAFKA_{name}" for side in ("", "AGENT_") for name in BROKER} | {"FUYUAN_KAFKA_REPLICATION"}
 SETTINGS = {PREFIX + name.upper() for name in Settings.model_fields}
 
 TEXT = (DEPLOY / "compose.yaml").read_text("utf-8")

@@ -19,7 +19,7 @@ DEPLOY = Path(__file__).parents[3] / "deploy"
 SCRIPTS = [*DEPLOY.glob("*.sh"), *DEPLOY.glob("compose/*.sh")]
 BASH = shutil.which("bash") or "bash"
 OPENSSL = shutil.which("openssl") or "openssl"
-LATER = {"agency-trusted-keys.json"}  # the gateway's operator hands it over when parties are admitted
+LATER = {"agency-trusted-keys.json", "agency-kafka-password"}  # handed over by the gateway when parties are admitted
 
 
 def prepare(folder: Path, **also: str) -> subprocess.CompletedProcess[str]:

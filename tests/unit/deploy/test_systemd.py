@@ -5,11 +5,12 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
-from gateway.settings import CONFIG, PREFIX, Settings
+from gateway.settings import CONFIG, PREFIX, Settings, load_settings
 
 UNITS = sorted((Path(__file__).parents[3] / "deploy/systemd").glob("*.service"))
 SETTINGS = {PREFIX + name.upper() for name in Settings.model_fields}
@@ -134,3 +135,18 @@ def test_systemd_calls_its_exposure_low(unit: Path) -> None:
     command = [systemd_analyze(), "security", "--offline=true", "--threshold=15", "--no-pager", unit]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-400:]
+
+
+@pytest.mark.parametrize("name", ["gateway", "agent"])
+def test_the_settings_beside_it_are_taken(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for key in [key for key in os.environ if key.startswith(PREFIX)]:
+        monkeypatch.delenv(key)
+    file = UNITS[0].with_name(f"{name}.toml")
+    monkeypatch.setenv(CONFIG, str(file))
+    settings = load_settings()
+    given = tomllib.loads(file.read_text("utf-8"))
+    assert {key: str(getattr(settings, key)) for key in given} == {key: str(value) for key, value in given.items()}
+    assert settings.host == settings.agent_host == "127.0.0.1"
+    assert (
+        f"FUYUAN_CONFIG=/etc/fuyuan/{name}.toml" in service(UNITS[0].with_name(f"fuyuan-{name}.service"))["Environment"]
+    )
