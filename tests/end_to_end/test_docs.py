@@ -42,6 +42,8 @@ ELSEWHERE = {
     "make test": Elsewhere(".ci/run", "make test"),
     "make check": Elsewhere(".ci/run", "make lint types arrows"),
     "make bench": Elsewhere("Makefile", "$(BIN)/python -m tests.bench"),
+    "deploy/prepare.sh": Elsewhere("tests/unit/deploy/test_prepare.py", 'DEPLOY / "prepare.sh"'),
+    ".venv/bin/python -m tests.bench size": Elsewhere("tests/bench/__main__.py", '"size": size.run'),
     "make lock": Elsewhere("Makefile", "$(BIN)/pip-compile"),
     f"fuyuan contract lint {AGREEMENT}": Elsewhere(COMMANDS, '"contract", "lint"'),
     f"fuyuan contract preview {AGREEMENT}": Elsewhere(COMMANDS, '"contract", "preview"'),
