@@ -5,8 +5,9 @@ the list of that column: a slot for each element would leak how many there are.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from schemas.canonical import JsonObject, JsonValue
 
@@ -34,21 +35,59 @@ def flatten(record: JsonObject, paths: Sequence[str]) -> dict[str, JsonValue]:
     return {path: _find(record, parse_slot(path)) for path in paths}
 
 
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """A list of objects: the slot path behind each member."""
+
+    paths: dict[str, str]
+
+
+# The members of a record, or of an object in it, with the slot path behind each.
+Form: TypeAlias = dict[str, "str | Columns | Form"]
+
+
+@lru_cache(maxsize=1024)
+def form(paths: tuple[str, ...]) -> Form:
+    """What a record with exactly these slots looks like, worked out once for all records that one contract shows.
+
+    Raises ValueError where a path runs through another slot, or two name one place.
+    """
+    whole: Form = {}
+    for path in paths:
+        slot = parse_slot(path)
+        place = whole
+        for key in slot.keys[:-1]:
+            inner = place.setdefault(key, {})
+            if not isinstance(inner, dict):
+                raise ValueError("a slot path runs through another slot's value")  # noqa: TRY004 - of the paths
+            place = inner
+        last, standing = slot.keys[-1], place.get(slot.keys[-1])
+        if slot.column is None and standing is None:
+            place[last] = path
+        elif slot.column is not None and isinstance(standing, Columns | None):
+            place[last] = Columns({**(standing.paths if standing else {}), slot.column: path})
+        else:
+            raise ValueError("two slot paths name one place")
+    return whole
+
+
 def nest(values: Mapping[str, JsonValue]) -> JsonObject:
     """The record that holds exactly these slots. Columns of one list that are all null make the list null.
 
-    Raises ValueError where the columns of one list differ in length, or where a path runs through a value.
+    Raises ValueError where the columns of one list differ in length, and as `form`.
     """
+    return _nested(form(tuple(values)), values)
+
+
+def _nested(members: Form, values: Mapping[str, JsonValue]) -> JsonObject:
     record: JsonObject = {}
-    columns: dict[tuple[str, ...], dict[str, JsonValue]] = {}
-    for path, value in values.items():
-        slot = parse_slot(path)
-        if slot.column is None:
-            _put(record, slot.keys, value)
-        else:
-            columns.setdefault(slot.keys, {})[slot.column] = value
-    for keys, by_name in columns.items():
-        _put(record, keys, _rows(by_name))
+    for key, inner in members.items():
+        if type(inner) is str:
+            record[key] = values[inner]
+        elif isinstance(inner, Columns):
+            record[key] = _rows({column: values[path] for column, path in inner.paths.items()})
+        elif isinstance(inner, dict):
+            record[key] = _nested(inner, values)
     return record
 
 
@@ -63,17 +102,6 @@ def _find(record: JsonObject, slot: Slot) -> JsonValue:
     if isinstance(value, str) or not isinstance(value, Sequence):
         return None
     return [element.get(slot.column) if isinstance(element, Mapping) else None for element in value]
-
-
-def _put(record: JsonObject, keys: Sequence[str], value: JsonValue) -> None:
-    for key in keys[:-1]:
-        inner = record.setdefault(key, {})
-        if not isinstance(inner, dict):
-            raise ValueError("a slot path runs through another slot's value")  # noqa: TRY004 - of the paths
-        record = inner
-    if keys[-1] in record:
-        raise ValueError("two slot paths name one place")
-    record[keys[-1]] = value
 
 
 def _rows(columns: Mapping[str, JsonValue]) -> JsonValue:

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 
 import orjson
 
@@ -16,24 +16,13 @@ from gateway.trust.merkle import HASH_BYTES, leaf_hash
 from gateway.trust.seal import SALT_BYTES, record_leaf, slot_prefix
 from schemas import catalog
 from schemas.canonical import JsonObject, JsonValue, b64u, canonical, check_canonical, unb64u
-from schemas.slots import parse_slot
+from schemas.slots import Columns, Form, form
 
 ALWAYS: Final = ("feed", "schema_version", "record_id", "status")  # members of every record that is shown
 TOLD: Final = ("contract", "contract_version", "lane", "number", "kind", "cause", "notice")  # repeated in the leaf
 STATUSES: Final = {"upsert": ("listed", "amended"), "withdrawn": ("withdrawn",)}
 # What is spelled as it is. Of anything else a float may be part, and one that is no number would be spelled null.
 PLAIN: Final = frozenset({str, bool, int, type(None)})
-
-
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """A list of objects: the slot path behind each column."""
-
-    paths: dict[str, str]
-
-
-# The members of a record, or of an object in it, with the slot path behind each.
-Form: TypeAlias = dict[str, "str | Columns | Form"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,14 +159,18 @@ def open_record(record: JsonObject, paths: tuple[str, ...]) -> JsonObject:
     As `schemas.slots.flatten`, and exact: raises `BadDocument` for a field more or less.
     """
     found: JsonObject = {}
-    _walk(_form(paths), {name: value for name, value in record.items() if name not in ALWAYS}, found)
+    try:
+        expected = form(paths)
+    except ValueError:
+        raise BadDocument("proof: one slot lies within another") from None
+    _walk(expected, {name: value for name, value in record.items() if name not in ALWAYS}, found)
     return found
 
 
-def _walk(form: Form, value: JsonValue, found: JsonObject) -> None:
-    if type(value) is not dict or value.keys() != form.keys():
+def _walk(expected: Form, value: JsonValue, found: JsonObject) -> None:
+    if type(value) is not dict or value.keys() != expected.keys():
         raise BadDocument("record: shows other fields than the proof covers")
-    for key, inner in form.items():
+    for key, inner in expected.items():
         match inner:
             case str():
                 found[inner] = value[key]
@@ -195,28 +188,6 @@ def _walk_list(columns: Mapping[str, str], rows: JsonValue, found: JsonObject) -
         raise BadDocument("record: shows other fields than the proof covers")
     for column, path in columns.items():
         found[path] = [row[column] for row in rows]
-
-
-@lru_cache(maxsize=256)
-def _form(paths: tuple[str, ...]) -> Form:
-    """What a record with exactly these slots looks like; the events of one contract share it."""
-    form: Form = {}
-    for path in paths:
-        slot = parse_slot(path)
-        place = form
-        for key in slot.keys[:-1]:
-            inner = place.setdefault(key, {})
-            if not isinstance(inner, dict):
-                raise BadDocument("proof: one slot lies within another")
-            place = inner
-        if slot.column is None:
-            place[slot.keys[-1]] = path
-        else:
-            columns = place.setdefault(slot.keys[-1], Columns({}))
-            if not isinstance(columns, Columns):
-                raise BadDocument("proof: one slot lies within another")
-            columns.paths[slot.column] = path
-    return form
 
 
 def _digests(slots: Mapping[str, bytes], salts: Mapping[str, str], hidden: str, values: JsonObject) -> bytes:
