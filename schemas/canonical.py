@@ -145,7 +145,7 @@ def parse_strict(data: bytes) -> JsonValue:
 
 def b64u(data: bytes) -> str:
     """base64url without padding (RFC 7515 section 2)."""
-    return binascii.b2a_base64(data, newline=False).translate(_URL_SAFE).rstrip(b"=").decode()
+    return binascii.b2a_base64(data, newline=False).translate(_URL_SAFE, b"=").decode()
 
 
 def unb64u(text: str, length: int | None = None) -> bytes:
