@@ -5,7 +5,7 @@ import os
 import random
 import time
 from collections import Counter
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import orjson
@@ -18,15 +18,25 @@ from gateway.trust.keys import KeySet, SigningKey
 from gateway.trust.merkle import Tree, leaf_hash, verify_inclusion
 from gateway.trust.seal import Draft, commit, record_leaf, salts, seal_batch
 from gateway.trust.vault import Vault
-from schemas.canonical import b64u, unb64u
+from schemas.canonical import JsonObject, b64u, unb64u
 from schemas.catalog import Feed
 from schemas.catalog import feed as find_feed
+from schemas.identifiers import USCC_ALPHABET, uscc_passes
 from tests.bench.figure import Figure, seconds
+from tests.bench.screening import person
 
 SAMPLE = Path(__file__).parents[1] / "data/samples/shixin_zxgk.jsonl"
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 TODAY = date(2026, 11, 23)
 BATCH = 1000
+GROUNDS = (
+    "有履行能力而拒不履行生效法律文书确定义务的",
+    "违反财产报告制度",
+    "违反限制消费令",
+    "其它规避执行",
+    "伪造证据妨碍、抗拒执行,违反财产报告制度",
+    "无正当理由拒不履行执行和解协议",
+)
 FOURTEEN = (  # what an agreement with effects shows and a block needs
     "doubts",
     "subject.kind",
@@ -46,13 +56,42 @@ FOURTEEN = (  # what an agreement with effects shows and a block needs
 
 
 def court_list(records: int) -> bytes:
-    """That many records in the court's own shape, no two of one case."""
+    """That many records in the court's own shape, each of another debtor in another case, with passing numbers.
+
+    Only the court, the words of the lists and the days come back, as in a court's real list.
+    """
     rows = [orjson.loads(line) for line in SAMPLE.read_bytes().splitlines()]
-    picked = random.Random(1)
-    return b"\n".join(
-        orjson.dumps({**picked.choice(rows), "caseCode": f"(2019)皖1122执{number}号", "id": number})
-        for number in range(1, records + 1)
-    )
+    return b"\n".join(orjson.dumps(_listing(rows[serial % len(rows)], serial)) for serial in range(1, records + 1))
+
+
+def _listing(row: JsonObject, serial: int) -> JsonObject:
+    dice = random.Random(serial)
+    year, amount = dice.randint(2019, 2025), dice.randint(1_000, 9_000_000)
+    filed = date(year, 1, 1) + timedelta(days=dice.randrange(365))
+    name, number = person(serial)
+    owner = {"iname": name, "cardNum": number, "age": year - int(number[6:10])}
+    if row.get("businessEntity"):
+        owner = {"iname": f"焦作市{name}商贸有限公司", "cardNum": company(serial), "businessEntity": name}
+    return {
+        **row,
+        **owner,
+        "id": serial,
+        "caseCode": f"({year})豫0811执{serial}号",
+        "courtName": "焦作市山阳区人民法院",
+        "areaName": "河南",
+        "gistId": f"（{year - 1}）豫0811民初{serial}号民事判决书",
+        "gistUnit": "焦作市山阳区人民法院",
+        "regDate": f"{filed:%Y年%m月%d日}",
+        "publishDate": f"{filed + timedelta(days=dice.randrange(300)):%Y年%m月%d日}",
+        "duty": str(row["duty"]).replace("元", f"元，另付利息{amount}元", 1),
+        "disruptTypeName": dice.choice(GROUNDS),
+    }
+
+
+def company(serial: int) -> str:
+    """A unified social credit code whose check holds, in a region that does not exist."""
+    body = f"91{990000 + serial % 9999}MA{serial:07}"
+    return next(body + last for last in USCC_ALPHABET if uscc_passes(body + last))
 
 
 def run(*, quick: bool) -> list[Figure]:
