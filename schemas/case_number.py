@@ -9,6 +9,8 @@ _OPEN = str.maketrans({"(": "（", ")": "）", "[": "（", "]": "）", "〔": "�
 _HAN = "[\u4e00-\u9fff]+"
 # Year, court code, type code, serial; the court code may hold two to four digits.
 _NEW_STYLE = re.compile(f"（?(\\d{{4}})）?({_HAN}(?:\\d{{2,4}}{_HAN})?)0*([1-9]\\d*)(号.*)", re.ASCII)
+# Most numbers: nothing in them but the brackets has another form.
+_PLAIN = re.compile("[(（]\\d{4}[)）][\\d\u4e00-\u9fff]+", re.ASCII)
 _CASE_NUMBER = re.compile(r"（\d{4}）.+号.{0,4}", re.ASCII)
 _NONE = frozenset({"", "-", "--", "0", "无", "暂无", "空", "null", "NULL", "None"})
 
@@ -19,7 +21,8 @@ def normalise_case_number(text: str) -> str:
 
     Numbers of arbitration boards and notaries pass through the same way and keep their own form.
     """
-    number = bare(text).translate(_OPEN)
+    plain = _PLAIN.fullmatch(text)
+    number = f"（{text[1:5]}）{text[6:]}" if plain else bare(text).translate(_OPEN)
     if number in _NONE:
         return ""
     found = _NEW_STYLE.fullmatch(number)

@@ -61,6 +61,7 @@ _NOTHING = re.compile(r"[0\-/.]*|NULL|NONE|N/?A|NAN|无证?|暂无|空|不详|�
 _MARKS = re.compile(r"[^0-9A-Z]")
 _RISING = "01234567890123456789"
 _FALLING = _RISING[::-1]
+_PLAIN = re.compile("[0-9A-Z]+")  # in its one spelling already
 _SCIENTIFIC = re.compile(r"\d(\.\d+)?E\+?\d{2}", re.ASCII)
 _ROUNDED = re.compile(r"[1-9]\d{14}000", re.ASCII)
 
@@ -154,18 +155,21 @@ def read_identifier(text: str) -> Identifier | None:
     """
     if id_passes(text):  # the most frequent by far, and no placeholder has a date in it
         return Identifier("cn-id", text, masked=False, check="pass")
-    folded = bare(text).upper().lstrip("'").replace("#", "*")
-    if not folded.isascii():
-        folded = folded.translate(_MASKS)
+    folded = text if _PLAIN.fullmatch(text) else _folded(text)
     if not folded:
         return None
     if _is_placeholder(folded):
         raise PlaceholderIdentifier("a placeholder stands in place of an identifier")
-    if len(folded) >= 12:
+    if len(folded) >= 12 and "XXX" in folded:
         folded = _LETTER_MASK.sub(lambda run: "*" * len(run[0]), folded)
     if "*" in folded:
         return _read_masked(folded)
     return _read_full(folded)
+
+
+def _folded(text: str) -> str:
+    folded = bare(text).upper().lstrip("'").replace("#", "*")
+    return folded if folded.isascii() else folded.translate(_MASKS)
 
 
 def _read_full(text: str) -> Identifier:

@@ -8,6 +8,7 @@ from schemas.canonical import canonical
 
 _FORM = re.compile("[a-z2-7]{52}")
 _BASE32 = "abcdefghijklmnopqrstuvwxyz234567"  # RFC 4648 section 6, in lower case
+_SHIFTS = tuple(range(250, -1, -10))
 _PAIRS = [first + second for first in _BASE32 for second in _BASE32]  # two characters at once are ten bits
 
 
@@ -19,7 +20,7 @@ def record_id(key: bytes, feed: str, *parts: str) -> str:
     code = _keyed(key).copy()
     code.update(canonical([feed, *parts]))
     bits = int.from_bytes(code.digest()) << 4  # 256 bits and four of padding: 52 characters
-    return "".join([_PAIRS[bits >> shift & 1023] for shift in range(250, -1, -10)])
+    return "".join([_PAIRS[bits >> shift & 1023] for shift in _SHIFTS])
 
 
 @lru_cache(maxsize=64)

@@ -7,7 +7,7 @@ record (rule M1).
 
 from collections.abc import Iterable
 from datetime import date
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -34,6 +34,12 @@ Moment = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
+    _all_fields: ClassVar[set[str]]
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: object) -> None:
+        cls._all_fields = set(cls.model_fields)
+
     @classmethod
     def made(cls, **values: object) -> Self:
         """The part of values that were checked where they were made, every field given: validated nowhere else.
@@ -43,7 +49,7 @@ class _Part(BaseModel):
         part = cls.__new__(cls)
         assign = object.__setattr__
         assign(part, "__dict__", values)
-        assign(part, "__pydantic_fields_set__", set(values))
+        assign(part, "__pydantic_fields_set__", cls._all_fields)  # one for all: a frozen part never changes its own
         assign(part, "__pydantic_extra__", None)
         assign(part, "__pydantic_private__", None)
         return part
