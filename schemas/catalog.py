@@ -94,14 +94,14 @@ def published_path(feed: Feed) -> Path:
 
 
 def _json(value: object) -> JsonValue:
-    if value is None or isinstance(value, str | int):
+    if value is None or isinstance(value, (str, int)):
         return value
     if isinstance(value, date):
         return value.isoformat()
-    if isinstance(value, tuple | list):
-        return [_json(inner) for inner in value]
+    if isinstance(value, (tuple, list)):
+        return [one if type(one) in _PLAIN else _json(one) for one in value]
     if isinstance(value, BaseModel):
-        return {name: _json(inner) for name, inner in vars(value).items()}
+        return {name: one if type(one) in _PLAIN else _json(one) for name, one in vars(value).items()}
     raise TypeError("a record holds something that JSON has not")
 
 
@@ -115,10 +115,8 @@ def _reader(paths: Sequence[str]) -> Callable[[Record], tuple[JsonValue, ...]]:
     def values(record: Record) -> tuple[JsonValue, ...]:
         found = list(fetch(record))
         for place, column in columns:
-            if rows := found[place]:
-                found[place] = [one if type(one) in _PLAIN else _json(one) for one in map(column, rows)]
-            else:
-                found[place] = []
+            rows = found[place]
+            found[place] = [one if type(one) in _PLAIN else _json(one) for one in map(column, rows)] if rows else []
         for place in plain:
             value = found[place]
             if type(value) not in _PLAIN:

@@ -132,7 +132,7 @@ def _check_columns(said: Said, number: str) -> None:
     others = f"{said.province}\n{said.court}\n{said.name}"
     if "号" in others and any(looks_like_case_number(normalise_case_number(other)) for other in others.split("\n")):
         raise Refused("shifted-columns", "a case number stands where another field belongs")
-    if number and read_date(said.case_number, _EVER):
+    if number and said.case_number[0] not in "(（" and read_date(said.case_number, _EVER):  # no date begins with one
         raise Refused("shifted-columns", "a date stands where the case number belongs")
 
 
@@ -257,7 +257,12 @@ def _own_identifiers(person: SaidPerson, warnings: Warnings) -> Sequence[Identif
 
 
 def _entries(identifiers: Sequence[Identifier]) -> tuple[IdentifierEntry, ...]:
-    return tuple([IdentifierEntry.made(**one._asdict()) for one in identifiers])
+    return tuple(
+        [
+            IdentifierEntry.made(scheme=scheme, value=value, masked=masked, check=check)
+            for scheme, value, masked, check in identifiers
+        ]
+    )
 
 
 def _basis(said: Iterable[tuple[str, str]]) -> tuple[Basis, ...]:

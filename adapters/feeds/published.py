@@ -21,7 +21,6 @@ _FIELDS = (
 )  # fmt: skip
 _ABSENT = dict.fromkeys(_FIELDS, "")
 _FETCH = itemgetter(*_FIELDS)
-_TEXT = frozenset({str})
 
 
 def said_by_zxgk(record: JsonObject) -> Said:
@@ -37,9 +36,8 @@ def said_by_baidu(record: JsonObject) -> Said:
 
 
 def _said(record: JsonObject, system: str, number: str) -> Said:
-    texts = _FETCH(_ABSENT | record)
-    if not _TEXT.issuperset(map(type, texts)):
-        texts = tuple([text(record, name) for name in _FIELDS])
+    found = _FETCH(_ABSENT | record)
+    texts = [one if type(one) is str else text(record, name) for name, one in zip(_FIELDS, found, strict=True)]
     case_number, name, card, age, sex, sex_name, court, province, issuer, duty, performance, done, left, grounds = texts
     responsible = _responsible(record) if record.get("businessEntity") or record.get("qysler") else ()
     return Said(
