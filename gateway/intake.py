@@ -12,6 +12,7 @@ import os
 import secrets
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import orjson
 import structlog
@@ -42,7 +43,7 @@ MOST_REFUSED_TOLD = 1000  # quarantined lines named in an answer; it is written 
 COUNTS = ("listed", "amended", "unchanged", "withdrawn", "quarantined", "unmatched")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Submission:
     """What one provider sent under one idempotency key. `signature` is the request's, for the commitment of S5; `sent`
     is the body that it signed, where `body` is another spelling of it.
@@ -59,6 +60,11 @@ class Submission:
     @property
     def digest(self) -> bytes:
         return hashlib.sha256(b"%s\0%d\0" % (self.feed.encode(), self.relist) + self.body).digest()
+
+    @cached_property
+    def sent_digest(self) -> bytes:
+        """SHA-256 of what was signed; taken once, for each of a hundred batches commits to it."""
+        return hashlib.sha256(self.body if self.sent is None else self.sent).digest()
 
 
 @dataclass(slots=True)
@@ -175,7 +181,7 @@ class Intake:
             return None
         commitment = submission_commitment(
             salt,
-            hashlib.sha256(submission.body if submission.sent is None else submission.sent).digest(),
+            submission.sent_digest,
             hashlib.sha256(submission.signature).digest(),
         )
         return seal_batch(
@@ -204,6 +210,7 @@ class Intake:
         at = stamp(self._clock.now())
         rejected = [_quarantine_row(self._keyring, submission, item, at) for item in plan.quarantined]
         new = _updated(result, plan, rejected)
+        entries = [] if sealed is None else _entries(self._keyring, submission.provider, feed, plan, sealed)
         async with self._engine.begin() as connection:
             if sealed is not None:
                 claimed = await claim(connection, len(plan.taken))
@@ -218,9 +225,7 @@ class Intake:
                     count=len(plan.taken),
                     opening=self._keyring.vault.wrap(salt),
                 )
-                await append_entries(
-                    connection, place, _entries(self._keyring, submission.provider, feed, plan, sealed)
-                )
+                await append_entries(connection, place, entries)
                 new.batches.append(
                     {
                         "header": sealed.header,

@@ -76,7 +76,7 @@ def _content(feed: Feed, values: Sequence[JsonValue], spelled: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Items for one sealed batch. `before` holds the ids that earlier chunks of the same submission listed."""
+    """Items for one sealed batch. `before`: those of its ids that earlier chunks of the same submission listed."""
 
     items: list[Item]
     before: frozenset[str]
@@ -99,15 +99,16 @@ def cut(feed: Feed, items: Iterator[Item], size: int) -> Iterator[Chunk]:
         ids = record_ids(item)
         same, other = (listed, withdrawn) if isinstance(item, Accepted) else (withdrawn, listed)
         if len(chunk) == size or not other.isdisjoint(ids):
-            yield Chunk(_refuse_alike(feed, chunk), frozenset(before))
-            before = (before | listed) - withdrawn
+            yield Chunk(_refuse_alike(feed, chunk), frozenset(before & listed))
+            before |= listed
+            before -= withdrawn
             chunk = []
             listed.clear()
             withdrawn.clear()
         chunk.append(item)
         same.update(ids)
     if chunk:
-        yield Chunk(_refuse_alike(feed, chunk), frozenset(before))
+        yield Chunk(_refuse_alike(feed, chunk), frozenset(before & listed))
 
 
 def _refuse_alike(feed: Feed, chunk: list[Item]) -> list[Item]:
