@@ -161,6 +161,8 @@ def _prepare_postgres(connection: Any, _: ConnectionPoolEntry) -> None:
 def _translate(context: ExceptionContext) -> BaseException | None:
     """What the driver raises where PostgreSQL is away has many names; SQLite has one, and the callers know that."""
     original = context.original_exception
+    if not isinstance(original, Exception):  # a cancellation stays one
+        return None
     state = getattr(original, "sqlstate", None)
     if state in _UNSPELLABLE:
         return BadRequest("text-unusable", "A text holds a character that cannot be kept; leave it out.")
