@@ -3,7 +3,6 @@
 import asyncio
 import io
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -40,13 +39,13 @@ def founded(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> I
 
     with databases.fresh() as database_url:
         asyncio.run(found(database_url))
-        yield Founded(folder / "gateway", cast, database_url)
+        yield Founded(folder / "gateway", cast, database_url, databases)
 
 
 @pytest.fixture
-def founded_copy(databases: Databases, founded: Founded) -> Iterator[Founded]:
-    with databases.fresh(founded.database_url) as database_url:
-        yield replace(founded, database_url=database_url)
+def founded_copy(founded: Founded) -> Iterator[Founded]:
+    with founded.copied() as copy:
+        yield copy
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import logging
 import shutil
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ from gateway.trust.merkle import root
 from gateway.trust.verify import open_heartbeat, verify_line
 from gateway.wiring import open_gateway
 from schemas.canonical import JsonObject, b64u, canonical
+from tests.databases import Databases
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "tests/data/samples"
@@ -57,6 +58,13 @@ class Founded:
     folder: Path
     cast: Cast
     database_url: str
+    databases: Databases
+
+    @contextmanager
+    def copied(self) -> Iterator["Founded"]:
+        """The same with a database of its own, to be written to."""
+        with self.databases.fresh(self.database_url) as url:
+            yield replace(self, database_url=url)
 
 
 @dataclass

@@ -22,7 +22,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from contracts.policy import expand
-from gateway.demo.cast import COURT, Cast
+from gateway.demo.cast import COURT
 from gateway.trust.verify import verify_line
 from schemas.canonical import canonical
 from schemas.catalog import DISHONEST_DEBTOR
@@ -34,6 +34,7 @@ from tests.integration.district import (
     RECEIPTS,
     TRADING,
     District,
+    Founded,
     captured_log,
     open_district,
 )
@@ -198,7 +199,7 @@ def listed_in(terms: Terms) -> frozenset[str]:
     return frozenset(slot for path in terms["fields"] for slot in expand(path, SLOTS))
 
 
-async def play(founded: tuple[Path, Cast], wide: Terms, narrow: Terms, present: frozenset[str]) -> None:
+async def play(founded: Founded, wide: Terms, narrow: Terms, present: frozenset[str]) -> None:
     with tempfile.TemporaryDirectory() as folder, captured_log() as log:
         async with open_district(founded, Path(folder), log) as district:
             first, second = plant(present), plant(present)
@@ -265,17 +266,18 @@ async def check(
 )
 @given(terms(), terms(), st.frozensets(st.sampled_from(SLOTS)))
 def test_what_a_contract_does_not_list_is_nowhere(
-    founded: tuple[Path, Cast], wide: Terms, narrow: Terms, present: frozenset[str]
+    founded: Founded, wide: Terms, narrow: Terms, present: frozenset[str]
 ) -> None:
-    asyncio.run(play(founded, wide, narrow, present))
+    with founded.copied() as copy:
+        asyncio.run(play(copy, wide, narrow, present))
 
 
-def test_the_search_finds_what_is_there(founded: tuple[Path, Cast]) -> None:
+def test_the_search_finds_what_is_there(founded_copy: Founded) -> None:
     """A contract that lists every slot shows every mark: the search above is not blind."""
 
     async def run() -> None:
         with tempfile.TemporaryDirectory() as folder, captured_log() as log:
-            async with open_district(founded, Path(folder), log) as district:
+            async with open_district(founded_copy, Path(folder), log) as district:
                 everything = {"fields": list(SLOTS), "treatments": {}, "effects": None, "review": None}
                 await district.activate(CONTRACT, **everything)
                 planted = plant(frozenset(SLOTS))
