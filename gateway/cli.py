@@ -21,11 +21,13 @@ app = typer.Typer(
 contract_app = typer.Typer(help="Contracts: check, sign, preview, and put in force.", no_args_is_help=True)
 keys_app = typer.Typer(help="Keys of a party.", no_args_is_help=True)
 kafka_app = typer.Typer(help="Topics, ACLs and users at the Kafka brokers.", no_args_is_help=True)
+database_app = typer.Typer(help="The journal's database.", no_args_is_help=True)
 party_app = typer.Typer(help="Parties that the gateway admits.", no_args_is_help=True)
 app.add_typer(contract_app, name="contract")
 app.add_typer(keys_app, name="keys")
 app.add_typer(party_app, name="party")
 app.add_typer(kafka_app, name="kafka")
+app.add_typer(database_app, name="database")
 
 ExistingFile = Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True)]
 KeyFile = Annotated[
@@ -184,6 +186,22 @@ def keys_jwks() -> None:
     from gateway.admin.commands import print_jwks
 
     asyncio.run(print_jwks())
+
+
+@database_app.command("upgrade")
+def database_upgrade() -> None:
+    """Bring the database to the newest revision, as a user who may change its tables."""
+    from gateway.admin.commands import upgrade_database
+
+    asyncio.run(upgrade_database())
+
+
+@database_app.command("check")
+def database_check() -> None:
+    """Compare the database with what this version needs, changing nothing. Exit 1 where it differs."""
+    from gateway.admin.commands import check_database
+
+    sys.exit(asyncio.run(check_database()))
 
 
 @party_app.command("admit")

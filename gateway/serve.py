@@ -1,5 +1,6 @@
 """`fuyuan serve`: the gateway's HTTP server."""
 
+import asyncio
 import gc
 from contextlib import suppress
 from types import FrameType
@@ -8,6 +9,7 @@ import uvicorn
 
 from gateway.api.app import create_app
 from gateway.clock import SystemClock
+from gateway.journal.schema import prepare
 from gateway.listen import check_address
 from gateway.log import catch_uncaught, configure_logging
 from gateway.running import Running
@@ -27,8 +29,12 @@ def collect_rarely() -> None:
 
 
 def serve(settings: Settings) -> None:
-    """Serve until told to stop; what is in flight is finished first. Raises as `check_address` does."""
+    """Serve until told to stop; what is in flight is finished first.
+
+    Raises as `check_address` and `gateway.journal.schema.upgrade` do.
+    """
     check_address(settings.host, settings.port)
+    asyncio.run(prepare(settings.database_url))
     configure_logging(settings.log_format, settings.log_level)
     catch_uncaught()
     collect_rarely()

@@ -37,6 +37,9 @@ class Settings(BaseSettings):
         description="The journal's database, as a SQLAlchemy URL; a SQLite file under data_dir by default.",
         repr=False,
     )
+    database_connections: int = Field(
+        10, ge=2, le=200, description="Connections that one gateway keeps to PostgreSQL at most."
+    )
     key_dir: Path = Field(
         default_factory=lambda data: data["data_dir"] / "keys",
         description="The gateway's own secret keys, one file each.",

@@ -41,7 +41,7 @@ def read_feed(feed: str, data: bytes, record_key: bytes, today: date) -> Iterato
 async def open_gateway(settings: Settings, clock: Clock) -> Running:
     """The gateway's parts over its database and keys; nothing runs in the background yet."""
     keyring = load_keyring(settings.key_dir, settings.party, clock)
-    engine = open_engine(settings.database_url)
+    engine = open_engine(settings.database_url, connections=settings.database_connections)
     await upgrade(engine)
     wakeup = Wakeup()
     registry = Registry(engine, clock, keyring, changed=wakeup.signal)

@@ -8,12 +8,15 @@ from typing import Final
 
 import orjson
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from contracts.lifecycle import Action
 from contracts.load import load_agreement, load_party
 from gateway.clock import SystemClock
 from gateway.errors import BadRequest
 from gateway.journal import tables
+from gateway.journal.engine import open_engine
+from gateway.journal.schema import check, upgrade
 from gateway.running import Running
 from gateway.settings import Settings, load_settings
 from gateway.trust.keys import PublicKey
@@ -85,6 +88,30 @@ async def erase(feed: str, provider: str, record_id: str) -> None:
 async def print_jwks() -> None:
     async with gateway() as running:
         sys.stdout.write(canonical((await running.registry.keys()).to_jwks()).decode() + "\n")
+
+
+async def upgrade_database() -> None:
+    """Prints the revision before and after. Raises as `gateway.journal.schema.upgrade` does."""
+    async with _database() as engine:
+        before = await upgrade(engine)
+        say(before=before, revision=(await check(engine)).revision)
+
+
+async def check_database() -> int:
+    """Prints the database's revision, the newest one and what differs: 0 where nothing does."""
+    async with _database() as engine:
+        found = await check(engine)
+    say(revision=found.revision, newest=found.newest, differences=found.differences)
+    return 0 if found.sound else 1
+
+
+@asynccontextmanager
+async def _database() -> AsyncIterator[AsyncEngine]:
+    engine = open_engine(load_settings().database_url)
+    try:
+        yield engine
+    finally:
+        await engine.dispose()
 
 
 def say(**said: object) -> None:

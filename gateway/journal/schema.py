@@ -4,6 +4,8 @@ A revision is a file in `migrations/versions`, named by its number. Gateways of 
 them upgrades, the others wait and find it done. What stands in a transaction fails as a whole.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,7 +16,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, inspect, text
-from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.errors import Unavailable
@@ -42,31 +44,60 @@ async def upgrade(engine: AsyncEngine) -> str | None:
     """Bring the database to the newest revision: the one it had before. Safe to call at every start.
 
     Raises Unavailable: `database-newer` where a newer gateway made it, `database-foreign` where tables of these names
-    are not ours, `database-behind` where this user has no right to change it.
+    are not ours, `database-behind` where this user has no right to change it; and as `check` does.
     """
     config = _config()
-    async with engine.connect() as connection:
-        before = await connection.run_sync(_revision)
-    if before == _newest(config):
-        return before
-    patient = open_engine(engine.url.render_as_string(hide_password=False), patient=True)
+    with _in_words():
+        async with engine.connect() as connection:
+            before = await connection.run_sync(_revision)
+        if before == _newest(config):
+            return before
+        patient = open_engine(engine.url.render_as_string(hide_password=False), patient=True)
+        try:
+            async with patient.begin() as connection:
+                return await connection.run_sync(_upgrade, config)
+        except ProgrammingError as error:
+            raise Unavailable(
+                "database-behind",
+                f"The database stands at revision {before or 'none'} and this user may not change it; "
+                "run `fuyuan database upgrade` as the owner of its tables.",
+            ) from error
+        finally:
+            await patient.dispose()
+
+
+async def prepare(url: str) -> None:
+    """As `upgrade`, before anything else is opened."""
+    engine = open_engine(url)
     try:
-        async with patient.begin() as connection:
-            return await connection.run_sync(_upgrade, config)
-    except ProgrammingError as error:
-        raise Unavailable(
-            "database-behind",
-            f"The database stands at revision {before or 'none'} and this user may not change it; "
-            "run `fuyuan database upgrade` as the owner of its tables.",
-        ) from error
+        await upgrade(engine)
     finally:
-        await patient.dispose()
+        await engine.dispose()
 
 
 async def check(engine: AsyncEngine) -> Standing:
-    """How the database stands, changing nothing."""
-    async with engine.connect() as connection:
-        return await connection.run_sync(_standing, _newest(_config()))
+    """How the database stands, changing nothing.
+
+    Raises Unavailable: `journal-away` where it does not answer, `database-refused` where it does not let us in.
+    """
+    with _in_words():
+        async with engine.connect() as connection:
+            return await connection.run_sync(_standing, _newest(_config()))
+
+
+@contextmanager
+def _in_words() -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as error:
+        raise Unavailable(
+            "journal-away", "The database does not answer; see that it runs, and what FUYUAN_DATABASE_URL says."
+        ) from error
+    except DBAPIError as error:
+        raise Unavailable(
+            "database-refused",
+            "The database does not let this user in, or is not there; see what FUYUAN_DATABASE_URL says.",
+        ) from error
 
 
 def _config() -> Config:
