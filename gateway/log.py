@@ -100,6 +100,8 @@ def configure_logging(
     root = logging.getLogger()
     root.handlers = [Bridge()]
     root.setLevel(max(threshold, logging.WARNING))  # without their text, lesser lines of libraries say nothing
+    # It says many times a second that a broker is away, and we say it ourselves.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "sqlalchemy"):
         library = logging.getLogger(name)
         library.handlers, library.propagate = [], True

@@ -12,6 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from gateway.admin.registry import Registry
 from gateway.clock import Clock
 from gateway.delivery.coverage import contract_ids
+from gateway.delivery.heartbeat import Heartbeats
+from gateway.delivery.kafka import KafkaLanes
 from gateway.delivery.pull import Pull
 from gateway.delivery.reconcile import Reconciler
 from gateway.delivery.route import Router
@@ -43,13 +45,17 @@ class Running:
     proofs: Proofs
     nonces: Nonces
     router: Router
+    heartbeats: Heartbeats
+    kafka: KafkaLanes | None
     wakeup: Wakeup
     reconciler: Reconciler | None = None
     _background: list[asyncio.Task[None]] = field(default_factory=list)
 
     def start(self) -> None:
-        """Begin routing in the background, so that a snapshot is ready before its subscriber asks."""
+        """Begin routing in the background, so that a snapshot is ready before its subscriber asks; and feed Kafka."""
         self._background.append(asyncio.create_task(self._route(), name="routing"))
+        if self.kafka is not None:
+            self._background.append(asyncio.create_task(self.kafka.run(), name="kafka"))
         if self.reconciler is not None:
             self._background.append(asyncio.create_task(self.reconciler.run(), name="reconciling"))
 
@@ -87,7 +93,9 @@ class Running:
                 async with self.engine.connect() as connection:
                     ids = await contract_ids(connection)
                 for contract_id in ids:
-                    await self.router.catch_up(contract_id)
+                    before = self.clock.now()
+                    if await self.router.catch_up(contract_id):
+                        self.heartbeats.complete(contract_id, before)
             except SQLAlchemyError:
                 log.exception("routing-failed")
                 await asyncio.sleep(IDLE_SECONDS)

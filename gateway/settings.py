@@ -96,6 +96,19 @@ class Settings(BaseSettings):
         None, description="Agent: file of the bearer token that screenings must carry; none is asked for without it."
     )
     agent_data_dir: Path = Field(Path("agent-data"), description="Agent: where its index is kept.")
+    agent_kafka_bootstrap: str | None = Field(
+        None, description="Agent: Kafka brokers to follow, as host:port with commas; it pulls without them."
+    )
+    agent_kafka_security: Literal["plaintext", "sasl_ssl"] = Field(
+        "plaintext", description="Agent: how Kafka is reached, as kafka_security."
+    )
+    agent_kafka_user: str | None = Field(
+        None, description="Agent: its user at the brokers; without it the one that is made for its party."
+    )
+    agent_kafka_password_file: Path | None = Field(None, description="Agent: file of that user's password.")
+    agent_kafka_ca_file: Path | None = Field(
+        None, description="Agent: file of the certificates (PEM) that the brokers' are signed with."
+    )
     register_url: str | None = Field(
         None, description="Agent: the agency's own register, as a SQLAlchemy URL.", repr=False
     )

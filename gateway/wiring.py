@@ -11,10 +11,14 @@ from adapters.feeds import read
 from adapters.registers.sql import SqlRegister, read_mapping
 from gateway.admin.registry import Registry
 from gateway.agent.enforce import Register
+from gateway.broker import gateway_broker, make_producer
 from gateway.clock import Clock
 from gateway.closing import Closing
 from gateway.delivery.access import Plan
+from gateway.delivery.heartbeat import Heartbeats
+from gateway.delivery.kafka import KafkaLanes
 from gateway.delivery.kafka_access import open_brokers
+from gateway.delivery.producer import Producer
 from gateway.delivery.pull import Pull
 from gateway.delivery.reconcile import Reconciler
 from gateway.delivery.route import Router
@@ -47,9 +51,11 @@ async def open_gateway(settings: Settings, clock: Clock) -> Running:
     registry = Registry(engine, clock, keyring, changed=wakeup.signal)
     await registry.admit({"id": keyring.signing.party, "roles": ["gateway"]}, [keyring.signing.public()])
     intake = Intake(engine, clock, keyring, read_feed, batch_records=settings.batch_records, appended=wakeup.signal)
+    numbered = Wakeup()
     versions = Versions(keyring.vault)
-    router = Router(engine, clock, versions)
+    router = Router(engine, clock, versions, numbered=numbered.signal)
     sender = Sender(engine, clock, keyring, versions)
+    heartbeats = Heartbeats(engine, clock, keyring)
     return Running(
         settings=settings,
         engine=engine,
@@ -57,10 +63,12 @@ async def open_gateway(settings: Settings, clock: Clock) -> Running:
         registry=registry,
         intake=intake,
         receipts=Receipts(engine, clock, keyring, intake, versions, Closing(engine, clock, router)),
-        pull=Pull(engine, clock, keyring, router, sender, wakeup, partial(registry.change_state, action="end")),
+        pull=Pull(engine, clock, heartbeats, router, sender, wakeup, partial(registry.change_state, action="end")),
         proofs=Proofs(engine, clock, keyring.signing),
         nonces=Nonces(engine, clock),
         router=router,
+        heartbeats=heartbeats,
+        kafka=_feed_kafka(settings, engine, clock, sender, heartbeats, numbered),
         wakeup=wakeup,
         reconciler=open_reconciler(settings, engine, registry) if settings.kafka_bootstrap else None,
     )
@@ -72,6 +80,16 @@ def open_reconciler(settings: Settings, engine: AsyncEngine, registry: Registry)
         settings.kafka_user, settings.kafka_retention_hours, settings.kafka_replication, intake=settings.kafka_intake
     )
     return Reconciler(engine, registry, open_brokers(settings), plan, settings.kafka_reconcile_seconds)
+
+
+def _feed_kafka(
+    settings: Settings, engine: AsyncEngine, clock: Clock, sender: Sender, heartbeats: Heartbeats, numbered: Wakeup
+) -> KafkaLanes | None:
+    broker = gateway_broker(settings)
+    if broker is None:
+        return None
+    producer = Producer(partial(make_producer, broker))
+    return KafkaLanes(engine, clock, sender, heartbeats, producer, numbered, settings.party)
 
 
 def open_register(url: str, mapping: Path) -> Register:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import orjson
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from contracts.lifecycle import Action, IllegalTransition, State, transition
@@ -125,6 +125,7 @@ class Registry:
             await connection.execute(
                 insert(tables.contract_version).values(contract=terms.id, version=terms.version, document=document)
             )
+            await _feed_topics(connection, terms)
             await _activation(connection, terms.id, place, terms.version, "active")
         self._changed()
         return place
@@ -238,6 +239,17 @@ async def _activation(connection: AsyncConnection, contract_id: str, place: Plac
             contract=contract_id, position=place.first_position, version=version, state=state
         )
     )
+
+
+async def _feed_topics(connection: AsyncConnection, terms: Terms) -> None:
+    """From now on the lanes' topics are fed, where the terms name Kafka, and else no more."""
+    table = tables.kafka_lane
+    if "kafka" not in terms.delivery:
+        await connection.execute(delete(table).where(table.c.contract == terms.id))
+    elif (await connection.execute(select(table.c.lane).where(table.c.contract == terms.id))).first() is None:
+        rows = [{"contract": terms.id, "lane": lane} for lane in LANES]
+        unowned = {"sent": 0, "owner": "", "epoch": 0, "until": ""}
+        await connection.execute(insert(table), [row | unowned for row in rows])
 
 
 def _new_lane(contract_id: str, lane: str, place: Place) -> dict[str, object]:

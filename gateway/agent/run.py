@@ -12,9 +12,9 @@ from collections.abc import AsyncIterator
 import structlog
 import uvicorn
 
-from gateway.agent.backoff import Backoff
 from gateway.agent.parts import open_parts
 from gateway.agent.service import create_screening_app
+from gateway.backoff import Backoff
 from gateway.clock import SystemClock
 from gateway.errors import Refused
 from gateway.listen import check_address

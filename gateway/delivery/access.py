@@ -10,6 +10,7 @@ from typing import Final, Literal, TypeAlias
 
 from contracts.lifecycle import State
 from gateway.trust.documents import LANES
+from schemas.envelope import topic_of
 
 NAMESPACE: Final = "fuyuan."
 PARTY_USERS: Final = "fuyuan-party-"  # users of another name are never made, changed or removed
@@ -111,7 +112,7 @@ class Drift:
 
 
 def lane_topic(contract: str, lane: str) -> str:
-    return f"{NAMESPACE}{contract}.{lane}"
+    return topic_of(contract, lane)
 
 
 def intake_topic(party: str, feed: str) -> str:

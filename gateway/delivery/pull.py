@@ -3,26 +3,23 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from datetime import datetime
 
 import orjson
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gateway.clock import Clock, china_date, stamp
+from gateway.clock import Clock, china_date
 from gateway.delivery.coverage import Agreement, read_agreement
 from gateway.delivery.cursor import Cursor
+from gateway.delivery.heartbeat import Heartbeats
 from gateway.delivery.route import Router
 from gateway.delivery.send import Page, Sender
 from gateway.delivery.wakeup import Wakeup
 from gateway.errors import BadRequest, Conflict, NotFound
-from gateway.journal.proofs import read_tree_head
-from gateway.journal.tables import contract_version, journal_leaf
+from gateway.journal.tables import contract_version
 from gateway.journal.tables import lane as lane_table
-from gateway.trust import jws
 from gateway.trust.documents import LANES
-from gateway.trust.keyring import Keyring
-from schemas.canonical import JsonObject, b64u
+from schemas.canonical import JsonObject
 
 STEPS_IN_A_REQUEST = 20  # of routing, at most 500 entries each; the background router does the rest
 
@@ -32,7 +29,7 @@ class Pull:
         self,
         engine: AsyncEngine,
         clock: Clock,
-        keyring: Keyring,
+        heartbeats: Heartbeats,
         router: Router,
         sender: Sender,
         wakeup: Wakeup,
@@ -41,12 +38,11 @@ class Pull:
         """`end` ends a contract, given its id; it raises Conflict where somebody else was first."""
         self._engine = engine
         self._clock = clock
-        self._keyring = keyring
+        self._heartbeats = heartbeats
         self._router = router
         self._sender = sender
         self._wakeup = wakeup
         self._end = end
-        self._complete_at: dict[str, datetime] = {}
 
     async def page(self, subscriber: str, contract_id: str, after: Cursor, limit: int, wait: float) -> tuple[Page, str]:
         """Events behind `after` and a heartbeat. Waits up to `wait` seconds where there is nothing.
@@ -60,11 +56,11 @@ class Pull:
             await self._check_reached(contract_id, after)
             before = self._clock.now()
             if await self._router.catch_up(contract_id, steps=STEPS_IN_A_REQUEST):
-                self._complete_at[contract_id] = before
+                self._heartbeats.complete(contract_id, before)
             page = await self._sender.page(contract_id, after, limit)
             left = deadline - asyncio.get_running_loop().time()
             if page.events or left <= 0 or self._wakeup.closed:
-                return page, await self._heartbeat(contract_id)
+                return page, (await self._heartbeats.sign(contract_id)).token
             await self._wakeup.wait(ticket, left)
 
     async def signed_contract(self, party: str, contract_id: str) -> JsonObject:
@@ -108,39 +104,6 @@ class Pull:
             heads = {row.lane: row.last for row in rows}
         if any(after.of(lane) > heads[lane] for lane in LANES):
             raise BadRequest("cursor-ahead", "The cursor is ahead of the journal; start again from the beginning.")
-
-    async def _heartbeat(self, contract_id: str) -> str:
-        """The last number of each lane (D11). `at` is the moment up to which these heads are complete."""
-        async with self._engine.connect() as connection:
-            agreement = await read_agreement(connection, contract_id)
-            rows = await connection.execute(select(lane_table).where(lane_table.c.contract == contract_id))
-            heads = {row.lane: row.last for row in rows}
-            tree = await read_tree_head(connection)
-            first = (
-                await connection.execute(
-                    select(journal_leaf.c.appended_at)
-                    .where(journal_leaf.c.kind == "contract")
-                    .order_by(journal_leaf.c.idx)
-                    .limit(1)
-                )
-            ).scalar_one()
-        if agreement is None or agreement.state == "closed":  # closed since the page was begun
-            raise _unknown()
-        complete = self._complete_at.get(contract_id)
-        return jws.sign(
-            self._keyring.signing,
-            jws.HEARTBEAT,
-            {
-                "type": "heartbeat/1",
-                "gateway": self._keyring.signing.party,
-                "contract": contract_id,
-                "contract_version": agreement.version,
-                "state": agreement.state,
-                "heads": heads,
-                "checkpoint": {"size": tree.size, "root": b64u(tree.root)},
-                "at": first if complete is None else stamp(complete),
-            },
-        )
 
 
 def _unknown() -> NotFound:

@@ -6,7 +6,7 @@ entries moves the lane's cursor and writes the log in one transaction, which los
 only from where the step began.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -45,10 +45,14 @@ class Step:
 class Router:
     """Gives the numbers. Any number of processes may route one contract: each step counts once (D2)."""
 
-    def __init__(self, engine: AsyncEngine, clock: Clock, versions: Versions) -> None:
+    def __init__(
+        self, engine: AsyncEngine, clock: Clock, versions: Versions, *, numbered: Callable[[], None] = lambda: None
+    ) -> None:
+        """`numbered` is called whenever numbers were given."""
         self._engine = engine
         self._clock = clock
         self._versions = versions
+        self._numbered = numbered
 
     async def catch_up(self, contract_id: str, *, steps: int = 1_000_000) -> bool:
         """Route until nothing is left or `steps` are done; True where both lanes stand at the journal's end."""
@@ -203,6 +207,7 @@ class Router:
                     routed_at=stamp(self._clock.now()),
                 )
             )
+        self._numbered()
         log.debug("step", step="route", contract=contract_id, lane=lane, count=count)
 
 

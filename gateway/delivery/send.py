@@ -1,7 +1,7 @@
 """Sending: what each number shows now, under the contract as it stands at this moment (rules D3, D7, D10, J7)."""
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -87,6 +87,23 @@ class Sender:
             await self._record(agreement, runs)
             log.debug("step", step="send", contract=contract_id, count=len(events))
         return Page(events, Cursor(priority=reached["priority"], bulk=reached["bulk"]))
+
+    async def run(self, contract_id: str, lane: Lane, after: int, may: Callable[[Agreement], bool]) -> SealedRun | None:
+        """The next run behind number `after` of one lane, at most 500 events, entered as shown (D3).
+
+        None where nothing is left, or where `may` denies it by the contract as it stands at this moment (D10).
+        """
+        async with self._engine.connect() as connection:
+            agreement = await read_agreement(connection, contract_id)
+            if agreement is None or not may(agreement):
+                return None
+            numbers = await _numbers(connection, contract_id, lane, after, RUN)
+            if not numbers:
+                return None
+            run = await self._run(connection, agreement, lane, numbers)
+        await self._record(agreement, [run])
+        log.debug("step", step="send", contract=contract_id, lane=lane, count=len(run.events))
+        return run
 
     async def _run(
         self, connection: AsyncConnection, agreement: Agreement, lane: Lane, numbers: Sequence[Numbered]

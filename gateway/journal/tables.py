@@ -7,6 +7,7 @@
     party, party_key                who takes part, with which keys
     contract, contract_version, activation   who may see what, since which position (D6)
     lane, delivery_log, provision   what was routed (D2), and what was shown
+    kafka_lane                      how far a lane's topic is fed, and by whom (D9)
     request_nonce                   signatures already used (P2)
 
 Times are text as `gateway.clock.stamp` writes them, which sorts as time does. A change here needs a revision in
@@ -193,6 +194,19 @@ delivery_log = Table(
     Column("numbers", Integer, nullable=False),
     Column("packed", LargeBinary, nullable=False),
     Column("routed_at", text(24), nullable=False),
+)
+
+# A row for each lane of a contract that names Kafka. Who feeds it holds it until `until`; each claim counts `epoch` on,
+# so that what an owner writes who lost it without noticing finds no row (rule D9).
+kafka_lane = Table(
+    "kafka_lane",
+    metadata,
+    Column("contract", text(64), ForeignKey("contract.id"), primary_key=True),
+    Column("lane", text(8), primary_key=True),
+    Column("sent", BigInteger, nullable=False),  # the last number that the broker has acknowledged
+    Column("owner", text(32), nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("until", text(24), nullable=False),  # empty while nobody holds it
 )
 
 # What was shown: the record of provision that the law wants kept three years (网络数据安全管理条例 art. 12).

@@ -137,6 +137,9 @@ class Heads(_Document):
     bulk: Index
     priority: Index
 
+    def of(self, lane: Lane) -> int:
+        return self.priority if lane == "priority" else self.bulk
+
 
 class TreeSize(_Document):
     """A tree that somebody has seen."""

@@ -13,11 +13,15 @@ from schemas.canonical import JsonObject, b64u
 
 @dataclass(frozen=True, slots=True)
 class SealedRun:
-    """Complete events `first` to `last` of a lane, their delivery leaf hashes, and the root of the tree over those."""
+    """Complete events `first` to `last` of a lane, their delivery leaf hashes, and the root of the tree over those.
+
+    `at` is the time that its header tells.
+    """
 
     lane: str
     first: int
     last: int
+    at: str
     events: list[JsonObject]
     leaves: list[bytes]
     root: bytes
@@ -60,7 +64,7 @@ def seal_run(
         },
     )
     completed = [_complete(event, header, index, tree) for index, event in enumerate(events)]
-    return SealedRun(lane, first, first + len(events) - 1, completed, list(leaves), tree.root, header)
+    return SealedRun(lane, first, first + len(events) - 1, at, completed, list(leaves), tree.root, header)
 
 
 def _complete(event: JsonObject, header: str, index: int, tree: Tree) -> JsonObject:

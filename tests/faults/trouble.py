@@ -13,10 +13,10 @@ from pathlib import Path
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
-from schemas.envelope import topic_of
 
 from deploy.kafka.broker import Broker
 from gateway.trust.documents import LANES
+from schemas.envelope import topic_of
 from tests.faults.ordeal import Kill, Ordeal
 from tests.faults.proxy import Mood, Proxy
 from tests.servers.postgres import Postgres

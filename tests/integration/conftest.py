@@ -14,6 +14,8 @@ from gateway.wiring import open_gateway
 from tests.databases import Databases
 from tests.integration.agency import Agent, open_agency
 from tests.integration.district import ROOT, District, Founded, captured_log, open_district
+from tests.integration.fed import Feed, open_feed
+from tests.servers.kafka import Kafka
 
 
 @pytest.fixture
@@ -57,4 +59,10 @@ async def district(founded_copy: Founded, tmp_path: Path, log_lines: io.StringIO
 @pytest.fixture
 async def agent(district: District, tmp_path: Path) -> AsyncIterator[Agent]:
     async with open_agency(district, tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def feed(founded_copy: Founded, tmp_path: Path, log_lines: io.StringIO, kafka: Kafka) -> AsyncIterator[Feed]:
+    async with open_feed(founded_copy, tmp_path, log_lines, kafka.bootstrap) as opened:
         yield opened

@@ -241,11 +241,15 @@ def captured_log() -> Iterator[io.StringIO]:
 
 
 @asynccontextmanager
-async def open_district(founded: Founded, folder: Path, log: io.StringIO) -> AsyncIterator[District]:
-    """The founded gateway over its database, which is written to, and a copy of its folder under `folder`."""
+async def open_district(founded: Founded, folder: Path, log: io.StringIO, **set_to: Any) -> AsyncIterator[District]:
+    """The founded gateway over its database, which is written to, and a copy of its folder under `folder`.
+
+    `set_to` are other settings.
+    """
     shutil.copytree(founded.folder, folder / "gateway")
     clock = ManualClock()
-    settings = Settings(data_dir=folder / "gateway", database_url=founded.database_url, max_body_bytes=MAX_BODY_BYTES)
+    data = {"data_dir": folder / "gateway", "database_url": founded.database_url, "max_body_bytes": MAX_BODY_BYTES}
+    settings = Settings.model_validate(data | set_to)
     running = await open_gateway(settings, clock)
 
     async def start() -> Running:

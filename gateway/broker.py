@@ -1,0 +1,108 @@
+"""Where Kafka is and how to reach it, and the clients that everything here uses (rules D8, D9)."""
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal, TypeAlias
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.helpers import create_ssl_context
+
+from gateway.delivery.access import user_of
+from gateway.errors import Refused
+from gateway.settings import Settings
+
+Security: TypeAlias = Literal["plaintext", "sasl_ssl"]
+
+REQUEST_SECONDS: Final = 10.0  # until what no broker answers is given up
+BATCH_BYTES: Final = 256 * 1024
+FETCH_BYTES: Final = 4 * 1024 * 1024  # of one partition at once
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """`bootstrap`: host:port, several with commas. `sasl_ssl`: SCRAM-SHA-512 over TLS, with a password."""
+
+    bootstrap: str
+    security: Security = "plaintext"
+    user: str | None = None
+    password_file: Path | None = None
+    ca_file: Path | None = None
+
+    def options(self) -> dict[str, Any]:
+        """What every client is made with. Raises Refused (`kafka-settings`) where a file is not set or not readable."""
+        options: dict[str, Any] = {
+            "bootstrap_servers": self.bootstrap,
+            "security_protocol": self.security.upper(),
+            "request_timeout_ms": int(REQUEST_SECONDS * 1000),
+        }
+        if self.security == "plaintext":
+            return options
+        if self.user is None or self.password_file is None:
+            raise Refused("kafka-settings", "To reach Kafka by sasl_ssl, set the user and the password file.")
+        try:
+            return options | {
+                "ssl_context": create_ssl_context(cafile=self.ca_file),
+                "sasl_mechanism": "SCRAM-SHA-512",
+                "sasl_plain_username": self.user,
+                "sasl_plain_password": self.password_file.read_text(encoding="utf-8").strip(),
+            }
+        except OSError as error:  # ssl.SSLError is one
+            raise Refused("kafka-settings", f"A file for Kafka cannot be read ({type(error).__name__}).") from None
+
+
+def make_producer(broker: Broker) -> AIOKafkaProducer:
+    """Waits for all replicas, and repeats nothing. It lingers for nothing: what goes together is batched by us."""
+    return AIOKafkaProducer(
+        **broker.options(), acks="all", enable_idempotence=True, linger_ms=0, max_batch_size=BATCH_BYTES
+    )
+
+
+def make_reader(broker: Broker) -> AIOKafkaConsumer:
+    """Reads assigned partitions from places that the caller keeps; no group, nothing is committed."""
+    return AIOKafkaConsumer(
+        **broker.options(),
+        group_id=None,
+        enable_auto_commit=False,
+        auto_offset_reset="none",
+        max_partition_fetch_bytes=FETCH_BYTES,
+    )
+
+
+async def end_reader(reader: AIOKafkaConsumer) -> None:
+    """Stop a reader, whatever state it is in.
+
+    In a task of its own: where the broker is away, aiokafka's own tasks end as cancelled while it stops, and that would
+    be taken for a cancellation of ours. It then leaves its connections open, too.
+    """
+    stopping = asyncio.create_task(reader.stop())
+    await asyncio.wait([stopping], timeout=REQUEST_SECONDS)
+    if not stopping.done() or stopping.cancelled() or stopping.exception() is not None:
+        stopping.cancel()
+        await reader._client.close()
+
+
+def gateway_broker(settings: Settings) -> Broker | None:
+    """The brokers that the gateway feeds; None where none are set."""
+    if settings.kafka_bootstrap is None:
+        return None
+    return Broker(
+        settings.kafka_bootstrap,
+        settings.kafka_security,
+        settings.kafka_user,
+        settings.kafka_password_file,
+        settings.kafka_ca_file,
+    )
+
+
+def agent_broker(settings: Settings, agency: str) -> Broker | None:
+    """The brokers that an agency's agent follows; None where none are set."""
+    if settings.agent_kafka_bootstrap is None:
+        return None
+    return Broker(
+        settings.agent_kafka_bootstrap,
+        settings.agent_kafka_security,
+        settings.agent_kafka_user or user_of(agency),
+        settings.agent_kafka_password_file,
+        settings.agent_kafka_ca_file,
+    )

@@ -1,0 +1,250 @@
+"""Feeding Kafka: each lane of a contract that names it goes into a topic of its own (rules D3, D8-D11).
+
+A lane is claimed, sent run by run up to its last number, and let go. The claim is a lease with a fencing epoch, so any
+number of processes may try; whoever finds something new first sends it. A number is stored as sent once the broker
+has acknowledged it; behind an error sending begins anew from there. What that sends twice readers pass over.
+
+Bulk does not hold up priority: the lanes of all contracts are in flight side by side, and none keeps a database
+connection while it waits for the broker.
+"""
+
+import asyncio
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Final
+
+import structlog
+from sqlalchemy import Update, or_, select, update
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from gateway.backoff import Backoff
+from gateway.clock import Clock, china_date, stamp
+from gateway.delivery.coverage import Agreement, read_agreement
+from gateway.delivery.heartbeat import Heartbeats
+from gateway.delivery.producer import LARGEST_MESSAGE, Producer
+from gateway.delivery.send import Sender
+from gateway.delivery.wakeup import Wakeup
+from gateway.errors import FuyuanError, NotFound
+from gateway.journal.tables import contract, kafka_lane
+from gateway.journal.tables import lane as lane_table
+from gateway.trust.documents import LANES, Lane
+from gateway.trust.run import SealedRun
+from schemas.envelope import Message, topic_of, write_event, write_heartbeat
+
+log = structlog.get_logger(__name__)
+
+FED: Final = ("active", "suspended")  # in any other state what takes back is there by pull (rule D7)
+LEASE: Final = timedelta(seconds=15)  # longer than a run is ever in flight
+BEATS_IN_A_LEASE: Final = 3  # heartbeats, within the lease that the contract gives them (rule D11)
+IDLE_SECONDS: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One lane held by this process, under its fencing epoch. `sent`: the last number that the broker has."""
+
+    contract: str
+    lane: Lane
+    epoch: int
+    sent: int
+
+
+class KafkaLanes:
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        clock: Clock,
+        sender: Sender,
+        heartbeats: Heartbeats,
+        producer: Producer,
+        numbered: Wakeup,
+        gateway: str,
+    ) -> None:
+        """`numbered` is signalled when numbers were given; `gateway` is the party id in the messages' source."""
+        self._engine = engine
+        self._clock = clock
+        self._sender = sender
+        self._heartbeats = heartbeats
+        self._producer = producer
+        self._numbered = numbered
+        self._gateway = gateway
+        self._owner = os.urandom(16).hex()
+        self._feeding: dict[tuple[str, Lane], asyncio.Task[None]] = {}
+        self._beating: dict[str, asyncio.Task[None]] = {}
+        self._beat_at: dict[str, float] = {}
+        self._beat_every: dict[tuple[str, int], float] = {}
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        try:
+            while True:
+                ticket = self._numbered.ticket()
+                try:
+                    for contract_id, lane in await self._behind():
+                        self._feed(contract_id, lane)
+                    await self._keep_beating()
+                except SQLAlchemyError:
+                    log.exception("feeding-failed")
+                    await asyncio.sleep(IDLE_SECONDS)
+                    continue
+                await self._numbered.wait(ticket, IDLE_SECONDS)
+        finally:
+            tasks = [*self._feeding.values(), *self._beating.values()]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._producer.stop()
+
+    async def drain(self, contract_id: str, lane: Lane) -> int:
+        """Claim the lane and send all that it has; the number of events sent. 0 where another process holds it.
+
+        Raises Unavailable where the broker does not take it.
+        """
+        claim = await self._claim(contract_id, lane)
+        if claim is None:
+            return 0
+        count = 0
+        while run := await self._sender.run(contract_id, lane, claim.sent, self._may_feed):
+            await self._producer.send(topic_of(contract_id, lane), self._messages(run))
+            count += len(run.events)
+            stored = await self._store(claim, run.last)
+            if stored is None:
+                log.warning("lane-lost", contract=contract_id, lane=lane)
+                return count
+            claim = stored
+        await self._let_go(claim)
+        return count
+
+    async def beat(self, contract_id: str) -> None:
+        """Send a heartbeat. Raises Unavailable, and NotFound where there is nothing to tell of."""
+        beat = await self._heartbeats.sign(contract_id)
+        message = write_heartbeat(beat.token, contract=contract_id, gateway=self._gateway, at=beat.at)
+        await self._producer.send(topic_of(contract_id, "priority"), [message])
+        self._beat_at[contract_id] = asyncio.get_running_loop().time()
+
+    async def _behind(self) -> Sequence[tuple[str, Lane]]:
+        """The lanes that have more than was sent, priority first."""
+        query = (
+            select(lane_table.c.contract, lane_table.c.lane)
+            .join(
+                kafka_lane, (kafka_lane.c.contract == lane_table.c.contract) & (kafka_lane.c.lane == lane_table.c.lane)
+            )
+            .join(contract, contract.c.id == lane_table.c.contract)
+            .where(contract.c.state.in_(FED), lane_table.c.last > kafka_lane.c.sent)
+        )
+        async with self._engine.connect() as connection:
+            found = [(row.contract, row.lane) for row in await connection.execute(query)]
+        return sorted(found, key=lambda one: LANES.index(one[1]))
+
+    def _feed(self, contract_id: str, lane: Lane) -> None:
+        if (contract_id, lane) not in self._feeding:
+            task = asyncio.create_task(self._keep_draining(contract_id, lane), name=f"feed {contract_id} {lane}")
+            self._feeding[contract_id, lane] = task
+
+    async def _keep_draining(self, contract_id: str, lane: Lane) -> None:
+        """Drain until it succeeds, then tell how far the lanes reach, where the other lane is not still on its way."""
+        backoff = Backoff()
+        sent = 0
+        try:
+            while True:
+                try:
+                    sent = await self.drain(contract_id, lane)
+                    break
+                except (FuyuanError, SQLAlchemyError) as error:
+                    log.warning("lane-delayed", contract=contract_id, lane=lane, error=type(error).__name__)
+                    await asyncio.sleep(backoff.next())
+        finally:
+            del self._feeding[contract_id, lane]
+        if sent:
+            self._numbered.signal()  # what was given meanwhile was not looked at
+            if not any((contract_id, other) in self._feeding for other in LANES):
+                self._beat_soon(contract_id)
+
+    async def _keep_beating(self) -> None:
+        """A heartbeat for each contract whose last one grows old."""
+        now = asyncio.get_running_loop().time()
+        query = (
+            select(contract.c.id, contract.c.version)
+            .where(contract.c.state.in_(FED), contract.c.id.in_(select(kafka_lane.c.contract)))
+            .order_by(contract.c.id)
+        )
+        async with self._engine.connect() as connection:
+            for row in (await connection.execute(query)).all():
+                key = (row.id, row.version)
+                if key not in self._beat_every:
+                    agreement = await read_agreement(connection, row.id)
+                    if agreement is None:
+                        continue
+                    lease = agreement.policy.terms.duties.heartbeat_lease_seconds
+                    self._beat_every[key] = lease / BEATS_IN_A_LEASE
+                # A little early, for it is looked after only now and then.
+                if now >= self._beat_at.get(row.id, float("-inf")) + self._beat_every[key] - IDLE_SECONDS:
+                    self._beat_soon(row.id)
+
+    def _beat_soon(self, contract_id: str) -> None:
+        if contract_id not in self._beating:
+            task = asyncio.create_task(self._try_beating(contract_id), name=f"beat {contract_id}")
+            self._beating[contract_id] = task
+            task.add_done_callback(lambda _: self._beating.pop(contract_id, None))
+
+    async def _try_beating(self, contract_id: str) -> None:
+        try:
+            await self.beat(contract_id)
+        except NotFound:
+            pass  # closed a moment ago
+        except (FuyuanError, SQLAlchemyError) as error:
+            log.warning("heartbeat-delayed", contract=contract_id, error=type(error).__name__)
+            await asyncio.sleep(IDLE_SECONDS)
+
+    def _may_feed(self, agreement: Agreement) -> bool:
+        """By the contract as it stands now (D10). Behind its last day nothing goes out; who pulls learns of its end."""
+        terms = agreement.policy.terms
+        today = china_date(self._clock.now())
+        return agreement.state in FED and "kafka" in terms.delivery and today <= terms.valid_until
+
+    def _messages(self, run: SealedRun) -> list[Message]:
+        """One for each event. One that is larger than a message may be is left out: the gap sends readers to pull."""
+        messages = []
+        for event in run.events:
+            message = write_event(event, gateway=self._gateway, at=run.at)
+            if message.size > LARGEST_MESSAGE:
+                log.warning("event-too-large", contract=event["contract"], lane=run.lane, number=event["number"])
+            else:
+                messages.append(message)
+        return messages
+
+    async def _claim(self, contract_id: str, lane: Lane) -> Claim | None:
+        """The lane, where nobody else holds it."""
+        now = self._clock.now()
+        held = update(kafka_lane).where(
+            kafka_lane.c.contract == contract_id,
+            kafka_lane.c.lane == lane,
+            or_(kafka_lane.c.until < stamp(now), kafka_lane.c.owner == self._owner),
+        )
+        taken = held.values(owner=self._owner, epoch=kafka_lane.c.epoch + 1, until=stamp(now + LEASE))
+        async with self._engine.begin() as connection:
+            row = (await connection.execute(taken.returning(kafka_lane.c.epoch, kafka_lane.c.sent))).first()
+        return None if row is None else Claim(contract_id, lane, row.epoch, row.sent)
+
+    async def _store(self, claim: Claim, sent: int) -> Claim | None:
+        """The broker has all up to `sent`. None where somebody else has claimed the lane since."""
+        until = stamp(self._clock.now() + LEASE)
+        async with self._engine.begin() as connection:
+            done = await connection.execute(_own(claim).values(sent=sent, until=until))
+        return replace(claim, sent=sent) if done.rowcount == 1 else None
+
+    async def _let_go(self, claim: Claim) -> None:
+        with suppress(SQLAlchemyError):  # the lease ends by itself
+            async with self._engine.begin() as connection:
+                await connection.execute(_own(claim).values(until=""))
+
+
+def _own(claim: Claim) -> Update:
+    """A change that only the claim's holder can make: the epoch fences out one who lost it."""
+    return update(kafka_lane).where(
+        kafka_lane.c.contract == claim.contract, kafka_lane.c.lane == claim.lane, kafka_lane.c.epoch == claim.epoch
+    )

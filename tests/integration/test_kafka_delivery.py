@@ -1,0 +1,218 @@
+"""Rules D3, D8-D11 on a real broker: what stands in the topics, under which contract, and what a fault leaves."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+
+from gateway.broker import Broker, make_producer
+from gateway.delivery.producer import Producer
+from gateway.errors import Unavailable
+from gateway.trust.documents import LANES
+from schemas.envelope import Message
+from tests.integration.agency import listing
+from tests.integration.fed import Feed
+from tests.integration.topics import Event, Reading
+
+
+def by_place(events: list[Event]) -> dict[tuple[str, int], Event]:
+    """Events by lane and number, without the seal of their run, which is new each time."""
+    return {(one["lane"], one["number"]): {**one, "proof": {**one["proof"], "run": None}} for one in events}
+
+
+async def test_d8_a_message_is_the_event_that_pull_shows_and_verifies_as_it_does(feed: Feed) -> None:
+    await feed.district.push(listing(1), listing(2))
+    await feed.district.withdraw(listing(1))
+    assert await feed.send() == 4
+    events = await feed.read(2, 2)
+    await feed.verified(events)
+    numbers = [(one["lane"], one["number"], one["kind"]) for one in events]
+    assert sorted(numbers) == [
+        ("bulk", 1, "void"), ("bulk", 2, "upsert"), ("priority", 1, "contract"), ("priority", 2, "withdrawn"),
+    ]  # fmt: skip
+    assert by_place(events) == by_place(await feed.pulled())
+    assert await feed.sent() == {"priority": 2, "bulk": 2}
+    assert await feed.send() == 0
+
+
+async def test_p1_no_key_and_no_header_holds_a_value_of_the_record(feed: Feed) -> None:
+    await feed.district.push(listing(1))
+    await feed.send()
+    async with Reading(feed.broker, feed.contract) as topics:
+        await topics.read(1, 1)
+        for record in topics.records:
+            assert record.key is None
+            text = b"".join(value for _, value in record.headers).decode()
+            assert not any(word in text for word in ("焦城试验有限公司", "69191286", "豫0811执1号"))
+        (event,) = [one for one in topics.records if one.topic.endswith(".bulk")]
+        assert dict(event.headers)["ce_id"].decode() == f"{feed.contract}/bulk/1"
+
+
+async def test_d3_many_runs_are_sent_in_order_without_a_gap(feed: Feed) -> None:
+    for start in range(0, 1300, 65):
+        await feed.district.push(*[listing(serial) for serial in range(start, start + 65)])
+    assert await feed.send() == 1301
+    events = [one for one in await feed.read(1, 1300) if one["lane"] == "bulk"]
+    assert [one["number"] for one in events] == list(range(1, 1301))
+
+
+async def test_d3_what_may_no_longer_be_shown_goes_out_as_void(feed: Feed) -> None:
+    await feed.district.push(listing(1), listing(2))
+    record_id = (await feed.pulled())[-1]["record"]["record_id"]
+    await feed.district.erase(record_id)
+    await feed.send()
+    events = [one for one in await feed.read(1, 2) if one["lane"] == "bulk"]
+    assert [one["kind"] for one in events] == ["upsert", "void"]
+    assert events[1]["record"] is None
+
+
+async def test_d7_a_suspended_contract_takes_back_and_shows_nothing_new(feed: Feed) -> None:
+    await feed.district.push(listing(1), listing(2))
+    await feed.send()
+    await feed.district.push(listing(3))
+    await feed.district.running.router.catch_up(feed.contract)
+    await feed.district.running.registry.change_state(feed.contract, "suspend")
+    await feed.district.withdraw(listing(1))
+    await feed.send()
+    events = {(one["lane"], one["number"]): one["kind"] for one in await feed.read(3, 3)}
+    assert events["bulk", 3] == "void"
+    assert (events["priority", 2], events["priority", 3]) == ("contract", "withdrawn")
+
+
+@pytest.mark.parametrize("how", ["revoke", "end", "over", "pull"])
+async def test_d10_a_contract_that_does_not_say_so_now_is_not_fed(feed: Feed, how: str) -> None:
+    await feed.district.push(listing(1))
+    await feed.district.running.router.catch_up(feed.contract)
+    if how == "over":
+        feed.district.clock.advance(timedelta(days=20 * 366))
+    elif how == "pull":
+        await feed.district.activate(feed.contract, version=2)
+    else:
+        await feed.district.running.registry.change_state(feed.contract, how)
+    assert await feed.send() == 0
+    assert await feed.lanes._behind() == [] or how == "over"
+
+
+async def test_d9_a_zombie_is_fenced_out(feed: Feed) -> None:
+    """It still produces, which harms nobody; it can store nothing, and so it stops."""
+    await feed.district.push(listing(1))
+    await feed.district.running.router.catch_up(feed.contract)
+    asleep, awake = asyncio.Event(), asyncio.Event()
+
+    class Slow(Producer):
+        async def send(self, topic: str, messages: Any) -> None:
+            asleep.set()
+            await awake.wait()
+            await super().send(topic, messages)
+
+    producer = Slow(lambda: make_producer(feed.broker))
+    zombie = feed.another(producer)
+    sending = asyncio.create_task(zombie.drain(feed.contract, "bulk"))
+    await asleep.wait()
+    assert await feed.lanes.drain(feed.contract, "bulk") == 0  # it is held
+    feed.district.clock.advance(timedelta(seconds=60))
+    assert await feed.lanes.drain(feed.contract, "bulk") == 1
+    await feed.district.push(listing(2))
+    assert await feed.send() == 2
+    awake.set()
+    await sending
+    await producer.stop()
+    assert (await feed.sent())["bulk"] == 2
+    assert "lane-lost" in {line["event"] for line in feed.district.logged()}
+    events = await feed.read(1, 2)
+    assert [one["number"] for one in events if one["lane"] == "bulk"] == [1, 2, 1]
+
+
+async def limit(broker: Broker, topic: str, size: str) -> None:
+    """The broker takes no larger batch into the topic from now on, and says so."""
+    admin = AIOKafkaAdminClient(**broker.options())
+    await admin.start()
+    configs = {"max.message.bytes": size}
+    await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, configs=configs)])
+    await admin.close()
+
+
+async def test_d9_behind_an_error_sending_begins_anew_from_the_last_acknowledged_number(feed: Feed) -> None:
+    for start in range(0, 1200, 60):
+        await feed.district.push(*[listing(serial) for serial in range(start, start + 60)])
+    await feed.district.running.router.catch_up(feed.contract)
+    made: list[AIOKafkaProducer] = []
+
+    def make() -> AIOKafkaProducer:
+        made.append(make_producer(feed.broker))
+        return made[-1]
+
+    class Failing(Producer):
+        runs = 0
+
+        async def send(self, topic: str, messages: list[Message]) -> None:
+            self.runs += 1
+            if self.runs != 2:
+                await super().send(topic, messages)
+                return
+            await super().send(topic, messages[:250])
+            await limit(feed.broker, topic, "100")
+            try:
+                await super().send(topic, messages[250:])
+            finally:
+                await limit(feed.broker, topic, "1000000")
+
+    producer = Failing(make)
+    lanes = feed.another(producer)
+    with pytest.raises(Unavailable):
+        await lanes.drain(feed.contract, "bulk")
+    assert (await feed.sent())["bulk"] == 500
+    assert await lanes.drain(feed.contract, "bulk") == 700
+    assert len(made) == 2
+    await producer.stop()
+    numbers = [one["number"] for one in await feed.read(0, 1200) if one["lane"] == "bulk"]
+    assert numbers == [*range(1, 751), *range(501, 1201)]
+
+
+async def test_d9_two_processes_share_the_lanes_of_many_contracts(feed: Feed) -> None:
+    """Both try every lane at once; what each is told to have sent adds up, and no number is missing."""
+    producer = Producer(lambda: make_producer(feed.broker))
+    other = feed.another(producer)
+    sent = 0
+    for serial in range(5):
+        await feed.district.push(listing(serial))
+        await feed.district.running.router.catch_up(feed.contract)
+        both = [lanes.drain(feed.contract, lane) for lanes in (feed.lanes, other) for lane in LANES]
+        sent += sum(await asyncio.gather(*both))
+    while more := await feed.send():
+        sent += more
+    assert sent == 6
+    events = await feed.read(1, 5)
+    assert [one["number"] for one in events if one["lane"] == "bulk"] == [1, 2, 3, 4, 5]
+    await producer.stop()
+
+
+async def test_d11_running_feeds_by_itself_and_beats_behind_each_burst(feed: Feed) -> None:
+    feed.district.running.start()
+    await feed.district.push(listing(1))
+    async with Reading(feed.broker, feed.contract) as topics:
+        await topics.read(1, 1)
+
+        async def reached() -> bool:
+            heads = [(await feed.district.heartbeat(token)).heads for token in topics.heartbeats]
+            return any((one.priority, one.bulk) == (1, 1) for one in heads)
+
+        while not await reached():
+            await topics.more_heartbeats()
+        feed.lanes._beat_at.clear()  # as if a third of the lease had passed
+        await topics.more_heartbeats()
+
+
+async def test_d9_a_topic_that_cannot_be_written_holds_up_no_other(feed: Feed) -> None:
+    """A broken lane is tried again for ever, and alone."""
+    await feed.district.push(listing(1))
+    good = await feed.lanes._producer._started()
+    with pytest.raises(Unavailable) as caught:
+        await feed.lanes._producer.send("no topic of any kind", [Message(b"1", [])])
+    assert caught.value.code == "kafka-topic"
+    assert await feed.lanes._producer._started() is good
+    assert await feed.send() == 2
