@@ -4,7 +4,7 @@ Every call here may be sent twice: reads, and writes that carry an idempotency k
 are tried again, each time with a fresh signature, while the gateway cannot be reached.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -17,6 +17,7 @@ import orjson
 from gateway.clock import Clock
 from gateway.errors import FuyuanError, Unavailable
 from gateway.retry import Patience, retrying
+from gateway.trust.documents import Lane
 from gateway.trust.http_signature import FIELDS_IF_PRESENT, sign_request
 from gateway.trust.keys import Signer
 from schemas.canonical import JsonObject, JsonValue, canonical, canonical_any
@@ -126,9 +127,18 @@ class GatewayClient:
         """The feeds this party may push to."""
         return [feed for feed in _list(await self._get("/v1/feeds"), "feeds") if isinstance(feed, str)]
 
-    async def events(self, contract: str, after: str = "", limit: int = 500, wait: float = 0) -> EventPage:
-        """The events behind the cursor `after`, waiting up to `wait` seconds where there are none yet."""
-        query = {"limit": str(limit), "wait": f"{wait:g}"} | ({"after": after} if after else {})
+    async def events(
+        self, contract: str, after: "str | Mapping[Lane, int]" = "", limit: int = 500, wait: float = 0
+    ) -> EventPage:
+        """The events behind `after`, waiting up to `wait` seconds where there are none yet.
+
+        `after` is the cursor of the page before, or the last number that is known of each lane.
+        """
+        query = {"limit": str(limit), "wait": f"{wait:g}"}
+        if isinstance(after, Mapping):
+            query |= {lane: str(number) for lane, number in after.items()}
+        elif after:
+            query["after"] = after
         page = await self._get(f"/v1/contracts/{_segment(contract)}/events", query, wait=wait)
         return EventPage(_objects(page, "events"), _text(page, "next"), _text(page, "heads"))
 

@@ -7,10 +7,13 @@ import os
 import signal
 import sys
 import threading
+from functools import partial
 
 from gateway.agent.follow import Follower
 from gateway.agent.parts import Parts, open_parts
+from gateway.agent.topics import Topics
 from gateway.agent.trusted import Trust, read_trusted_keys
+from gateway.broker import agent_broker, make_reader
 from gateway.client import GatewayClient
 from gateway.clock import Clock, SystemClock
 from gateway.errors import FuyuanError
@@ -42,8 +45,10 @@ async def _follow(settings: Settings, parts: Parts, clock: Clock) -> None:
         register = open_register(settings.register_url, settings.register_mapping)
     # The follower tries again itself, for ever and with its own pauses.
     client = GatewayClient(settings.gateway_url, parts.key, settings.audience, clock, patience=Patience(attempts=1))
+    broker = agent_broker(settings, parts.key.party)
+    topics = None if broker is None else Topics(partial(make_reader, broker), parts.contract)
     async with client:
-        following = asyncio.create_task(Follower(parts, clock, client, read_trust, register).run())
+        following = asyncio.create_task(Follower(parts, clock, client, read_trust, register, topics).run())
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, following.cancel)

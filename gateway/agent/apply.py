@@ -1,4 +1,4 @@
-"""Applying a verified page to the index, all in one transaction: records, holds, receipts, numbers, cursor (rule M7).
+"""Applying a verified page to the index, all in one transaction: records, holds, receipts, numbers (rule M7).
 
 Numbers prove that nothing is missing, so a lane advances through contiguous numbers only. Causes give the order, so
 of the events of one record the one with the greatest cause stands, in whatever order the lanes brought them (D4).
@@ -18,7 +18,7 @@ from gateway.agent.match import may_block
 from gateway.agent.receipts import Scribe
 from gateway.agent.records import Live, cause_of, live_records, put_live, put_tombstone
 from gateway.agent.standing import ENDED, Standing, read_terms
-from gateway.trust.documents import LANES
+from gateway.trust.documents import Lane
 from schemas.canonical import JsonObject, JsonValue
 
 LONGEST_RECORD_ID = 128
@@ -37,12 +37,12 @@ class Applied:
 def apply_events(
     change: Change, scribe: Scribe, keyed: Keyed, standing: Standing, events: Sequence[Arrived], today: date
 ) -> Applied:
-    """Apply what is new of `events`. The caller writes the standing that comes back, with its cursor, in `change`.
+    """Apply what is new of `events`. The caller writes the standing that comes back in `change`.
 
     An event that was applied before changes nothing.
     """
     terms = read_terms(change, scribe.contract)
-    taken: list[EventRef] = []
+    taken: dict[tuple[Lane, str], list[EventRef]] = {}
     gap = False
     for event in events:
         expected = standing.applied(event.ref.lane) + 1
@@ -53,12 +53,10 @@ def apply_events(
             break
         standing = _take(change, scribe, keyed, standing, terms, event, today)
         standing = replace(standing.with_applied(event.ref.lane, expected), cause=max(standing.cause, event.ref.cause))
-        taken.append(event.ref)
-    for lane in LANES:
-        refs = [ref for ref in taken if ref.lane == lane]
-        if refs:
-            scribe.received(change, refs, standing.checkpoint)
-    return Applied(standing, len(taken), gap)
+        taken.setdefault((event.ref.lane, event.run), []).append(event.ref)
+    for refs in taken.values():  # one receipt for each run: the gateway knows them by what it sealed together
+        scribe.received(change, refs, standing.checkpoint)
+    return Applied(standing, sum(map(len, taken.values())), gap)
 
 
 def _take(

@@ -18,9 +18,10 @@ class EventRef:
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """A verified event: `record` nested as delivered, `notice` for a contract event."""
+    """A verified event: `record` nested as delivered, `notice` for a contract event, `run` the seal it came under."""
 
     ref: EventRef
     kind: str
     record: JsonObject | None
     notice: JsonObject | None
+    run: str

@@ -1,6 +1,6 @@
 """How the agent stands under its contract: what is applied, and whether its list may be relied on (rules M3, D11)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Final
@@ -23,6 +23,7 @@ CLOCK_SLACK: Final = timedelta(seconds=5)  # what a time service may set a clock
 @dataclass(frozen=True, slots=True)
 class Standing:
     """`priority` and `bulk`: the last number applied of each lane. `cause`: the greatest journal position applied.
+    `offsets`, by lane: the next place to read in its topic, where Kafka was followed; a hint, for numbers decide.
 
     `state` and `version` are the contract's as its own events tell, `opened_by` is the last of those. `beat` is the
     state that the last heartbeat told. `fresh_at` is the time of the last heartbeat whose heads had all been applied.
@@ -30,7 +31,6 @@ class Standing:
     anew. `swept_on`: the last day for which they were.
     """
 
-    cursor: str = ""
     priority: int = 0
     bulk: int = 0
     cause: int = 0
@@ -44,6 +44,7 @@ class Standing:
     failure: str | None = None
     rescan: bool = False
     swept_on: str | None = None
+    offsets: dict[str, int] = field(default_factory=dict)
 
     def applied(self, lane: Lane) -> int:
         return self.priority if lane == "priority" else self.bulk

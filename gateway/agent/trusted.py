@@ -4,6 +4,7 @@ The keys are a file that the agency got and compared by another way than the gat
 event must hold, or none is used.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -18,7 +19,7 @@ from gateway.client import EventPage
 from gateway.clock import Clock
 from gateway.errors import Broken, Refused
 from gateway.trust import jws
-from gateway.trust.documents import LANES, BadDocument, Heartbeat, Lane, TreeSize
+from gateway.trust.documents import LANES, BadDocument, Heartbeat, TreeSize
 from gateway.trust.jws import BadJws
 from gateway.trust.keys import BadKey, KeySet
 from gateway.trust.merkle import BadProof, verify_consistency
@@ -30,11 +31,11 @@ FEEDS: Final = {"dishonest-debtor": 1}  # feed -> schema version that this agent
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A page whose seals hold."""
+    """A page whose seals hold. `offsets`, by lane: up to where a topic was read, where Kafka brought it."""
 
     events: list[Arrived]
-    heartbeat: Heartbeat
-    cursor: str
+    heartbeat: Heartbeat | None
+    offsets: dict[str, int] | None = None
 
 
 def read_trusted_keys(path: Path) -> KeySet:
@@ -75,25 +76,40 @@ class Trust:
         return terms
 
     def page(self, page: EventPage, terms: Terms, standing: Standing) -> Checked:
-        """The page, every event of it and the heartbeat verified. Raises Broken, and then nothing of it may be used."""
-        now = self._clock.now()
-        current = KeySet(self._keys.of_party(self._gateway)).current(now)
+        """The page, every event of it and the heartbeat verified. Raises Broken, and then nothing of it may be used.
+
+        `standing` is what it was asked for behind: what it tells may lie ahead of that, never behind.
+        """
+        heartbeat = self.heartbeat(page.heads)
+        if any(heartbeat.heads.of(lane) < standing.applied(lane) for lane in LANES):
+            raise Broken("heads-behind", "The gateway's lanes end before what it has sent; its journal was set back.")
+        if heartbeat.checkpoint.size < standing.tree_size:
+            raise Broken("journal-set-back", "The gateway's journal is shorter than it was; it was set back.")
+        return Checked(self.events(page.events, terms), heartbeat)
+
+    def heartbeat(self, token: str) -> Heartbeat:
+        """What a heartbeat of the contract says, sealed by a key of the gateway that is current. Raises Broken."""
         try:
-            heartbeat, _ = open_heartbeat(page.heads, current)
+            heartbeat, _ = open_heartbeat(token, self._current())
         except (BadJws, BadDocument) as error:
             raise Broken("heartbeat-unverified", f"The heartbeat does not hold: {error}.") from None
         if heartbeat.contract != self._contract:
             raise Broken("heartbeat-unverified", "The heartbeat is another contract's.")
-        heads: dict[Lane, int] = {"priority": heartbeat.heads.priority, "bulk": heartbeat.heads.bulk}
-        if any(heads[lane] < standing.applied(lane) for lane in LANES):
-            raise Broken("heads-behind", "The gateway's lanes end before what it has sent; its journal was set back.")
-        events = [self._event(event, terms) for event in page.events]
-        for token in {_run_of(event) for event in page.events}:
+        return heartbeat
+
+    def events(self, events: Sequence[JsonObject], terms: Terms) -> list[Arrived]:
+        """Each event verified, its run sealed by a current key. Raises Broken for all where one does not hold."""
+        arrived = [self._event(event, terms) for event in events]
+        current = self._current()
+        for token in {one.run for one in arrived}:
             try:
                 jws.verify(token, jws.RUN, current)
             except BadJws as error:
                 raise Broken("run-unverified", f"A run is not sealed by a current key: {error}.") from None
-        return Checked(events, heartbeat, page.next)
+        return arrived
+
+    def _current(self) -> KeySet:
+        return KeySet(self._keys.of_party(self._gateway)).current(self._clock.now())
 
     def _event(self, event: JsonObject, terms: Terms) -> Arrived:
         verdict = verify_event(event, self._keys_for(terms.provider.party))
@@ -111,6 +127,7 @@ class Trust:
                     kind,
                     record if isinstance(record, dict) else None,
                     notice if isinstance(notice, dict) else None,
+                    _run_of(event),
                 )
         raise Broken("event-unverified", "An event is not whole.")
 
@@ -124,13 +141,11 @@ class Trust:
 def check_tree(standing: Standing, shown: TreeSize, proof: JsonObject) -> None:
     """That the journal's tree goes on from the one that was seen last; `proof` as the gateway gave it (RFC 9162).
 
-    Raises Broken (`journal-set-back`, `journal-forked`). The gateway that shows two readers two journals must keep them
+    Raises Broken (`journal-forked`). The gateway that shows two readers two journals must keep them
     apart for ever; receipts carry what was seen, so that the court can compare.
     """
     if standing.tree_root is None:
         return
-    if shown.size < standing.tree_size:
-        raise Broken("journal-set-back", "The gateway's journal is shorter than it was; it was set back.")
     path = proof.get("path")
     try:
         nodes = [unb64u(str(node)) for node in path] if isinstance(path, list) else []

@@ -13,6 +13,7 @@ from adapters.registers.sql import RegisterMapping, SqlRegister
 from gateway.agent.follow import Follower
 from gateway.agent.parts import Parts, open_parts
 from gateway.agent.service import create_screening_app
+from gateway.agent.topics import Topics
 from gateway.agent.trusted import Trust, read_trusted_keys
 from gateway.client import GatewayClient
 from gateway.retry import Patience
@@ -92,9 +93,11 @@ class Wire(httpx.AsyncBaseTransport):
         self.change: Callable[[bytes], bytes] | None = None
         self.cut = False
         self.asked = 0
+        self.paths: list[str] = []
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         self.asked += 1
+        self.paths.append(request.url.path)
         if self.cut:
             raise httpx.ConnectError("cut")
         response = await self._inner.handle_async_request(request)
@@ -115,8 +118,13 @@ def application(reference: str = "A-1", **changed: Any) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def open_agency(district: District, folder: Path) -> AsyncIterator[Agent]:
-    """An agent that follows the court's list over the gateway's real application, with a register of one row."""
+async def open_agency(
+    district: District, folder: Path, contract: str = TO_MARKET, topics: Topics | None = None
+) -> AsyncIterator[Agent]:
+    """An agent that follows the court's list over the gateway's real application, with a register of one row.
+
+    It follows by Kafka too where `topics` are given.
+    """
     home = folder / "agency"
     home.mkdir()
     url = f"sqlite:///{home / 'register.sqlite'}"
@@ -130,7 +138,7 @@ async def open_agency(district: District, folder: Path) -> AsyncIterator[Agent]:
     (home / "trusted.json").write_bytes(canonical((await district.keys()).to_jwks()))
     district.cast.keys[MARKET].save(home / "key.jwk")
     settings = Settings(
-        agent_contract=TO_MARKET,
+        agent_contract=contract,
         agent_party_key=home / "key.jwk",
         agent_trusted_keys=home / "trusted.json",
         agent_data_dir=home / "index",
@@ -148,9 +156,9 @@ async def open_agency(district: District, folder: Path) -> AsyncIterator[Agent]:
     )
 
     def read_trust() -> Trust:
-        return Trust(read_trusted_keys(parts.trusted_keys), settings.party, TO_MARKET, MARKET, district.clock)
+        return Trust(read_trusted_keys(parts.trusted_keys), settings.party, contract, MARKET, district.clock)
 
-    follower = Follower(parts, district.clock, client, read_trust, register)
+    follower = Follower(parts, district.clock, client, read_trust, register, topics)
     app = create_screening_app(parts, district.clock)
     web = httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://agent.test")
     yield Agent(district, parts, follower, register, url, web, wire)

@@ -205,12 +205,15 @@ class Agent:
             return {hold.row: tuple(record for _, record in hold.supports) for hold in all_holds(view)}
 
 
+RUN = "run"
+
+
 def ref(lane: str, number: int, cause: int) -> EventRef:
     return EventRef(lane, number, cause, b64u(hashlib.sha256(f"{lane}{number}{cause}".encode()).digest()))
 
 
 def upsert(lane: str, number: int, cause: int, record: JsonObject) -> Arrived:
-    return Arrived(ref(lane, number, cause), "upsert", record, None)
+    return Arrived(ref(lane, number, cause), "upsert", record, None, RUN)
 
 
 def withdrawn(number: int, cause: int, record_id: str, reason: str = "performed") -> Arrived:
@@ -221,16 +224,18 @@ def withdrawn(number: int, cause: int, record_id: str, reason: str = "performed"
         "status": "withdrawn",
         "status_reason": reason,
     }
-    return Arrived(ref("priority", number, cause), "withdrawn", record, None)
+    return Arrived(ref("priority", number, cause), "withdrawn", record, None, RUN)
 
 
 def drop(number: int, cause: int, record_id: str) -> Arrived:
-    return Arrived(ref("priority", number, cause), "drop", {"feed": "dishonest-debtor", "record_id": record_id}, None)
+    return Arrived(
+        ref("priority", number, cause), "drop", {"feed": "dishonest-debtor", "record_id": record_id}, None, RUN
+    )
 
 
 def told(number: int, cause: int, state: str, on_end: str = "release", version: int = 1) -> Arrived:
     return Arrived(
-        ref("priority", number, cause), "contract", None, {"state": state, "version": version, "on_end": on_end}
+        ref("priority", number, cause), "contract", None, {"state": state, "version": version, "on_end": on_end}, RUN
     )
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from gateway.agent.event import Arrived
 from schemas.canonical import JsonObject, unb64u
 
-from .conftest import CONTRACT, Agent, KeptRow, debtor, drop, entry, person_id, ref, told, upsert, withdrawn
+from .conftest import CONTRACT, RUN, Agent, KeptRow, debtor, drop, entry, person_id, ref, told, upsert, withdrawn
 
 ROWS = [KeptRow(f"licence-{n}", f"张三{n}", (("cn-id", person_id(n)),)) for n in range(3)]
 ROW_OF = {person_id(n): row.id for n, row in enumerate(ROWS)}
@@ -178,7 +178,7 @@ def histories(draw: st.DrawFn) -> list[Arrived]:
             events.append(make(priority, cause, f"r{record}"))
         elif step == "void":
             bulk += 1
-            events.append(Arrived(ref("bulk", bulk, cause), "void", None, None))
+            events.append(Arrived(ref("bulk", bulk, cause), "void", None, None, RUN))
         elif step == "end" and state == "active":
             priority += 1
             state = "ended"

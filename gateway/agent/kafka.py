@@ -1,0 +1,160 @@
+"""Following a contract by Kafka, beside the pull that fills every gap (rules D4, D8, D11, M7).
+
+Only contiguous numbers are applied, and nothing that is not verified. Whatever is wrong with a topic, be it a gap, a
+forged message, lost retention or silence, the answer is one: pull. While heartbeats come in time pull rests.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+import structlog
+from aiokafka.structs import ConsumerRecord
+
+from contracts.model import Terms
+from gateway.agent.pages import Pages
+from gateway.agent.standing import Standing
+from gateway.agent.topics import Topics, read_event
+from gateway.backoff import Backoff
+from gateway.clock import Clock, unstamp
+from gateway.errors import Broken, FuyuanError, Unavailable
+from gateway.trust.documents import LANES, Heartbeat, Lane
+from schemas.envelope import BadMessage, read_number
+
+log = structlog.get_logger(__name__)
+
+FETCH_SECONDS: Final = 0.5
+BEAT_SECONDS: Final = 1.0  # a heartbeat costs a proof of consistency, so of many only some are used
+PROGRESS_SECONDS: Final = 5.0  # how long pull rests behind something new
+LEASE_SHARE: Final = 2  # heartbeats come three times in a lease; where one is missing it is time to pull
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """Of what was fetched: what follows the applied numbers, and whether more lies behind a gap."""
+
+    records: list[ConsumerRecord]
+    beyond: bool
+
+
+class KafkaFollower:
+    def __init__(self, topics: Topics, pages: Pages, clock: Clock, catch_up: Callable[[], Awaitable[bool]]) -> None:
+        """`catch_up` pulls one page at once and says whether it brought anything new."""
+        self._topics = topics
+        self._pages = pages
+        self._clock = clock
+        self._catch_up = catch_up
+        self._good_until = 0.0
+        self._beat: Heartbeat | None = None  # the newest that was not used yet
+        self._beat_after = 0.0
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        backoff = Backoff()
+        while True:
+            try:
+                standing, terms = await self._pages.ground()
+                if "kafka" not in terms.delivery:
+                    raise Unavailable("kafka-not-agreed", "The contract names no Kafka; the list comes by pull.")
+                since = None if standing.fresh_at is None else unstamp(standing.fresh_at)
+                await self._topics.open(standing.offsets, since)
+                log.info("kafka-followed", contract=terms.id)
+                try:
+                    while True:
+                        if await self.turn():
+                            backoff.reset()
+                        else:
+                            await asyncio.sleep(backoff.next())
+                finally:
+                    await self._topics.close()
+            except FuyuanError as error:
+                self._good_until = 0.0
+                log.warning("kafka-left", code=error.code)
+                await asyncio.sleep(backoff.next())
+
+    def rest(self) -> float:
+        """For how many seconds nothing need be pulled, since Kafka brings the list in time; a short time at once."""
+        return max(0.0, min(self._good_until - asyncio.get_running_loop().time(), FETCH_SECONDS))
+
+    async def turn(self) -> bool:
+        """Fetch once and use it; whether all of it held. Raises FuyuanError where neither Kafka nor pull answers."""
+        fetched = await self._topics.fetch(FETCH_SECONDS)
+        good = fetched.unreadable == 0
+        while fetched.events:
+            standing, terms = await self._pages.ground()
+            following = follow_on(fetched.events, standing)
+            if following.records:
+                good = await self._use(following, terms, fetched.offsets) and good
+            if not following.beyond or not good:
+                break
+            if not await self._catch_up():
+                log.warning("numbers-missing", contract=terms.id)  # pull does not know them either, or not yet
+                break
+        if not good:
+            log.error("message-refused")
+            while await self._catch_up():
+                pass
+        if fetched.heartbeat is not None:
+            good = self._take_beat(fetched.heartbeat) and good
+        await self._use_beat(fetched.offsets)
+        return good
+
+    async def _use(self, following: Next, terms: Terms, offsets: Mapping[str, int]) -> bool:
+        try:
+            events = [read_event(record) for record in following.records]
+            applied = await self._pages.brought(events, terms, {} if following.beyond else dict(offsets))
+        except (BadMessage, Broken):
+            return False
+        if applied.new:
+            self._rest_pull(PROGRESS_SECONDS)
+        return True
+
+    def _take_beat(self, token: str) -> bool:
+        try:
+            self._beat = self._pages.open_heartbeat(token)
+        except Broken:
+            return False
+        return True
+
+    async def _use_beat(self, offsets: dict[str, int]) -> None:
+        """Use the newest heartbeat once the list is as far as it says; the events may come behind it."""
+        beat, now = self._beat, asyncio.get_running_loop().time()
+        if beat is None or now < self._beat_after:
+            return
+        standing, terms = await self._pages.ground()
+        if any(beat.heads.of(lane) > standing.applied(lane) for lane in LANES):
+            return
+        try:
+            await self._pages.beat(beat, terms, offsets)
+        except Broken as error:
+            self._good_until = 0.0
+            log.error("page-refused", code=error.code)  # noqa: TRY400 - the code says it; an alarm, no bug
+        self._beat, self._beat_after = None, now + BEAT_SECONDS
+        age = self._clock.now() - unstamp(beat.at)
+        lease = timedelta(seconds=terms.duties.heartbeat_lease_seconds / LEASE_SHARE)
+        if age < lease:
+            self._rest_pull((lease - age).total_seconds())
+
+    def _rest_pull(self, seconds: float) -> None:
+        self._good_until = max(self._good_until, asyncio.get_running_loop().time() + seconds)
+
+
+def follow_on(events: Mapping[Lane, Sequence[ConsumerRecord]], standing: Standing) -> Next:
+    """Of messages in the order of their topics, those that follow the applied numbers without a gap, priority first.
+
+    What is applied already is passed over, in whatever order it comes.
+    """
+    records, beyond = [], False
+    for lane in LANES:
+        expected = standing.applied(lane) + 1
+        for record in events.get(lane, ()):
+            number = read_number(record.headers) or 0
+            if number > expected:
+                beyond = True
+                break
+            if number == expected:
+                records.append(record)
+                expected += 1
+    return Next(records, beyond)

@@ -1,0 +1,138 @@
+"""Both topics of one contract, read from places that the caller keeps: no group, and nothing is committed (rule M7)."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError
+from aiokafka.structs import ConsumerRecord
+
+from gateway.broker import end_reader
+from gateway.errors import Unavailable
+from gateway.trust.documents import LANES, Lane
+from schemas.canonical import JsonObject
+from schemas.envelope import PARTITION, BadMessage, read_message, read_number, topic_of
+
+OPEN_SECONDS: Final = 10.0
+ALIVE_SECONDS: Final = 5.0  # how long nothing may come before the broker is asked whether there is anything
+ANSWER_SECONDS: Final = 3.0
+MOST: Final = 1000  # messages in one fetch
+MARGIN: Final = timedelta(minutes=10)  # clocks of brokers and gateways lie less apart
+
+
+@dataclass(slots=True)
+class Fetched:
+    """What came, by lane in the order of its topic, still unread and unverified.
+
+    `heartbeat` is the last token that came, `offsets` the next place to read in each topic.
+    """
+
+    events: dict[Lane, list[ConsumerRecord]] = field(default_factory=dict)
+    heartbeat: str | None = None
+    offsets: dict[str, int] = field(default_factory=dict)
+    unreadable: int = 0
+
+
+class Topics:
+    """`open` it, `fetch` again and again, `close` it; and open it anew behind an error."""
+
+    def __init__(self, make: Callable[[], AIOKafkaConsumer], contract: str) -> None:
+        self._make = make
+        self._places: dict[TopicPartition, Lane] = {
+            TopicPartition(topic_of(contract, lane), PARTITION): lane for lane in LANES
+        }
+        self._consumer: AIOKafkaConsumer | None = None
+        self._heard = 0.0
+
+    async def open(self, offsets: Mapping[str, int], since: datetime | None) -> None:
+        """Read on at these offsets. Where a lane has none: a little before `since`, else from the beginning.
+
+        Raises Unavailable (`kafka-away`).
+        """
+        consumer = self._consumer = self._make()
+        try:
+            async with asyncio.timeout(OPEN_SECONDS):
+                await consumer.start()
+                consumer.assign(list(self._places))
+                for place, lane in self._places.items():
+                    if lane in offsets:
+                        consumer.seek(place, offsets[lane])
+                    elif since is None:
+                        await consumer.seek_to_beginning(place)
+                    else:
+                        await _seek_to(consumer, place, since - MARGIN)
+        except (KafkaError, OSError) as error:
+            await self.close()
+            raise _away(error) from error
+        except BaseException:
+            await self.close()
+            raise
+        self._heard = asyncio.get_running_loop().time()
+
+    async def fetch(self, seconds: float) -> Fetched:
+        """What there is, waiting up to `seconds` for it. Raises Unavailable (`kafka-away`)."""
+        consumer, now = self._consumer, asyncio.get_running_loop().time
+        if consumer is None:
+            raise _away(None)
+        try:
+            came = await consumer.getmany(timeout_ms=int(seconds * 1000), max_records=MOST)
+            if came:
+                self._heard = now()
+            elif now() - self._heard > ALIVE_SECONDS:
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    await consumer.end_offsets(list(self._places))
+                self._heard = now()
+        except OffsetOutOfRangeError as error:
+            # Retention took what lies there, or the topic is another one now. The numbers will tell what is missing.
+            await consumer.seek_to_beginning(*error.args[0])
+            return Fetched()
+        except (KafkaError, OSError) as error:
+            raise _away(error) from error
+        fetched = Fetched()
+        for place, records in came.items():
+            self._sort(fetched, self._places[place], records)
+        return fetched
+
+    async def close(self) -> None:
+        consumer, self._consumer = self._consumer, None
+        if consumer is not None:
+            await end_reader(consumer)
+
+    def _sort(self, fetched: Fetched, lane: Lane, records: Iterable[ConsumerRecord]) -> None:
+        for record in records:
+            fetched.offsets[lane] = record.offset + 1
+            if read_number(record.headers) is not None:
+                fetched.events.setdefault(lane, []).append(record)
+                continue
+            try:
+                token = read_message(record.value, record.headers)
+            except BadMessage:
+                token = {}
+            if isinstance(token, str):
+                fetched.heartbeat = token
+            else:
+                fetched.unreadable += 1
+
+
+def read_event(record: ConsumerRecord) -> JsonObject:
+    """The event in a message, not verified. Raises BadMessage."""
+    event = read_message(record.value, record.headers)
+    if isinstance(event, str) or event.get("number") != read_number(record.headers):
+        raise BadMessage("the headers do not agree on its number")
+    return event
+
+
+async def _seek_to(consumer: AIOKafkaConsumer, place: TopicPartition, at: datetime) -> None:
+    """The first message of that time or later; the end where there is none."""
+    found = (await consumer.offsets_for_times({place: int(at.timestamp() * 1000)}))[place]
+    if found is None:
+        await consumer.seek_to_end(place)
+    else:
+        consumer.seek(place, found.offset)
+
+
+def _away(error: BaseException | None) -> Unavailable:
+    return Unavailable("kafka-away", f"Kafka cannot be read now ({type(error).__name__}); the list comes by pull.")

@@ -1,0 +1,311 @@
+"""Following by Kafka on a real broker: what is applied, when pull takes over, and that nothing comes twice or never."""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.records_to_delete import RecordsToDelete
+from aiokafka.structs import ConsumerRecord, TopicPartition
+
+from gateway.agent.kafka import KafkaFollower
+from gateway.agent.standing import Standing, read_standing
+from gateway.agent.topics import Topics
+from gateway.broker import make_producer, make_reader
+from gateway.errors import Unavailable
+from gateway.trust.documents import LANES
+from schemas.envelope import topic_of
+from tests.integration.agency import MEASURE, Agent, listing, open_agency
+from tests.integration.district import COURT, FROM_MARKET
+from tests.integration.fed import Feed
+from tests.integration.topics import Reading
+from tests.servers.kafka import Kafka
+
+HELD = [("licence-1", MEASURE)]
+
+
+@dataclass
+class Following:
+    """An agency that follows a fed contract by Kafka, turn by turn or by itself."""
+
+    feed: Feed
+    agent: Agent
+    topics: Topics
+
+    @property
+    def kafka(self) -> KafkaFollower:
+        assert self.agent.follower._kafka is not None
+        return self.agent.follower._kafka
+
+    @property
+    def standing(self) -> Standing:
+        with self.agent.parts.index.read() as view:
+            return read_standing(view, self.feed.contract)
+
+    @property
+    def applied(self) -> tuple[int, int]:
+        return self.standing.priority, self.standing.bulk
+
+    async def pulls(self) -> int:
+        return self.agent.wire.paths.count(f"/v1/contracts/{self.feed.contract}/events")
+
+    async def open(self) -> None:
+        await self.agent.follower._pages.ground()
+        await self.topics.open(self.standing.offsets, None)
+
+    async def read(self, priority: int, bulk: int) -> None:
+        """Turn by turn, until so much is applied."""
+        async with asyncio.timeout(20):
+            while self.applied < (priority, bulk):
+                await self.kafka.turn()
+        assert await self.agent.follower.carry_out_once()
+
+    async def ranges(self) -> dict[str, list[tuple[int, int]]]:
+        """What the court knows to have been received, by lane; no number may stand in two."""
+        found: dict[str, list[tuple[int, int]]] = {lane: [] for lane in LANES}
+        for event in (await self.feed.district.pull(COURT, FROM_MARKET))[0]:
+            record = event["record"]
+            if event["kind"] == "upsert" and record["kind"] == "received" and record["contract"] == self.feed.contract:
+                found[record["lane"]].append((record["first"], record["last"]))
+        return {lane: sorted(ranges) for lane, ranges in found.items()}
+
+    async def truncated(self) -> list[ConsumerRecord]:
+        """Empty both topics, as retention does, and return what stood in them."""
+        async with Reading(self.feed.broker, self.feed.contract) as reading:
+            sent = await self.feed.sent()
+            await reading.read(sent["priority"], sent["bulk"])
+        places = [TopicPartition(topic_of(self.feed.contract, lane), 0) for lane in LANES]
+        admin = AIOKafkaAdminClient(**self.feed.broker.options())
+        await admin.start()
+        await admin.delete_records({place: RecordsToDelete(before_offset=-1) for place in places})
+        await admin.close()
+        return reading.records
+
+    async def produce(self, *records: ConsumerRecord) -> None:
+        """Somebody who can write to the topics puts these in."""
+        producer = make_producer(self.feed.broker)
+        await producer.start()
+        for record in records:
+            await producer.send_and_wait(record.topic, record.value, partition=0, headers=list(record.headers))
+        await producer.stop()
+
+
+@pytest.fixture
+async def following(feed: Feed, tmp_path: Path) -> AsyncIterator[Following]:
+    topics = Topics(partial(make_reader, feed.broker), feed.contract)
+    async with open_agency(feed.district, tmp_path, feed.contract, topics) as agent:
+        yield Following(feed, agent, topics)
+        await topics.close()
+
+
+async def until(done: Callable[[], Any], seconds: float = 20.0) -> None:
+    async with asyncio.timeout(seconds):
+        while not done():  # noqa: ASYNC110 - what it waits for is another process's
+            await asyncio.sleep(0.02)
+
+
+@contextlib.asynccontextmanager
+async def running(following: Following) -> AsyncIterator[None]:
+    """Gateway and agent both at work by themselves."""
+    following.feed.district.running.start()
+    task = asyncio.create_task(following.agent.follower.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def test_a_listing_blocks_and_a_withdrawal_releases_with_nothing_pulled(following: Following) -> None:
+    agent, district = following.agent, following.feed.district
+    async with running(following):
+        await until(lambda: following.kafka.rest() > 0 and following.standing.fresh_at)
+        await asyncio.sleep(1)  # a pull that was on its way comes back
+        agent.wire.paths.clear()
+        await district.push(listing(1))
+        await until(lambda: agent.held() == HELD)
+        assert (await agent.screen())["decision"] == "block"
+        await district.withdraw(listing(1))
+        await until(lambda: agent.held() == [])
+        assert await following.pulls() == 0
+    assert following.applied == (2, 1)
+
+
+async def test_m7_offsets_stand_with_the_numbers_and_a_restart_goes_on_there(following: Following) -> None:
+    await following.feed.district.push(listing(1))
+    await following.feed.send()
+    await following.open()
+    await following.read(1, 1)
+    assert following.standing.offsets == {"priority": 1, "bulk": 1}
+    await following.topics.close()
+    await following.feed.district.push(listing(2))
+    await following.feed.send()
+    await following.open()
+    fetched = await following.topics.fetch(2)
+    assert [record.offset for record in fetched.events["bulk"]] == [1]
+    assert "priority" not in fetched.events
+
+
+async def test_from_pull_to_kafka_and_back_nothing_is_repeated_or_skipped(following: Following) -> None:
+    district, follower = following.feed.district, following.agent.follower
+    await district.push(listing(1), listing(2))
+    await following.feed.send()
+    await follower.pull_once(wait=0)  # pull first
+    await district.push(listing(3))
+    await following.feed.send()
+    await following.open()
+    await following.read(1, 3)  # the topic is read from its beginning; what is applied is passed over
+    await district.push(listing(4))
+    await following.feed.district.running.router.catch_up(following.feed.contract)
+    await follower.pull_once(wait=0)  # the topic does not have it yet
+    await district.push(listing(5))
+    await following.feed.send()
+    await following.read(1, 5)
+    assert await following.ranges() == {"priority": [(1, 1)], "bulk": [(1, 2), (3, 3), (4, 4), (5, 5)]}
+
+
+async def test_d8_what_retention_took_comes_by_pull(following: Following) -> None:
+    district = following.feed.district
+    await district.push(listing(1), listing(2), listing(3))
+    await following.feed.send()
+    await following.truncated()
+    await district.push(listing(4))
+    await following.feed.send()
+    await following.open()
+    await following.read(1, 4)
+    assert await following.pulls() == 1
+    await district.push(listing(5))
+    await following.feed.send()
+    await following.read(1, 5)
+    assert await following.pulls() == 1
+    assert following.agent.held() == HELD
+
+
+async def test_d8_an_offset_that_is_no_more_is_no_hindrance(following: Following) -> None:
+    district = following.feed.district
+    await district.push(listing(1))
+    await following.feed.send()
+    await following.open()
+    await following.read(1, 1)
+    await following.topics.close()
+    await district.push(listing(2), listing(3))
+    await following.feed.send()
+    await following.truncated()
+    await district.push(listing(4))
+    await following.feed.send()
+    await following.open()  # at offset 1, which is gone
+    await following.read(1, 4)
+    assert following.applied == (1, 4)
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_d4_duplicates_and_disorder_count_once(following: Following, seed: int) -> None:
+    district = following.feed.district
+    for serial in range(6):
+        await district.push(listing(serial))
+        await following.feed.send()
+    await district.withdraw(listing(2))
+    await following.feed.send()
+    records = await following.truncated()
+    records += random.Random(seed).sample(records, 5)
+    random.Random(seed).shuffle(records)
+    await following.produce(*records)
+    await following.open()
+    await following.read(2, 6)
+    received = await following.ranges()
+    for lane, last in (("priority", 2), ("bulk", 6)):
+        numbers = [number for first, end in received[lane] for number in range(first, end + 1)]
+        assert numbers == list(range(1, last + 1))
+    assert following.agent.held() == HELD
+
+
+@pytest.mark.parametrize("place", ["value", "header", "garbage", "number"])
+async def test_a_forged_message_is_refused_and_the_list_stays_whole(following: Following, place: str) -> None:
+    """ACLs keep strangers out of the topics; nothing here rests on that."""
+    district = following.feed.district
+    await district.push(listing(1))
+    await following.feed.send()
+    records = await following.truncated()
+    (bulk,) = [one for one in records if one.topic.endswith(".bulk")]
+    headers = dict(bulk.headers)
+    if place == "value":
+        bulk = replace(bulk, value=bulk.value.replace("焦城".encode(), "别处".encode()))
+    elif place == "header":
+        bulk = replace(bulk, headers=list((headers | {"fuyuan-event": b"{}"}).items()))
+    elif place == "garbage":
+        bulk = replace(bulk, value=b"\xff", headers=[])
+    else:
+        bulk = replace(bulk, headers=list((headers | {"ce_id": b"any/bulk/999999"}).items()))
+    await following.produce(bulk, *[one for one in records if one.topic.endswith(".priority")])
+    await following.open()
+    await following.read(1, 1)
+    assert following.agent.held() == HELD
+    assert (await following.agent.screen())["decision"] == "block"
+    if place != "number":
+        assert "message-refused" in {line["event"] for line in district.logged()}
+
+
+async def test_d11_heartbeats_from_kafka_keep_the_list_fresh_and_old_ones_do_not(following: Following) -> None:
+    district = following.feed.district
+    await following.feed.send()
+    await district.running.router.catch_up(following.feed.contract)
+    district.running.heartbeats.complete(following.feed.contract, district.clock.now())
+    await following.feed.lanes.beat(following.feed.contract)
+    await following.open()
+    async with asyncio.timeout(20):
+        while following.standing.fresh_at is None:
+            await following.kafka.turn()
+    assert (await following.agent.screen())["decision"] == "clear"
+    assert following.kafka.rest() > 0
+    district.clock.advance(timedelta(seconds=121))
+    assert (await following.agent.screen("A-2"))["cause"] == "list-stale"
+    records = await following.truncated()
+    await following.produce(*[one for one in records if dict(one.headers)["ce_type"] == b"fuyuan.heartbeat.v1"])
+    await asyncio.sleep(1)
+    for _ in range(4):
+        await following.kafka.turn()
+    assert (await following.agent.screen("A-3"))["cause"] == "list-stale"
+    district.running.heartbeats.complete(following.feed.contract, district.clock.now())
+    await following.feed.lanes.beat(following.feed.contract)
+    async with asyncio.timeout(20):
+        while (await following.agent.screen("A-4"))["decision"] != "clear":
+            await following.kafka.turn()
+
+
+async def test_a_broker_that_goes_away_is_noticed_and_found_again(following: Following, kafka: Kafka) -> None:
+    if kafka.broker is None:
+        pytest.skip("a broker named by FUYUAN_TEST_KAFKA is not ours to stop")
+    agent, district = following.agent, following.feed.district
+    async with running(following):
+        await until(lambda: following.kafka.rest() > 0 and following.standing.fresh_at)
+        await asyncio.to_thread(kafka.broker.stop)
+        try:
+            await until(lambda: following.kafka.rest() == 0)
+            await district.push(listing(1))
+            await until(lambda: agent.held() == HELD)  # by pull
+        finally:
+            await asyncio.to_thread(kafka.broker.start)
+        await until(lambda: following.kafka.rest() > 0, 60)
+        await asyncio.sleep(1)
+        agent.wire.paths.clear()
+        await district.withdraw(listing(1))
+        await until(lambda: agent.held() == [])
+        assert await following.pulls() == 0
+    sent = await following.feed.sent()
+    assert sent == {"priority": 2, "bulk": 1}
+    assert following.applied == (2, 1)
+
+
+async def test_topics_that_are_not_there_are_said_to_be_away(following: Following) -> None:
+    away = Topics(partial(make_reader, replace(following.feed.broker, bootstrap="127.0.0.1:1")), "any")
+    with pytest.raises(Unavailable) as caught:
+        await away.open({}, None)
+    assert caught.value.code == "kafka-away"
