@@ -187,6 +187,7 @@ class Receipts:
         if not acknowledged:
             return
         async with self._engine.begin() as connection:
+            # In one order for all, or two lock each other out.
             for (contract, lane), ranges in sorted(acknowledged.items()):
                 for first, last in _joined(ranges):
                     await connection.execute(
