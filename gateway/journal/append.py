@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.clock import Clock, stamp
 from gateway.errors import Unavailable
+from gateway.journal.bulk import insert_rows
 from gateway.journal.tables import entry, journal_head, journal_leaf, journal_node, secret
 from gateway.trust.merkle import append_nodes, frontier, leaf_hash
 from gateway.trust.seal import journal_leaf_data
@@ -100,33 +101,31 @@ async def append_leaf(
 async def append_entries(connection: AsyncConnection, place: Place, entries: Sequence[NewEntry]) -> None:
     """Write the record versions of a batch at the leaf's positions, and mark the versions they follow (J6)."""
     first = place.first_position
-    await connection.execute(
-        insert(entry),
+    await insert_rows(
+        connection,
+        entry,
         [
-            {
-                "position": first + offset,
-                "leaf": place.leaf,
-                "feed": new.feed,
-                "schema_version": new.schema_version,
-                "provider": new.provider,
-                "record_id": new.record_id,
-                "revision": new.revision,
-                "status": new.status,
-                "leaf_hash": new.leaf_hash,
-                "digests": new.digests,
-                "body": new.body,
-                "content_mac": new.content_mac,
-                "published_on": new.published_on,
-                "previous": new.previous,
-                "superseded_by": None,
-            }
+            (
+                first + offset,
+                place.leaf,
+                new.feed,
+                new.schema_version,
+                new.provider,
+                new.record_id,
+                new.revision,
+                new.status,
+                new.leaf_hash,
+                new.digests,
+                new.body,
+                new.content_mac,
+                new.published_on,
+                new.previous,
+                None,  # superseded_by
+            )
             for offset, new in enumerate(entries)
         ],
     )
-    await connection.execute(
-        insert(secret),
-        [{"position": first + offset, "wrapped": new.wrapped_secret} for offset, new in enumerate(entries)],
-    )
+    await insert_rows(connection, secret, [(first + offset, new.wrapped_secret) for offset, new in enumerate(entries)])
     followed = [
         {"old": new.previous, "new": first + offset} for offset, new in enumerate(entries) if new.previous is not None
     ]

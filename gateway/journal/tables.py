@@ -89,6 +89,7 @@ entry = Table(
     Column("published_on", text(10)),
     Column("previous", BigInteger),
     Column("superseded_by", BigInteger),
+    postgresql_with={"toast_tuple_target": 8160},  # a row stays whole: its bytes do not compress
 )
 # No two versions of one record may carry one revision: the last guard behind the head check (J4).
 Index("entry_version", entry.c.feed, entry.c.provider, entry.c.record_id, entry.c.revision, unique=True)

@@ -11,11 +11,18 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-from tests.bench import latency, screening, sealing, size
+from tests.bench import journal, latency, screening, sealing, sharing, size
 from tests.bench.figure import Figure
 
 RESULTS = Path(__file__).parent / "results.json"
-PARTS = {"sealing": sealing.run, "screening": screening.run, "latency": latency.run, "size": size.run}
+PARTS = {
+    "sealing": sealing.run,
+    "journal": journal.run,
+    "screening": screening.run,
+    "latency": latency.run,
+    "sharing": sharing.run,
+    "size": size.run,
+}
 
 
 def main() -> None:
@@ -36,7 +43,7 @@ def main() -> None:
 
 
 def _machine() -> dict[str, str]:
-    packages = ("cryptography", "orjson", "pydantic", "lmdb", "sqlalchemy", "uvicorn")
+    packages = ("asyncpg", "cryptography", "orjson", "pydantic", "lmdb", "sqlalchemy", "uvicorn")
     return {
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",

@@ -79,6 +79,7 @@ entry = Table(
     Column("published_on", text(10)),
     Column("previous", BigInteger),
     Column("superseded_by", BigInteger),
+    postgresql_with={"toast_tuple_target": 8160},
 )
 Index("entry_version", entry.c.feed, entry.c.provider, entry.c.record_id, entry.c.revision, unique=True)
 Index("entry_walk", entry.c.feed, entry.c.provider, entry.c.position)
