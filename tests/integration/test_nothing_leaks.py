@@ -68,7 +68,7 @@ def plant(present: frozenset[str]) -> Planted:
     """A record with a mark in each slot of `present` that can hold one, and null in the others that may be null."""
     serial = next(fresh)
     marks = {slot: han() for slot in SLOTS}
-    marks["subject.identifiers[].value"] = f"E{serial:08d}"
+    marks["subject.identifiers[].value"] = f"E{serial:09d}"  # nine characters may be an organisation code
     marks["case.number"] = f"（2019）皖1122执{10_000_000 + serial}号"
     month_day = f"0{1 + serial % 9}-1{serial % 10}"
     years = {"case.filed_on": 2003, "published_on": 2012, "listed_until": 2028, "source_updated_at": 2021}
@@ -82,7 +82,7 @@ def plant(present: frozenset[str]) -> Planted:
     def identifier(value: str) -> dict[str, Any]:
         return {"scheme": "passport", "value": value, "masked": False, "check": "none"}
 
-    hidden_person = f"G{serial:08d}"
+    hidden_person = f"G{serial:09d}"
     marks["responsible_persons[].identifiers"] = hidden_person
     line = {
         "feed": FEED, "schema_version": 1, "status": "listed", "status_reason": mark("status_reason"),
