@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import os
 import secrets
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -84,7 +84,9 @@ class HeadMoved(Exception):
 
 
 class Intake:
-    """Takes submissions of any feed. `appended` is called after each batch that the journal has."""
+    """Takes submissions of any feed. `appended` is called after each batch that the journal has, `counted` with the
+    feed and what became of the batch's records.
+    """
 
     def __init__(
         self,
@@ -95,6 +97,7 @@ class Intake:
         *,
         batch_records: int = 1000,
         appended: Callable[[], None] = lambda: None,
+        counted: Callable[[str, Mapping[str, int]], None] = lambda _feed, _counts: None,
     ) -> None:
         self._engine = engine
         self._clock = clock
@@ -102,6 +105,7 @@ class Intake:
         self._reader = reader
         self._batch_records = batch_records
         self._appended = appended
+        self._counted = counted
 
     async def submit(self, submission: Submission) -> Result:
         """Journal a whole submission, resuming where an earlier try under the same key stopped (J3).
@@ -167,12 +171,14 @@ class Intake:
             salt = os.urandom(32)
             sealed = await asyncio.to_thread(self._seal, submission, feed, plan, salt)
             log.debug("step", step="seal", records=len(plan.taken))
+            before = result.counts
             try:
                 await self._append(submission, feed, plan, sealed, salt, number, result, along, last=last)
             except (HeadMoved, IntegrityError):
                 continue
             log.debug("step", step="append", records=len(plan.taken))
             self._appended()
+            self._counted(feed.name, {name: count - before[name] for name, count in result.counts.items()})
             return
         raise Unavailable("journal-busy", "The same records are being changed by others; send it again in a moment.")
 

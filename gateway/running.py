@@ -23,6 +23,8 @@ from gateway.intake import Intake
 from gateway.journal.nonces import Nonces
 from gateway.journal.proofs import Proofs, TreeHead, read_tree_head
 from gateway.journal.tables import contract
+from gateway.metrics import Metrics
+from gateway.receipt_delays import Delays
 from gateway.receipts import Receipts
 from gateway.settings import Settings
 
@@ -48,6 +50,8 @@ class Running:
     heartbeats: Heartbeats
     kafka: KafkaLanes | None
     wakeup: Wakeup
+    metrics: Metrics
+    delays: Delays
     reconciler: Reconciler | None = None
     _background: list[asyncio.Task[None]] = field(default_factory=list)
 
@@ -67,6 +71,11 @@ class Running:
             with suppress(asyncio.CancelledError):
                 await task
         await self.engine.dispose()
+
+    @property
+    def routing_ended(self) -> bool:
+        """Whether routing was begun and is over, by an error that nobody expected."""
+        return any(task.done() for task in self._background)
 
     async def tree_head(self) -> TreeHead:
         """The journal's tree as it stands now."""
@@ -98,6 +107,7 @@ class Running:
                         self.heartbeats.complete(contract_id, before)
             except SQLAlchemyError:
                 log.exception("routing-failed")
+                self.metrics.count_routing_failure()
                 await asyncio.sleep(IDLE_SECONDS)
                 continue
             await self.wakeup.wait(ticket, IDLE_SECONDS)

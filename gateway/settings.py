@@ -79,6 +79,13 @@ class Settings(BaseSettings):
     )
     kafka_replication: int = Field(1, ge=1, le=7, description="On how many brokers each topic is kept.")
     kafka_intake: bool = Field(False, description="Whether providers may push through topics of their own, too.")
+    ready_lag_seconds: float = Field(
+        60, gt=0, description="The gateway is not ready while an entry waits longer for its number in a lane."
+    )
+    metrics_token_file: Path = Field(
+        default_factory=lambda data: data["data_dir"] / "metrics.token",
+        description="File of the bearer token that /metrics asks for; made at the first start where there is none.",
+    )
     log_format: Literal["json", "console"] = Field("json", description="How log lines are written: json or console.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="The least level that is logged."

@@ -30,6 +30,8 @@ from gateway.journal.engine import open_engine
 from gateway.journal.nonces import Nonces
 from gateway.journal.proofs import Proofs
 from gateway.journal.schema import upgrade
+from gateway.metrics import Metrics
+from gateway.receipt_delays import Delays
 from gateway.receipts import Receipts
 from gateway.running import Running
 from gateway.settings import Settings
@@ -50,7 +52,16 @@ async def open_gateway(settings: Settings, clock: Clock) -> Running:
     wakeup = Wakeup()
     registry = Registry(engine, clock, keyring, changed=wakeup.signal)
     await registry.admit({"id": keyring.signing.party, "roles": ["gateway"]}, [keyring.signing.public()])
-    intake = Intake(engine, clock, keyring, read_feed, batch_records=settings.batch_records, appended=wakeup.signal)
+    metrics = Metrics(engine, clock)
+    intake = Intake(
+        engine,
+        clock,
+        keyring,
+        read_feed,
+        batch_records=settings.batch_records,
+        appended=wakeup.signal,
+        counted=metrics.count_intake,
+    )
     numbered = Wakeup()
     versions = Versions(keyring.vault)
     router = Router(engine, clock, versions, numbered=numbered.signal)
@@ -71,6 +82,8 @@ async def open_gateway(settings: Settings, clock: Clock) -> Running:
         kafka=_feed_kafka(settings, engine, clock, sender, heartbeats, numbered),
         wakeup=wakeup,
         reconciler=open_reconciler(settings, engine, registry) if settings.kafka_bootstrap else None,
+        metrics=metrics,
+        delays=Delays(engine, clock, metrics),
     )
 
 

@@ -4,10 +4,9 @@ One request is one JSON object, many are NDJSON, answered line by line in the sa
 which any line cannot be read.
 """
 
-import hmac
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Final
@@ -17,14 +16,17 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
 from gateway.agent.applicant import UnreadableApplicant
+from gateway.agent.metrics import AgentMetrics
 from gateway.agent.parts import Parts
 from gateway.agent.screen import Request as Asked
 from gateway.agent.screen import Screener
-from gateway.agent.standing import read_standing, read_terms, unknown_because
+from gateway.agent.status import read_status
 from gateway.api.answers import document
+from gateway.api.bearer import check_bearer, read_token
 from gateway.api.problems import install_problems
-from gateway.clock import Clock, unstamp
-from gateway.errors import BadRequest, FuyuanError, Refused, Unauthenticated, Unavailable, WrongType
+from gateway.clock import Clock
+from gateway.errors import BadRequest, FuyuanError, Refused, Unavailable, WrongType
+from gateway.metrics import CONTENT_TYPE
 from schemas.canonical import CanonicalError, JsonObject, canonical, parse_strict
 from schemas.identifiers import read_identifier
 
@@ -86,18 +88,26 @@ def create_screening_app(
             parts.index.close()
 
     app = FastAPI(title="fuyuan agent", summary="Screening against the court's list", lifespan=lifespan, redoc_url=None)
-    install_problems(app, max_body_bytes=MAX_BODY_BYTES)
+    metrics = AgentMetrics(parts.contract, lambda: read_status(parts, clock))
+    install_problems(app, max_body_bytes=MAX_BODY_BYTES, count=metrics.count_request)
     screener = Screener(parts.index, parts.scribe, clock, parts.kill_switch)
-    token = None if token_file is None else token_file.read_text(encoding="ascii").strip()
-    _add_routes(app, parts, clock, screener, token)
+    token = None if token_file is None else read_token(token_file)
+    _add_routes(app, parts, clock, screener, metrics, token)
     return app
 
 
-def _add_routes(app: FastAPI, parts: Parts, clock: Clock, screener: Screener, token: str | None) -> None:
+def _add_routes(
+    app: FastAPI, parts: Parts, clock: Clock, screener: Screener, metrics: AgentMetrics, token: str | None
+) -> None:
     def admit(request: Request) -> None:
-        given = request.headers.get("authorization", "")
-        if token is not None and not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
-            raise Unauthenticated("token-wrong", "Send the agent's bearer token.")
+        if token is not None:
+            check_bearer(request, token, whose="the agent's")
+
+    def screen(asked: Asked) -> JsonObject:
+        began = time.perf_counter()
+        answer = _screen(screener, asked)
+        metrics.count_decision(str(answer["decision"]), time.perf_counter() - began)
+        return answer
 
     @app.post(
         "/v1/screenings",
@@ -114,10 +124,10 @@ def _add_routes(app: FastAPI, parts: Parts, clock: Clock, screener: Screener, to
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind == "application/json":
             asked = _read(await request.body(), 1).asked()
-            return document(await run_in_threadpool(_screen, screener, asked))
+            return document(await run_in_threadpool(screen, asked))
         if kind == NDJSON:
             many = _read_lines(await request.body())
-            answers = await run_in_threadpool(lambda: b"".join(_answer_all(screener, many)))
+            answers = await run_in_threadpool(lambda: b"".join(_answer_all(screen, many)))
             return Response(answers, media_type=NDJSON)
         raise WrongType("content-type", f"Send application/json or {NDJSON}.")
 
@@ -128,17 +138,21 @@ def _add_routes(app: FastAPI, parts: Parts, clock: Clock, screener: Screener, to
     @app.get("/readyz")
     def readyz() -> Response:
         """200 where the list is complete and fresh, so that decisions can be made on it."""
-        unknown = _status(parts, clock)["unknown"]
+        unknown = read_status(parts, clock).unknown
         if unknown is not None:
-            raise Unavailable(
-                str(unknown), "No decision can be made on the list as it stands; GET /v1/status says more."
-            )
+            raise Unavailable(unknown, "No decision can be made on the list as it stands; GET /v1/status says more.")
         return document({"status": "ready"})
 
     @app.get("/v1/status")
     def status(request: Request) -> Response:
         admit(request)
-        return document(_status(parts, clock))
+        return document(read_status(parts, clock).document())
+
+    @app.get("/metrics")
+    def render_metrics(request: Request) -> Response:
+        """For Prometheus, behind the same token as the rest."""
+        admit(request)
+        return Response(metrics.render(), media_type=CONTENT_TYPE)
 
 
 def _screen(screener: Screener, asked: Asked) -> JsonObject:
@@ -148,11 +162,11 @@ def _screen(screener: Screener, asked: Asked) -> JsonObject:
         raise Refused("applicant-unreadable", f"{error}.") from None
 
 
-def _answer_all(screener: Screener, many: list[Asked]) -> Iterator[bytes]:
+def _answer_all(screen: Callable[[Asked], JsonObject], many: list[Asked]) -> Iterator[bytes]:
     """One line for each request; a problem in one does not stop the others."""
     for asked in many:
         try:
-            answer = _screen(screener, asked)
+            answer = screen(asked)
         except FuyuanError as error:
             problem: JsonObject = {"status": error.status, "code": error.code, "detail": error.detail}
             answer = {"reference": asked.reference, "problem": problem}
@@ -188,33 +202,3 @@ def _is_personal(reference: str) -> bool:
     except ValueError:
         return False
     return read is not None and read.check == "pass" and read.scheme in ("cn-id", "cn-uscc")
-
-
-def _status(parts: Parts, clock: Clock) -> JsonObject:
-    """How the agent stands. `unknown` says why no decision can be made, or null."""
-    now = clock.now()
-    with parts.index.read() as view:
-        standing, terms = read_standing(view, parts.contract), read_terms(view, parts.contract)
-        counts: JsonObject = {name: view.count(name) for name in ("pending", "holds", "aside")}
-        outbox = view.count("orders") + view.count("receipts")
-        refused = [view.document("aside", key) or {} for key, _ in view.items("aside")][:20]
-    age = None if standing.fresh_at is None else int((now - unstamp(standing.fresh_at)).total_seconds())
-    return {
-        "contract": parts.contract,
-        "contract_version": terms.version if terms else None,
-        "state": standing.state,
-        "unknown": unknown_because(standing, terms, now),
-        "list": {
-            "cause": standing.cause,
-            "bulk": standing.bulk,
-            "priority": standing.priority,
-            "fresh_at": standing.fresh_at,
-            "age_seconds": age,
-        },
-        "failure": standing.failure,
-        "opened_by": asdict(standing.opened_by) if standing.opened_by else None,
-        **counts,
-        "outbox": outbox,
-        "aside_codes": sorted({str(one.get("code")) for one in refused}),
-        "kill_switch": parts.kill_switch.exists(),
-    }

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from gateway.api import events, feeds, health, log, receipts
+from gateway.api.bearer import own_token
 from gateway.api.problems import install_problems
 from gateway.running import Running
 from gateway.settings import Settings
@@ -31,7 +32,12 @@ def create_app(settings: Settings, start: Start) -> FastAPI:
         lifespan=lifespan,
         redoc_url=None,
     )
-    install_problems(app, max_body_bytes=settings.max_body_bytes)
+    app.state.metrics_token = own_token(settings.metrics_token_file)
+
+    def count(route: str, status: int) -> None:
+        app.state.running.metrics.count_request(route, status)
+
+    install_problems(app, max_body_bytes=settings.max_body_bytes, count=count)
     for part in (feeds, events, receipts, log, health):
         app.include_router(part.router)
     return app

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.api.body_limit import BodyLimit
-from gateway.api.request_log import RequestLog
+from gateway.api.request_log import Count, RequestLog
 from gateway.errors import BadRequest, FuyuanError, Unavailable
 from schemas.canonical import canonical
 
@@ -21,15 +21,15 @@ HEADERS = {401: {"www-authenticate": "Signature"}, 503: {"retry-after": "1"}}
 OUR_PLACES = frozenset({"query", "path", "header", "cookie"})
 
 
-def install_problems(app: FastAPI, *, max_body_bytes: int) -> None:
-    """Problem details, the body limit, an error id and one log line for every request of an application."""
+def install_problems(app: FastAPI, *, max_body_bytes: int, count: Count) -> None:
+    """Problem details, the body limit, an error id, a count and one log line for every request of an application."""
     app.add_exception_handler(FuyuanError, _known)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(OperationalError, _database)
     app.add_exception_handler(NoConnection, _database)
     app.add_middleware(BodyLimit, max_body_bytes=max_body_bytes)
-    app.add_middleware(RequestLog, answer=problem)
+    app.add_middleware(RequestLog, answer=problem, count=count)
 
 
 def problem(error: BaseException, error_id: str) -> tuple[str, Response]:

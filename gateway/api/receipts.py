@@ -1,6 +1,9 @@
 """Signed receipts from the agencies."""
 
+from contextlib import suppress
+
 from fastapi import APIRouter, Request
+from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.api.answers import document
 from gateway.api.content import JSON, require_content
@@ -13,6 +16,9 @@ router = APIRouter(prefix="/v1/receipts", tags=["subscribers"])
 async def receipts(request: Request, sender: Proved, parts: Parts) -> object:
     """A JSON array of compact JWS. All are journalled, or none; the same again changes nothing."""
     require_content(request, JSON)
+    began = parts.clock.now()
     keys = (await parts.registry.keys()).current(parts.clock.now())
     result = await parts.receipts.take(sender.party, sender.body, sender.signature, keys)
+    with suppress(SQLAlchemyError):  # they are journalled, whatever becomes of a measurement
+        await parts.delays.observe(sender.body, result, began)
     return document({"counts": result.counts, "batches": result.batches}, status=201)

@@ -20,14 +20,16 @@ HEADER = b"request-id"
 ID_BYTES = 10
 
 Answer = Callable[[BaseException, str], tuple[str, Response]]
+Count = Callable[[str, int], None]  # a route's template, and the status that was answered
 
 
 class RequestLog:
     """Outermost ASGI middleware. An error that nothing inside has handled is answered here by `answer`."""
 
-    def __init__(self, app: ASGIApp, answer: Answer) -> None:
+    def __init__(self, app: ASGIApp, answer: Answer, count: Count) -> None:
         self._app = app
         self._answer = answer
+        self._count = count
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -59,10 +61,12 @@ class RequestLog:
                     raise  # the answer has begun; only a broken connection tells the reader so
                 await response(scope, receive, answered)
         finally:
+            route = getattr(scope.get("route"), "path", "none")
+            self._count(route, status)
             log.info(
                 "request",
                 method=scope["method"],
-                route=getattr(scope.get("route"), "path", "none"),
+                route=route,
                 status=status,
                 ms=round((time.perf_counter() - began) * 1000, 1),
                 **({"code": state["code"]} if "code" in state else {}),

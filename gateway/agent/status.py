@@ -1,0 +1,74 @@
+"""How an agent stands, as its service, its metrics and `fuyuan doctor` tell it."""
+
+from dataclasses import asdict, dataclass
+
+from gateway.agent.parts import Parts
+from gateway.agent.standing import Standing, read_standing, read_terms, unknown_because
+from gateway.clock import Clock, unstamp
+from schemas.canonical import JsonObject
+
+MOST_ASIDE = 20  # refused receipts looked at for their codes
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """`unknown` says why no decision can be made, None where one can. `age_seconds` is the list's; None before the
+    first heartbeat was complete. The counts: records to be looked up, holds, orders to the register and receipts to
+    the gateway that wait, receipts that the gateway refused.
+    """
+
+    contract: str
+    contract_version: int | None
+    standing: Standing
+    unknown: str | None
+    age_seconds: int | None
+    pending: int
+    holds: int
+    orders: int
+    receipts: int
+    aside: int
+    aside_codes: tuple[str, ...]
+    kill_switch: bool
+
+    def document(self) -> JsonObject:
+        standing = self.standing
+        return {
+            "contract": self.contract,
+            "contract_version": self.contract_version,
+            "state": standing.state,
+            "unknown": self.unknown,
+            "list": {
+                "cause": standing.cause,
+                "bulk": standing.bulk,
+                "priority": standing.priority,
+                "fresh_at": standing.fresh_at,
+                "age_seconds": self.age_seconds,
+            },
+            "failure": standing.failure,
+            "opened_by": asdict(standing.opened_by) if standing.opened_by else None,
+            "pending": self.pending,
+            "holds": self.holds,
+            "aside": self.aside,
+            "outbox": self.orders + self.receipts,
+            "aside_codes": list(self.aside_codes),
+            "kill_switch": self.kill_switch,
+        }
+
+
+def read_status(parts: Parts, clock: Clock) -> Status:
+    now = clock.now()
+    with parts.index.read() as view:
+        standing, terms = read_standing(view, parts.contract), read_terms(view, parts.contract)
+        count = {name: view.count(name) for name in ("pending", "holds", "orders", "receipts", "aside")}
+        refused = [view.document("aside", key) or {} for key, _ in view.items("aside")][:MOST_ASIDE]
+    age = None if standing.fresh_at is None else int((now - unstamp(standing.fresh_at)).total_seconds())
+    return Status(
+        contract=parts.contract,
+        contract_version=terms.version if terms else None,
+        standing=standing,
+        unknown=unknown_because(standing, terms, now),
+        age_seconds=age,
+        aside_codes=tuple(sorted({str(one.get("code")) for one in refused})),
+        kill_switch=parts.kill_switch.exists(),
+        **count,
+    )

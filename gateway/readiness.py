@@ -1,0 +1,30 @@
+"""Whether this gateway process is ready: its database answers, and its lanes are caught up with the journal."""
+
+from datetime import timedelta
+
+from gateway.errors import Unavailable
+from gateway.metrics import Reading
+from gateway.running import Running
+
+
+async def check_ready(running: Running) -> Reading:
+    """What the database says. Anybody may ask, so words and codes name no contract.
+
+    Raises Unavailable (`stopping`, `routing-stopped`, `routing-behind`), and OperationalError where the database is
+    away.
+    """
+    if running.wakeup.closed:
+        raise Unavailable("stopping", "This gateway has been told to stop; ask another one.")
+    reading = await running.metrics.read()
+    if running.routing_ended:
+        raise Unavailable("routing-stopped", "Routing ended in this process and its log says why; start it again.")
+    longest = running.settings.ready_lag_seconds
+    oldest = reading.at - timedelta(seconds=longest)
+    behind = [one for one in reading.lanes if one.unrouted_since is not None and one.unrouted_since < oldest]
+    if behind:
+        raise Unavailable(
+            "routing-behind",
+            f"In {len(behind)} lanes entries wait longer than {longest:g} s for their number; "
+            "`fuyuan doctor` names them.",
+        )
+    return reading

@@ -1,0 +1,88 @@
+"""How long an agency took: from what a receipt is about to the receipt, for the metrics (rule D12)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import orjson
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from gateway.clock import Clock, stamp, unstamp
+from gateway.intake import Result
+from gateway.journal.tables import delivery_log, entry, journal_leaf
+from gateway.metrics import Metrics
+from gateway.trust.documents import Receipt, ReceiptRange, read
+from schemas.canonical import parse_strict, unb64u
+
+TIMED: Final = frozenset({"blocked", "released"})
+AT_ONCE: Final = 500  # positions in one query
+
+
+@dataclass(frozen=True, slots=True)
+class Delays:
+    """`observe` counts the receipts of one request that was journalled just now."""
+
+    engine: AsyncEngine
+    clock: Clock
+    metrics: Metrics
+
+    async def observe(self, body: bytes, result: Result, began: datetime) -> None:
+        """`body` is the JSON array of tokens, all verified. `began` is when the request came: where nothing was
+        journalled since, they had all been sent before.
+
+        A `blocked` receipt for a screening tells when an application came, not how fast the agency is; it is left out.
+        """
+        if not any(str(batch["appended_at"]) >= stamp(began) for batch in result.batches):
+            return
+        now, receipts = self.clock.now(), _payloads(body)
+        ranges = [one for one in receipts if one.kind == "received" and one.range is not None]
+        timed = [one for one in receipts if one.kind in TIMED and one.event is not None]
+        async with self.engine.connect() as connection:
+            for one in ranges:
+                if one.range is not None and (given := await _given_at(connection, one.contract, one.range)):
+                    self._observe(one, now, given)
+            known = await _journalled_at(connection, {one.event.cause for one in timed if one.event is not None})
+        for one in timed:
+            if one.event is not None and one.event.cause in known:
+                self._observe(one, now, known[one.event.cause])
+
+    def _observe(self, receipt: Receipt, now: datetime, since: datetime) -> None:
+        self.metrics.observe_receipt(receipt.contract, receipt.kind, max(0.0, (now - since).total_seconds()))
+
+
+def _payloads(body: bytes) -> list[Receipt]:
+    return [read(Receipt, parse_strict(unb64u(token.split(".")[1]))) for token in orjson.loads(body)]
+
+
+async def _given_at(connection: AsyncConnection, contract: str, shown: ReceiptRange) -> datetime | None:
+    """When the first number of a range was given: the oldest one waited longest."""
+    found = await connection.execute(
+        select(delivery_log.c.routed_at)
+        .where(
+            delivery_log.c.contract == contract, delivery_log.c.lane == shown.lane, delivery_log.c.first <= shown.first
+        )
+        .order_by(delivery_log.c.first.desc())
+        .limit(1)
+    )
+    at = found.scalar()
+    return None if at is None else unstamp(at)
+
+
+async def _journalled_at(connection: AsyncConnection, causes: set[int]) -> dict[int, datetime]:
+    """When the entry or the activation at each position came into the journal."""
+    known: dict[int, datetime] = {}
+    ordered = sorted(causes)
+    for start in range(0, len(ordered), AT_ONCE):
+        some = ordered[start : start + AT_ONCE]
+        entries = (
+            select(entry.c.position, journal_leaf.c.appended_at)
+            .join(journal_leaf, journal_leaf.c.idx == entry.c.leaf)
+            .where(entry.c.position.in_(some))
+        )
+        activations = select(journal_leaf.c.first_position, journal_leaf.c.appended_at).where(
+            journal_leaf.c.first_position.in_(some), journal_leaf.c.kind == "contract"
+        )
+        for query in (entries, activations):
+            known |= {position: unstamp(at) for position, at in await connection.execute(query)}
+    return known
