@@ -13,7 +13,9 @@ from uuid import uuid4
 
 import httpx
 import orjson
+from opentelemetry.trace import SpanKind
 
+from gateway import trace
 from gateway.clock import Clock
 from gateway.errors import FuyuanError, Unavailable
 from gateway.retry import Patience, retrying
@@ -187,7 +189,16 @@ class GatewayClient:
         return await retrying(lambda: self._try(request), self._patience)
 
     async def _try(self, request: httpx.Request) -> JsonObject:
-        """One attempt, under a signature of its own."""
+        """One attempt, under a signature and a span of its own. `traceparent` is not signed: proxies may change it."""
+        with trace.span("call-gateway", kind=SpanKind.CLIENT, method=request.method) as current:
+            request.headers.pop(trace.HEADER, None)
+            if parent := trace.write_parent():
+                request.headers[trace.HEADER] = parent
+            answer = await self._exchange(request)
+            trace.note(current, status=answer.status_code)
+            return _read(answer)
+
+    async def _exchange(self, request: httpx.Request) -> httpx.Response:
         signed = sign_request(
             request.method,
             request.url.raw_path.decode("ascii"),
@@ -199,12 +210,11 @@ class GatewayClient:
         )
         request.headers.update(signed)
         try:
-            response = await self._http.send(request)
+            return await self._http.send(request)
         except httpx.RequestError as error:
             raise Unavailable(
                 "gateway-unreachable", f"The gateway does not answer ({type(error).__name__}); is it running?"
             ) from None
-        return _read(response)
 
 
 def _read(response: httpx.Response) -> JsonObject:

@@ -27,6 +27,7 @@ from gateway.journal.append import NewEntry, append_entries, append_leaf, claim
 from gateway.journal.heads import read_heads, unchanged_since
 from gateway.journal.plan import Chunk, Plan, cut, plan_chunk
 from gateway.journal.statements import Statement, sign_statement
+from gateway.trace import span
 from gateway.trust.keyring import Keyring
 from gateway.trust.seal import SealedBatch, seal_batch, submission_commitment
 from schemas.canonical import JsonObject
@@ -137,11 +138,13 @@ class Intake:
             if finished:
                 return result
             chunks = cut(feed, items, self._batch_records)
-            chunk: Chunk | None = await asyncio.to_thread(next, chunks, Chunk([], frozenset()))
+            with span("parse"):
+                chunk: Chunk | None = await asyncio.to_thread(next, chunks, Chunk([], frozenset()))
             number = 0
             while chunk is not None:
                 log.debug("step", step="parse", records=len(chunk.items))
-                following = await asyncio.to_thread(next, chunks, None)
+                with span("parse"):
+                    following = await asyncio.to_thread(next, chunks, None)
                 if number >= done:
                     await self._journal_chunk(submission, feed, chunk, number, result, along, last=following is None)
                 number += 1
@@ -165,15 +168,18 @@ class Intake:
         last: bool,
     ) -> None:
         for _ in range(ATTEMPTS):
-            async with self._engine.connect() as connection:
-                heads = await read_heads(connection, feed.name, submission.provider, chunk.record_ids())
-            plan = await asyncio.to_thread(plan_chunk, feed, self._keyring, chunk, heads, relist=submission.relist)
+            with span("decide", feed=feed.name):
+                async with self._engine.connect() as connection:
+                    heads = await read_heads(connection, feed.name, submission.provider, chunk.record_ids())
+                plan = await asyncio.to_thread(plan_chunk, feed, self._keyring, chunk, heads, relist=submission.relist)
             salt = os.urandom(32)
-            sealed = await asyncio.to_thread(self._seal, submission, feed, plan, salt)
+            with span("seal", records=len(plan.taken)):
+                sealed = await asyncio.to_thread(self._seal, submission, feed, plan, salt)
             log.debug("step", step="seal", records=len(plan.taken))
             before = result.counts
             try:
-                await self._append(submission, feed, plan, sealed, salt, number, result, along, last=last)
+                with span("append", records=len(plan.taken)):
+                    await self._append(submission, feed, plan, sealed, salt, number, result, along, last=last)
             except (HeadMoved, IntegrityError):
                 continue
             log.debug("step", step="append", records=len(plan.taken))

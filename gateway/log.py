@@ -17,6 +17,7 @@ from typing import Literal, TextIO, TypeAlias
 
 import orjson
 import structlog
+from opentelemetry.trace import get_current_span
 
 from gateway.clock import Clock, SystemClock, stamp
 from gateway.errors import FuyuanError
@@ -35,6 +36,7 @@ TOPIC = re.compile(r"fuyuan\.[a-z0-9.-]{1,140}")
 ROUTE = re.compile(r"none|/[a-z0-9/{}._-]{0,99}")
 PLACE = re.compile(r"[a-zA-Z0-9_./<>-]{1,120}:\d{1,6}")
 BASE32 = re.compile(r"[a-z2-7]{10,64}")
+TRACE_ID = re.compile(r"[0-9a-f]{32}")
 THUMBPRINT = re.compile(r"[A-Za-z0-9_-]{43}")
 KEY = re.compile(r"[a-z_]{1,40}")
 
@@ -56,6 +58,7 @@ TEXTS: Mapping[str, re.Pattern[str]] = {
     "route": ROUTE,
     "topic": TOPIC,
     "user": SLUG,
+    "trace_id": TRACE_ID,
 }  # fmt: skip
 NUMBERS = frozenset(
     {
@@ -63,6 +66,7 @@ NUMBERS = frozenset(
         "records", "seconds", "size", "status", "version",
     }
 )  # fmt: skip
+RANDOM = frozenset({"trace_id"})  # digits in a row mean nothing; gateway/trace.py takes over none that may
 COUNTS = frozenset({"counts"})  # name -> number
 
 Event: TypeAlias = MutableMapping[str, object]
@@ -87,6 +91,7 @@ def configure_logging(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
+            add_trace_id,
             describe_exception,
             redact,
             _stamper(clock or SystemClock()),
@@ -131,6 +136,14 @@ class Bridge(logging.Handler):
         )
 
 
+def add_trace_id(_: object, __: str, event: Event) -> Event:
+    """The trace that the line belongs to, where there is one."""
+    current = get_current_span().get_span_context()
+    if current.is_valid:
+        event["trace_id"] = f"{current.trace_id:032x}"
+    return event
+
+
 def describe_exception(_: object, __: str, event: Event) -> Event:
     """`exc_info` becomes `error`, `code` and `frames`."""
     given = event.pop("exc_info", None)
@@ -160,13 +173,17 @@ def _redacted(name: str, value: object) -> object:
             return value
         case int() | float() if name in NUMBERS and abs(value) < LARGEST_NUMBER:
             return value
-        case str() if name in TEXTS and TEXTS[name].fullmatch(value) and not LONG_DIGITS.search(value):
+        case str() if _is_known(name, value):
             return value
         case list() | tuple() if name in TEXTS:
             return [_redacted(name, one) for one in value]
         case dict() if name in COUNTS:
             return {key: count for key, count in value.items() if _is_count(key, count)}
     return REDACTED
+
+
+def _is_known(name: str, value: str) -> bool:
+    return name in TEXTS and bool(TEXTS[name].fullmatch(value)) and (name in RANDOM or not LONG_DIGITS.search(value))
 
 
 def _is_count(key: object, count: object) -> bool:

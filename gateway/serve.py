@@ -2,15 +2,12 @@
 
 import asyncio
 import gc
-from contextlib import suppress
-from types import FrameType
 
-import uvicorn
-
+from gateway import trace
 from gateway.api.app import create_app
 from gateway.clock import SystemClock
 from gateway.journal.schema import prepare
-from gateway.listen import check_address
+from gateway.listen import check_address, serve_http
 from gateway.log import catch_uncaught, configure_logging
 from gateway.running import Running
 from gateway.settings import Settings
@@ -38,33 +35,18 @@ def serve(settings: Settings) -> None:
     configure_logging(settings.log_format, settings.log_level)
     catch_uncaught()
     collect_rarely()
+    started: list[Running] = []
 
     async def start() -> Running:
-        server.running = await open_gateway(settings, SystemClock())
-        server.running.start()
-        return server.running
+        running = await open_gateway(settings, SystemClock())
+        started.append(running)
+        running.start()
+        return running
 
-    server = _Server(
-        uvicorn.Config(
-            create_app(settings, start),
-            host=settings.host,
-            port=settings.port,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=10,
-        )
-    )
-    with suppress(KeyboardInterrupt):
-        server.run()
+    def let_go() -> None:
+        """Those who wait for events are answered, rather than waited for."""
+        for running in started:
+            running.wakeup.closed = True
 
-
-class _Server(uvicorn.Server):
-    """Lets those who wait for events go when it is told to stop, rather than wait for them."""
-
-    running: Running | None = None
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        if self.running is not None:
-            self.running.wakeup.closed = True
-        super().handle_exit(sig, frame)
+    with trace.exporting(settings.otlp_endpoint, "fuyuan-gateway"):
+        serve_http(create_app(settings, start), settings.host, settings.port, told=let_go)

@@ -86,6 +86,9 @@ class Settings(BaseSettings):
         default_factory=lambda data: data["data_dir"] / "metrics.token",
         description="File of the bearer token that /metrics asks for; made at the first start where there is none.",
     )
+    otlp_endpoint: Annotated[str, Field(pattern=r"^https?://[^@?#]+$")] | None = Field(
+        None, description="Base URL of an OpenTelemetry collector (OTLP over HTTP); nothing is traced without it."
+    )
     log_format: Literal["json", "console"] = Field("json", description="How log lines are written: json or console.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="The least level that is logged."

@@ -9,6 +9,7 @@ import sys
 import threading
 from functools import partial
 
+from gateway import trace
 from gateway.agent.follow import Follower
 from gateway.agent.parts import Parts, open_parts
 from gateway.agent.topics import Topics
@@ -30,7 +31,8 @@ def main() -> int:
     clock = SystemClock()
     parts = open_parts(settings, clock)
     try:
-        asyncio.run(_follow(settings, parts, clock))
+        with trace.exporting(settings.otlp_endpoint, "fuyuan-agent-follower"):
+            asyncio.run(_follow(settings, parts, clock))
     finally:
         parts.index.close()
     return 0

@@ -36,6 +36,7 @@ from gateway.backoff import Backoff
 from gateway.client import GatewayClient
 from gateway.clock import Clock, china_date
 from gateway.errors import Broken, FuyuanError
+from gateway.trace import span
 from gateway.trust.documents import Lane
 
 log = structlog.get_logger(__name__)
@@ -120,7 +121,8 @@ class Follower:
                 continue
             began = loop.time()
             try:
-                new = await self.pull_once()
+                with span("pull"):
+                    new = await self.pull_once()
             except FuyuanError as error:
                 self._pulled_well = False
                 if isinstance(error, Broken):

@@ -20,6 +20,7 @@ from gateway.agent.enforce import Register
 from gateway.agent.index import Change, Index, View
 from gateway.client import GatewayProblem
 from gateway.errors import FuyuanError
+from gateway.trace import span
 from schemas.canonical import JsonObject
 
 log = structlog.get_logger(__name__)
@@ -118,7 +119,8 @@ class Outbox:
     async def _send_all(self, receipts: Sequence[Receipt]) -> bool:
         """The gateway takes all or none, so a batch that it refuses is halved until the receipt stands alone."""
         try:
-            await self._send([one.token for one in receipts])
+            with span("send-receipts", count=len(receipts)):
+                await self._send([one.token for one in receipts])
         except GatewayProblem as problem:
             if problem.status not in WRONG_ITSELF:
                 return _not_sent(problem, len(receipts))

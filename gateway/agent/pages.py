@@ -20,6 +20,7 @@ from gateway.agent.trusted import Checked, Trust, check_tree
 from gateway.client import EventPage, GatewayClient
 from gateway.clock import Clock, china_date, unstamp
 from gateway.errors import Broken
+from gateway.trace import span
 from gateway.trust.documents import LANES, Heartbeat
 from schemas.canonical import JsonObject
 
@@ -61,7 +62,8 @@ class Pages:
     async def pulled(self, page: EventPage, standing: Standing, terms: Terms) -> Applied:
         """Use a page that was asked for behind `standing`. Raises Broken, and then it has left its mark (rule M3)."""
         try:
-            checked = await asyncio.to_thread(self._trust.page, page, terms, standing)
+            with span("verify", count=len(page.events)):
+                checked = await asyncio.to_thread(self._trust.page, page, terms, standing)
             applied = await self._use(checked, terms)
         except Broken as error:
             await asyncio.to_thread(self._mark, error.code)
@@ -72,7 +74,8 @@ class Pages:
 
     async def brought(self, events: Sequence[JsonObject], terms: Terms, offsets: dict[str, int]) -> Applied:
         """Use what Kafka brought, read up to `offsets`. Raises Broken; what is missing then is there by pull."""
-        arrived = await asyncio.to_thread(self._trust.events, events, terms)
+        with span("verify", count=len(events)):
+            arrived = await asyncio.to_thread(self._trust.events, events, terms)
         return await self._use(Checked(arrived, None, offsets), terms)
 
     async def beat(self, heartbeat: Heartbeat, terms: Terms, offsets: dict[str, int]) -> None:
@@ -103,7 +106,8 @@ class Pages:
             if checked.heartbeat is not None:
                 await self._check_tree(checked.heartbeat, standing)
             used = checked
-            applied = await asyncio.to_thread(self._parts.index.write, lambda change: self._apply(change, used))
+            with span("index"):
+                applied = await asyncio.to_thread(self._parts.index.write, lambda change: self._apply(change, used))
         log.debug("step", step="index", count=applied.new)
         if checked.heartbeat is not None and checked.heartbeat.contract_version > terms.version:
             await self._read_contract()

@@ -10,14 +10,14 @@ import sys
 from collections.abc import AsyncIterator
 
 import structlog
-import uvicorn
 
+from gateway import trace
 from gateway.agent.parts import open_parts
 from gateway.agent.service import create_screening_app
 from gateway.backoff import Backoff
 from gateway.clock import SystemClock
 from gateway.errors import Refused
-from gateway.listen import check_address
+from gateway.listen import check_address, serve_http
 from gateway.log import catch_uncaught, configure_logging
 from gateway.settings import Settings
 
@@ -39,15 +39,9 @@ def run_agent(settings: Settings) -> None:
     check_address(settings.agent_host, settings.agent_port)
     clock = SystemClock()
     parts = open_parts(settings, clock)
-    uvicorn.run(
-        create_screening_app(parts, clock, background=keep_following, token_file=settings.agent_token_file),
-        host=settings.agent_host,
-        port=settings.agent_port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=10,
-    )
+    app = create_screening_app(parts, clock, background=keep_following, token_file=settings.agent_token_file)
+    with trace.exporting(settings.otlp_endpoint, "fuyuan-agent"):
+        serve_http(app, settings.agent_host, settings.agent_port)
 
 
 @contextlib.asynccontextmanager

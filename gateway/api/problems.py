@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from gateway.api.body_limit import BodyLimit
 from gateway.api.request_log import Count, RequestLog
+from gateway.api.traced import Traced
 from gateway.errors import BadRequest, FuyuanError, Unavailable
 from schemas.canonical import canonical
 
@@ -21,8 +22,8 @@ HEADERS = {401: {"www-authenticate": "Signature"}, 503: {"retry-after": "1"}}
 OUR_PLACES = frozenset({"query", "path", "header", "cookie"})
 
 
-def install_problems(app: FastAPI, *, max_body_bytes: int, count: Count) -> None:
-    """Problem details, the body limit, an error id, a count and one log line for every request of an application."""
+def install_problems(app: FastAPI, *, max_body_bytes: int, count: Count = lambda _route, _status: None) -> None:
+    """Problem details, the body limit, and for every request an error id, a count, one log line and a span."""
     app.add_exception_handler(FuyuanError, _known)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
@@ -30,6 +31,7 @@ def install_problems(app: FastAPI, *, max_body_bytes: int, count: Count) -> None
     app.add_exception_handler(NoConnection, _database)
     app.add_middleware(BodyLimit, max_body_bytes=max_body_bytes)
     app.add_middleware(RequestLog, answer=problem, count=count)
+    app.add_middleware(Traced)
 
 
 def problem(error: BaseException, error_id: str) -> tuple[str, Response]:

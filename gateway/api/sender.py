@@ -5,8 +5,10 @@ from typing import Annotated, cast
 
 import structlog
 from fastapi import Depends, Request
+from opentelemetry.trace import get_current_span
 
 from gateway.running import Running
+from gateway.trace import note
 from gateway.trust.http_signature import verify_request
 
 
@@ -39,6 +41,7 @@ async def sender(request: Request, parts: Annotated[Running, Depends(running)]) 
         remember=parts.nonces.remember,
     )
     structlog.contextvars.bind_contextvars(party=verified.party)
+    note(get_current_span(), party=verified.party)
     return Sender(verified.party, await request.body(), request.headers["signature"].encode("latin-1"))
 
 

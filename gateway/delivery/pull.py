@@ -18,6 +18,7 @@ from gateway.delivery.wakeup import Wakeup
 from gateway.errors import BadRequest, Conflict, NotFound
 from gateway.journal.tables import contract_version
 from gateway.journal.tables import lane as lane_table
+from gateway.trace import span
 from gateway.trust.documents import LANES
 from schemas.canonical import JsonObject
 
@@ -55,9 +56,12 @@ class Pull:
             await self._end_if_over(await self._own(subscriber, contract_id))
             await self._check_reached(contract_id, after)
             before = self._clock.now()
-            if await self._router.catch_up(contract_id, steps=STEPS_IN_A_REQUEST):
+            with span("route", contract=contract_id):
+                complete = await self._router.catch_up(contract_id, steps=STEPS_IN_A_REQUEST)
+            if complete:
                 self._heartbeats.complete(contract_id, before)
-            page = await self._sender.page(contract_id, after, limit)
+            with span("send", contract=contract_id):
+                page = await self._sender.page(contract_id, after, limit)
             left = deadline - asyncio.get_running_loop().time()
             if page.events or left <= 0 or self._wakeup.closed:
                 return page, (await self._heartbeats.sign(contract_id)).token
