@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.clock import Clock
 from gateway.delivery.lag import LaneLag, read_lags
+from gateway.journal.schema import read_revision
 from gateway.journal.tables import journal_head, quarantine
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
@@ -31,9 +32,10 @@ DELAYS: Final = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0, 1800.0, 7200.
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The database at one moment. `quarantined`: records by (feed, code)."""
+    """The database at one moment. `revision`: of its schema; `quarantined`: records by (feed, code)."""
 
     at: datetime
+    revision: str | None
     positions: int
     leaves: int
     quarantined: Mapping[tuple[str, str], int]
@@ -41,14 +43,21 @@ class Reading:
 
 
 async def read_database(engine: AsyncEngine, clock: Clock) -> Reading:
-    """Three queries in a read transaction: nobody who appends waits for it."""
+    """Four queries in a read transaction: nobody who appends waits for it."""
     async with engine.connect() as connection:
         head = (await connection.execute(select(journal_head))).one()
         codes = await connection.execute(
             select(quarantine.c.feed, quarantine.c.code, func.count()).group_by(quarantine.c.feed, quarantine.c.code)
         )
         quarantined = {(feed, code): count for feed, code, count in codes}
-        return Reading(clock.now(), head.size, head.leaves, quarantined, await read_lags(connection))
+        return Reading(
+            at=clock.now(),
+            revision=await read_revision(connection),
+            positions=head.size,
+            leaves=head.leaves,
+            quarantined=quarantined,
+            lanes=await read_lags(connection),
+        )
 
 
 def requests_counter(registry: CollectorRegistry) -> Counter:

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from gateway.errors import Unavailable
+from gateway.journal.schema import newest_revision
 from gateway.metrics import Reading
 from gateway.running import Running
 
@@ -10,12 +11,18 @@ from gateway.running import Running
 async def check_ready(running: Running) -> Reading:
     """What the database says. Anybody may ask, so words and codes name no contract.
 
-    Raises Unavailable (`stopping`, `routing-stopped`, `routing-behind`), and OperationalError where the database is
-    away.
+    Raises Unavailable (`stopping`, `schema-outdated`, `routing-stopped`, `routing-behind`), and OperationalError
+    where the database is away.
     """
     if running.wakeup.closed:
         raise Unavailable("stopping", "This gateway has been told to stop; ask another one.")
     reading = await running.metrics.read()
+    if reading.revision != newest_revision():
+        raise Unavailable(
+            "schema-outdated",
+            f"The database stands at revision {reading.revision or 'none'} and this gateway needs "
+            f"{newest_revision()}; run one version of fuyuan everywhere.",
+        )
     if running.routing_ended:
         raise Unavailable("routing-stopped", "Routing ended in this process and its log says why; start it again.")
     longest = running.settings.ready_lag_seconds

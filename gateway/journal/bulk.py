@@ -1,4 +1,4 @@
-"""Writing many rows at once: by COPY on PostgreSQL, where a statement with parameters for each row takes thrice as long.
+"""Writing many rows at once: by COPY on PostgreSQL, where parameters for each row take thrice as long.
 
 The only place where a statement is spelled for one engine; the rows and the transaction are the same on both.
 """

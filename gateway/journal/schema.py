@@ -7,6 +7,7 @@ them upgrades, the others wait and find it done. What stands in a transaction fa
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +18,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, inspect, text
 from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gateway.errors import Unavailable
 from gateway.journal.engine import open_engine
@@ -49,8 +50,8 @@ async def upgrade(engine: AsyncEngine) -> str | None:
     config = _config()
     with _in_words():
         async with engine.connect() as connection:
-            before = await connection.run_sync(_revision)
-        if before == _newest(config):
+            before = await read_revision(connection)
+        if before == newest_revision():
             return before
         patient = open_engine(engine.url.render_as_string(hide_password=False), patient=True)
         try:
@@ -82,7 +83,7 @@ async def check(engine: AsyncEngine) -> Standing:
     """
     with _in_words():
         async with engine.connect() as connection:
-            return await connection.run_sync(_standing, _newest(_config()))
+            return await connection.run_sync(_standing, newest_revision())
 
 
 @contextmanager
@@ -106,8 +107,15 @@ def _config() -> Config:
     return config
 
 
-def _newest(config: Config) -> str | None:
-    return ScriptDirectory.from_config(config).get_current_head()
+async def read_revision(connection: AsyncConnection) -> str | None:
+    """The database's revision; None for an empty one. One query."""
+    return await connection.run_sync(_revision)
+
+
+@cache
+def newest_revision() -> str | None:
+    """The newest revision that this code knows."""
+    return ScriptDirectory.from_config(_config()).get_current_head()
 
 
 def _upgrade(connection: Connection, config: Config) -> str | None:

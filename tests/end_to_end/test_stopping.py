@@ -23,7 +23,7 @@ from gateway.retry import Patience
 from gateway.settings import Settings
 from gateway.wiring import open_gateway
 from schemas.canonical import canonical
-from tests.integration.test_agent import listing
+from tests.integration.agency import listing
 
 ROOT = Path(__file__).parents[2]
 AGENCY = "shanyang-market-regulation"

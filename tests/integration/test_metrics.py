@@ -11,11 +11,12 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.client import GatewayProblem
 from gateway.delivery.lag import read_lags
+from gateway.demo.processes import free_port
+from gateway.journal.engine import open_engine
+from gateway.metrics import Metrics
 from gateway.running import Running
+from tests.integration.agency import Agent, listing
 from tests.integration.district import COURT, FROM_MARKET, MARKET, TO_MARKET, District, sample_records
-from tests.integration.test_agent import Agent, agent, listing
-
-__all__ = ["agent"]
 
 BULK = {"contract": TO_MARKET, "lane": "bulk"}
 
@@ -220,14 +221,18 @@ async def test_not_ready_when_told_to_stop_and_healthy_still(district: District)
 
 
 async def test_not_ready_when_the_database_is_away(district: District) -> None:
-    database = district.running.engine.url.database
-    assert database is not None
-    await district.running.engine.dispose()
-    for name in ("", "-wal", "-shm"):
-        with open(database + name, "wb") as file:  # noqa: ASYNC230, PTH123
-            file.truncate()
+    engine = open_engine(f"postgresql+asyncpg://127.0.0.1:{free_port()}/nobody-listens")
+    district.running.metrics = Metrics(engine, district.clock)
     status, problem = await ready(district)
     assert (status, problem["code"]) == (503, "journal-away")
+    await engine.dispose()
+
+
+async def test_not_ready_where_another_version_has_changed_the_tables(district: District) -> None:
+    async with district.running.engine.begin() as connection:
+        await connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    status, problem = await ready(district)
+    assert (status, problem["code"]) == (503, "schema-outdated")
 
 
 async def test_the_agent_s_metrics(district: District, agent: Agent) -> None:

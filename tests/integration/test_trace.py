@@ -13,10 +13,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind
 
 from gateway import trace
+from tests.integration.agency import CODE, COMPANY, Agent, listing
 from tests.integration.district import BATCHES, COURT, NDJSON, District
-from tests.integration.test_agent import CODE, COMPANY, Agent, agent, listing
-
-__all__ = ["agent"]
 
 FOREIGN = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
