@@ -153,6 +153,23 @@ def settings() -> None:
 
 
 @app.command()
+def doctor(
+    agent: Annotated[
+        bool | None, typer.Option("--agent/--gateway", help="Which side; the agent's where agent_contract is set.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object for each finding.")] = False,
+) -> None:
+    """Say what is wrong with keys, clock, database, contracts and lag, and what to do. Exit 1 where anything is."""
+    from gateway.clock import SystemClock
+    from gateway.doctor.report import run_doctor
+    from gateway.settings import load_settings
+
+    settings = load_settings()
+    side = settings.agent_contract is not None if agent is None else agent
+    sys.exit(asyncio.run(run_doctor(settings, SystemClock(), agent=side, as_json=as_json)))
+
+
+@app.command()
 def erase(feed: str, provider: str, record_id: str) -> None:
     """Erase every version of a record: bodies and salts go, proofs of everything else keep verifying (rule J7)."""
     from gateway.admin.commands import erase as run

@@ -1,0 +1,1 @@
+"""`fuyuan doctor`: what is wrong, in words, and what to do about it. It changes nothing."""

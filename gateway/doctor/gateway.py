@@ -1,0 +1,98 @@
+"""What ails a gateway: looked at from its own machine, with its settings, whether or not it runs."""
+
+import shutil
+from datetime import timedelta
+from pathlib import Path
+
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from gateway.clock import Clock
+from gateway.doctor.contracts import check_contracts
+from gateway.doctor.finding import Finding
+from gateway.doctor.keys import check_key_files, check_keyring
+from gateway.doctor.lag import check_lag, check_quarantine
+from gateway.doctor.machine import check_clock, check_database, check_database_file
+from gateway.errors import FuyuanError, Refused
+from gateway.journal.engine import open_engine
+from gateway.settings import Settings
+from gateway.trust.keyring import Keyring, load_keyring
+
+
+async def examine_gateway(settings: Settings, clock: Clock) -> list[Finding]:
+    """Every finding; `ok` for each area in which there is none."""
+    found = check_key_files(settings.key_dir)
+    keyring: Keyring | None = None
+    if not found:
+        try:
+            keyring = load_keyring(settings.key_dir, settings.party, clock)
+        except FuyuanError as error:
+            found.append(Finding("error", "keys", error.code, error.detail))
+    found += _database_file(settings)
+    if any(one.code == "database-missing" for one in found):
+        return found
+    try:
+        engine = open_engine(settings.database_url)
+    except Refused as error:
+        return [*found, Finding("error", "database", error.code, error.detail, "Mend the setting.")]
+    try:
+        return found + await _examine_database(engine, settings, clock, keyring)
+    except OperationalError:
+        return [*found, _away(engine)]
+    except SQLAlchemyError as error:
+        return [
+            *found,
+            Finding(
+                "error",
+                "database",
+                "database-foreign",
+                f"The database does not hold this fuyuan's tables ({type(error).__name__}).",
+                "Start the gateway once, or point FUYUAN_DATABASE_URL at its database.",
+            ),
+        ]
+    finally:
+        await engine.dispose()
+
+
+async def _examine_database(
+    engine: AsyncEngine, settings: Settings, clock: Clock, keyring: Keyring | None
+) -> list[Finding]:
+    found = await check_database(engine, _free(settings.data_dir))
+    if any(one.code == "schema-outdated" for one in found):
+        return found  # the tables may be others than those that are asked below
+    async with engine.connect() as connection:
+        now = clock.now()
+        if keyring is not None:
+            keys = await check_keyring(connection, keyring, now)
+            found += keys or [Finding("ok", "keys", "keys", "Three key files, closed, current, of this database.")]
+        found += await check_clock(connection, now, timedelta(seconds=settings.signature_skew_seconds))
+        found += await check_contracts(connection, now)
+        found += await check_lag(connection, now, timedelta(seconds=settings.ready_lag_seconds))
+        found += await check_quarantine(connection, now)
+    return found
+
+
+def _database_file(settings: Settings) -> list[Finding]:
+    try:
+        url = make_url(settings.database_url)
+    except ArgumentError:
+        return []  # `open_engine` says so
+    if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
+        return []
+    return check_database_file(Path(url.database))
+
+
+def _free(folder: Path) -> int:
+    return shutil.disk_usage(folder if folder.is_dir() else Path()).free
+
+
+def _away(engine: AsyncEngine) -> Finding:
+    where = "The journal's file cannot be opened" if engine.dialect.name == "sqlite" else "PostgreSQL does not answer"
+    return Finding(
+        "error",
+        "database",
+        "database-away",
+        f"{where}, or refuses this user.",
+        "See that it runs, and that FUYUAN_DATABASE_URL names host, port, user and database rightly.",
+    )
