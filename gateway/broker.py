@@ -1,11 +1,13 @@
 """Where Kafka is and how to reach it, and the clients that everything here uses (rules D8, D9)."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.helpers import create_ssl_context
 
 from gateway.delivery.access import user_of
@@ -80,6 +82,16 @@ async def end_reader(reader: AIOKafkaConsumer) -> None:
     if not stopping.done() or stopping.cancelled() or stopping.exception() is not None:
         stopping.cancel()
         await reader._client.close()
+
+
+async def drop_topics(broker: Broker, names: Sequence[str]) -> None:
+    """Take topics away, those that are there."""
+    admin = AIOKafkaAdminClient(**broker.options())
+    await admin.start()
+    try:
+        await admin.delete_topics(list(names))
+    finally:
+        await admin.close()
 
 
 def gateway_broker(settings: Settings) -> Broker | None:

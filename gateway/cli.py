@@ -53,11 +53,12 @@ def main() -> None:
 def demo(
     data: Annotated[Path | None, typer.Option(help="Keep the run's files here.")] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Leave everything running and print the addresses.")] = False,
+    kafka: Annotated[str | None, typer.Option(help="Kafka brokers, host:port; `make kafka` runs one.")] = None,
 ) -> None:
     """The whole story in one run: a court lists, agencies block, payment withdraws, all of it proved."""
     from gateway.demo.story import run_demo
 
-    sys.exit(asyncio.run(run_demo(data, keep=keep)))
+    sys.exit(asyncio.run(run_demo(data, keep=keep, kafka=kafka)))
 
 
 @app.command()

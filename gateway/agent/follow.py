@@ -42,6 +42,7 @@ from gateway.trust.documents import Lane
 log = structlog.get_logger(__name__)
 
 LONGEST_WAIT_SECONDS: Final = 25.0
+BESIDE_KAFKA_SECONDS: Final = 2.0  # a pull that waits longer would bring what Kafka brings too
 LEASE_SHARE: Final = 3  # a heartbeat comes at least this often within its lease
 IDLE_SECONDS: Final = 0.05  # how soon what the screening process wrote is noticed
 FASTEST_SECONDS: Final = 0.1  # between two empty pages, where the gateway does not let us wait
@@ -86,7 +87,8 @@ class Follower:
         """One page; the number of events that were new. Raises FuyuanError; an unverified page leaves its mark."""
         standing, terms = await self._pages.ground()
         if wait is None:
-            wait = min(LONGEST_WAIT_SECONDS, terms.duties.heartbeat_lease_seconds / LEASE_SHARE)
+            longest = LONGEST_WAIT_SECONDS if self._kafka is None else BESIDE_KAFKA_SECONDS
+            wait = min(longest, terms.duties.heartbeat_lease_seconds / LEASE_SHARE)
         behind: dict[Lane, int] = {"priority": standing.priority, "bulk": standing.bulk}
         page = await self._client.events(self._parts.contract, behind, wait=wait)
         return (await self._pages.pulled(page, standing, terms)).new

@@ -43,6 +43,7 @@ class Status:
                 "priority": standing.priority,
                 "fresh_at": standing.fresh_at,
                 "age_seconds": self.age_seconds,
+                "offsets": standing.offsets,  # how far topics were read
             },
             "failure": standing.failure,
             "opened_by": asdict(standing.opened_by) if standing.opened_by else None,

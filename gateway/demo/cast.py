@@ -38,10 +38,11 @@ class Cast:
         )
 
 
-def make_cast(agreements: Path, parties: Path, keys: Path, clock: Clock) -> Cast:
+def make_cast(agreements: Path, parties: Path, keys: Path, clock: Clock, *, kafka: str | None = None) -> Cast:
     """Fresh keys under `keys`, and the district's agreements signed anew with them.
 
-    The private keys behind the published agreements are nobody's to use; a run has its own.
+    The private keys behind the published agreements are nobody's to use; a run has its own. `kafka`: the contracts
+    with agencies name it, and end in this word, so that a run has topics of its own.
     """
     known = {party.id: party for party in map(load_party, sorted(parties.glob("*.yaml")))}
     signing = {party: SigningKey.generate(party, clock.now()) for party in (COURT, *AGENCIES)}
@@ -50,6 +51,8 @@ def make_cast(agreements: Path, parties: Path, keys: Path, clock: Clock) -> Cast
     contracts = {}
     for path in sorted(agreements.glob("*.yaml")):
         terms = _with_keys(load_agreement(path).terms, signing)
+        if kafka is not None and terms.feed != "receipt":
+            terms = terms.model_copy(update={"id": f"{terms.id}-{kafka}", "delivery": ("pull", "kafka")})
         contracts[terms.id] = sign(terms, [signing[terms.provider.party], signing[terms.subscriber.party]])
     return Cast(known, signing, contracts)
 

@@ -1,6 +1,7 @@
 """`fuyuan demo`: one district's list, told as it happens. Every figure in it comes from the run."""
 
 import asyncio
+import secrets
 import tempfile
 import time
 from collections import Counter
@@ -12,6 +13,7 @@ from pathlib import Path
 import httpx
 import orjson
 
+from gateway.broker import Broker, drop_topics
 from gateway.client import GatewayClient, PushResult
 from gateway.clock import SystemClock
 from gateway.demo.cast import AGENCIES, COURT, Cast, make_cast
@@ -19,10 +21,12 @@ from gateway.demo.processes import Process, free_port, start
 from gateway.demo.registers import make_register
 from gateway.errors import Unavailable
 from gateway.settings import Settings
+from gateway.trust.documents import LANES
 from gateway.trust.keys import KeySet
 from gateway.trust.verify import verify_line
 from gateway.wiring import open_gateway
 from schemas.canonical import JsonObject, canonical
+from schemas.envelope import topic_of
 
 COURT_LIST = Path(__file__).parent / "data/court-list.ndjson"
 FEED = "dishonest-debtor"
@@ -58,12 +62,14 @@ class Story:
     proofs: Counter[str] = field(default_factory=Counter)
 
 
-async def run_demo(data: Path | None, *, keep: bool, tell: Callable[[str], None] = print) -> int:
-    """Play the whole story; 0 where everything came out as told."""
+async def run_demo(
+    data: Path | None, *, keep: bool, kafka: str | None = None, tell: Callable[[str], None] = print
+) -> int:
+    """Play the whole story; 0 where everything came out as told. `kafka`: brokers to send it over, host:port."""
     async with AsyncExitStack() as stack:
         folder = data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fuyuan-demo-")))
         folder.mkdir(parents=True, exist_ok=True)
-        story = await _open(folder, stack, tell)
+        story = await _open(folder, stack, tell, kafka)
         await _list(story)
         await _screen(story)
         await _withdraw(story)
@@ -74,12 +80,13 @@ async def run_demo(data: Path | None, *, keep: bool, tell: Callable[[str], None]
     return 0
 
 
-async def _open(folder: Path, stack: AsyncExitStack, tell: Callable[[str], None]) -> Story:
+async def _open(folder: Path, stack: AsyncExitStack, tell: Callable[[str], None], kafka: str | None) -> Story:
     tell("1. Who takes part")
     clock = SystemClock()
     settings = Settings(data_dir=folder / "gateway", port=free_port())
     (folder / "parties").mkdir(exist_ok=True)
-    cast = make_cast(settings.agreements_dir, settings.parties_dir, folder / "parties", clock)
+    run = None if kafka is None else secrets.token_hex(3)
+    cast = make_cast(settings.agreements_dir, settings.parties_dir, folder / "parties", clock, kafka=run)
     running = await open_gateway(settings, clock)
     for party, key in cast.keys.items():
         await running.registry.admit({"id": party, "roles": list(cast.parties[party].roles)}, [key.public()])
@@ -92,6 +99,10 @@ async def _open(folder: Path, stack: AsyncExitStack, tell: Callable[[str], None]
     to_agencies = [cast.contract_to(agency) for agency in AGENCIES]
     for terms in to_agencies:
         tell(f"   contract {terms.id} v{terms.version}: {len(terms.fields)} fields, signed by both parties")
+    if kafka is not None:
+        stack.push_async_callback(
+            drop_topics, Broker(kafka), [topic_of(terms.id, lane) for terms in to_agencies for lane in LANES]
+        )
     gateway = await start(
         stack,
         "gateway",
@@ -101,14 +112,20 @@ async def _open(folder: Path, stack: AsyncExitStack, tell: Callable[[str], None]
         {
             "FUYUAN_DATA_DIR": str(settings.data_dir),
             "FUYUAN_PORT": str(settings.port),
+            **({} if kafka is None else {"FUYUAN_KAFKA_BOOTSTRAP": kafka}),
         },
     )
     (folder / "jwks.json").write_bytes(canonical(keys.to_jwks()))
-    started = await asyncio.gather(*(_start_agent(stack, folder, cast, agency, gateway) for agency in AGENCIES))
+    started = await asyncio.gather(*(_start_agent(stack, folder, cast, agency, gateway, kafka) for agency in AGENCIES))
     agents = dict(zip(AGENCIES, started, strict=True))
     court = await stack.enter_async_context(GatewayClient(gateway.url, cast.keys[COURT], settings.audience, clock))
     story = Story(folder, cast, tell, gateway, agents, court, keys)
     await _until("every agency has its first snapshot", lambda: _all_ready(story))
+    if kafka is not None:
+        await _until("every agency follows its topics", lambda: _all_by_kafka(story))
+        tell(
+            f"   every agency follows by Kafka at {kafka}, in topics of its own: {topic_of(to_agencies[0].id, '*')} ..."
+        )
     return story
 
 
@@ -124,6 +141,8 @@ async def _list(story: Story) -> None:
         tell(f"   line {refused['line']} quarantined as {refused['code']}: {refused['reason']}")
     await _receipt_where(story, LICENCES, "blocked", about="/licence-1")
     tell(f"   a standing licence of the company is blocked, receipt at the court {_ms(began)} after the push began")
+    if offsets := await _offsets(story, LICENCES):
+        tell(f"   it came by Kafka: {offsets.get('bulk', 0)} messages of the bulk topic are read and verified")
     again = await story.court.push(FEED, COURT_LIST.read_bytes(), "application/x-ndjson", "demo-second-try")
     tell(f"   the same list again: {again.counts['unchanged']} unchanged, {again.counts['listed']} listed")
 
@@ -248,7 +267,9 @@ async def _receipt_where(story: Story, agency: str, kind: str, *, about: str = "
     return receipt
 
 
-async def _start_agent(stack: AsyncExitStack, folder: Path, cast: Cast, agency: str, gateway: Process) -> Process:
+async def _start_agent(
+    stack: AsyncExitStack, folder: Path, cast: Cast, agency: str, gateway: Process, kafka: str | None
+) -> Process:
     port = free_port()
     home = folder / agency
     home.mkdir(exist_ok=True)
@@ -262,6 +283,7 @@ async def _start_agent(stack: AsyncExitStack, folder: Path, cast: Cast, agency: 
         "FUYUAN_GATEWAY_URL": gateway.url,
         "FUYUAN_REGISTER_URL": register.url,
         "FUYUAN_REGISTER_MAPPING": str(register.mapping),
+        **({} if kafka is None else {"FUYUAN_AGENT_KAFKA_BOOTSTRAP": kafka}),
     }
     return await start(stack, agency, ["gateway.cli", "agent"], port, folder, environment)
 
@@ -270,6 +292,18 @@ async def _all_ready(story: Story) -> bool:
     async with httpx.AsyncClient(trust_env=False) as http:
         answers = [await http.get(process.url + "/readyz") for process in story.agents.values()]
     return all(answer.is_success for answer in answers)
+
+
+async def _all_by_kafka(story: Story) -> bool:
+    return all([await _offsets(story, agency) for agency in AGENCIES])
+
+
+async def _offsets(story: Story, agency: str) -> dict[str, int]:
+    """How far an agency has read its topics, by lane."""
+    async with httpx.AsyncClient(trust_env=False) as http:
+        status = (await http.get(story.agents[agency].url + "/v1/status")).json()
+    offsets: dict[str, int] = status["list"]["offsets"]
+    return offsets
 
 
 async def _until(what: str, holds: Callable[[], Awaitable[bool]]) -> None:

@@ -12,6 +12,7 @@ import orjson
 import pytest
 
 from gateway.demo.story import COMPANY_CODE, COURT_LIST, NAMESAKE, NAMESAKE_ID
+from tests.servers.kafka import Kafka
 
 HAN = re.compile("[\u3400-\u9fff\uf900-\ufaff]")
 PERSONAL = ("iname", "cardNum", "businessEntity", "duty", "caseCode", "pname", "partyCardNum")
@@ -29,13 +30,16 @@ class Run:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return play_demo(tmp_path_factory.mktemp("demo"))
+
+
+def play_demo(folder: Path, *options: str) -> Run:
     """One run of `fuyuan demo`, by its command line."""
-    folder = tmp_path_factory.mktemp("demo")
 
     async def play() -> tuple[int | None, bytes]:
         environment = {key: value for key, value in os.environ.items() if not key.startswith("FUYUAN_")}
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "gateway.cli", "demo", "--data", str(folder),
+            sys.executable, "-m", "gateway.cli", "demo", "--data", str(folder), *options,
             env=environment, stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
         )  # fmt: skip
@@ -104,3 +108,12 @@ def test_the_readme_shows_what_the_demo_prints(run: Run, readme: str) -> None:
 
 def _without_figures(story: str) -> list[str]:
     return [re.sub(r"\d+", "N", line).rstrip() for line in story.strip().splitlines()]
+
+
+def test_the_same_story_over_kafka(kafka: Kafka, tmp_path: Path) -> None:
+    run = play_demo(tmp_path, "--kafka", kafka.bootstrap)
+    assert f"every agency follows by Kafka at {kafka.bootstrap}" in run.story
+    assert "it came by Kafka: 15 messages" in run.story
+    assert not {"message-refused", "page-refused", "lane-lost"} & {
+        orjson.loads(line)["event"] for line in run.logs.splitlines() if line.startswith("{")
+    }

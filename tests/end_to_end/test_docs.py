@@ -39,6 +39,8 @@ HERE = {
 # Run by another part. `make` targets are also checked to exist, by a dry run.
 ELSEWHERE = {
     "make demo": Elsewhere("Makefile", "$(BIN)/fuyuan demo"),
+    "make kafka": Elsewhere("tests/servers/kafka.py", "kafka.broker.start()"),
+    ".venv/bin/fuyuan demo --kafka 127.0.0.1:9092": Elsewhere("tests/end_to_end/test_demo.py", '"--kafka"'),
     "make test": Elsewhere(".ci/run", "make test"),
     "make check": Elsewhere(".ci/run", "make lint types arrows"),
     "make bench": Elsewhere("Makefile", "$(BIN)/python -m tests.bench"),
