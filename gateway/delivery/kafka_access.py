@@ -37,6 +37,8 @@ from gateway.settings import Settings
 SECONDS: Final = 10.0
 SCRAM_ROUNDS: Final = 8192
 LOOKED_AFTER: Final = ("cleanup.policy", "min.insync.replicas", "retention.ms", "unclean.leader.election.enable")
+NEEDED: Final = frozenset({"ALTER", "DESCRIBE"})
+REFUSED: Final = "The Kafka brokers refuse it; docs/kafka.md names what the gateway's own user must be allowed."
 UNREACHABLE: Final = frozenset(
     {
         KafkaError._TRANSPORT,
@@ -68,6 +70,7 @@ class Brokers:
     def read(self) -> Access:
         """What stands in our namespace. Raises Unavailable (`kafka-unreachable`), Refused (`kafka-refused`)."""
         with _reported():
+            self._check_rights()
             acls = self._acls()
             return Access(self._topics(), acls or frozenset(), self._users(), enforced=acls is not None)
 
@@ -112,8 +115,27 @@ class Brokers:
             )
         return topics
 
+    def _check_rights(self) -> None:
+        """Behind a refusal the library answers `describe_acls` with none, and ends the process in the users' call."""
+        cluster = self._client.describe_cluster(include_authorized_operations=True, request_timeout=SECONDS)
+        allowed = {operation.name for operation in cluster.result(SECONDS).authorized_operations or ()}
+        if not allowed >= NEEDED:
+            raise Refused("kafka-refused", f"{REFUSED} ALTER and DESCRIBE on the cluster are wanting.")
+
     def _acls(self) -> frozenset[Acl] | None:
-        """None where the brokers keep none."""
+        """None where the brokers keep none: the library hides that in `describe_acls`, so a vain removal asks first."""
+        nobody = AclBindingFilter(
+            ResourceType.TOPIC,
+            NAMESPACE,
+            ResourcePatternType.LITERAL,
+            "User:fuyuan-nobody",
+            "*",
+            AclOperation.READ,
+            AclPermissionType.ALLOW,
+        )
+        (asked,) = self._client.delete_acls([nobody], request_timeout=SECONDS).values()
+        if _result(asked, passed_over=(KafkaError.SECURITY_DISABLED,)) is None:
+            return None
         everything = AclBindingFilter(
             ResourceType.ANY,
             None,  # type: ignore[arg-type] # any name, principal and host; the library's own hint is too narrow
@@ -123,11 +145,7 @@ class Brokers:
             AclOperation.ANY,
             AclPermissionType.ANY,
         )
-        found = _result(
-            self._client.describe_acls(everything, request_timeout=SECONDS), passed_over=(KafkaError.SECURITY_DISABLED,)
-        )
-        if found is None:
-            return None
+        found = self._client.describe_acls(everything, request_timeout=SECONDS).result(SECONDS)
         return frozenset(
             Acl(
                 one.principal,
@@ -267,7 +285,4 @@ def _problem(error: KafkaException) -> FuyuanError:
     kafka_error = error.args[0]
     if kafka_error.code() in UNREACHABLE or kafka_error.retriable():
         return Unavailable("kafka-unreachable", "The Kafka brokers cannot be reached; look at FUYUAN_KAFKA_BOOTSTRAP.")
-    return Refused(
-        "kafka-refused",
-        f"The Kafka brokers refuse it ({kafka_error.name()}); docs/kafka.md names what the gateway's user may do.",
-    )
+    return Refused("kafka-refused", f"{REFUSED} They said {kafka_error.name()}.")

@@ -29,6 +29,8 @@ from gateway.trust.documents import LANES
 log = structlog.get_logger(__name__)
 
 LOOK_SECONDS: Final = 0.5  # how soon a contract's change is seen, whichever process made it
+# A broker hears a moment later what the controller has taken: until then it answers as before.
+SETTLE_SECONDS: Final = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 RETRY_SECONDS: Final = 5.0  # behind a failure
 
 
@@ -90,13 +92,17 @@ class Reconciler:
             after = before
             if mendable:
                 await asyncio.to_thread(self._brokers.mend, mendable)
-                after, _ = await self._compare()
+                for seconds in SETTLE_SECONDS:
+                    after, _ = await self._compare()
+                    if not set(mendable) & set(after.drifts):
+                        break
+                    await asyncio.sleep(seconds)
                 self.mended.update(one.kind for one in set(mendable) - set(after.drifts))
         except FuyuanError as error:
             self.reached = not isinstance(error, Unavailable)
             raise
         self.standing, self.reached = after.drifts, True
-        await self._confirm(agreements, after.actual)
+        await self._confirm(agreements, after)
         return after
 
     async def _compare(self) -> tuple[Compared, Sequence[Agreed]]:
@@ -117,8 +123,13 @@ class Reconciler:
             log.warning("kafka-drift", kind=one.kind, **about)
         self._wanted = compared.wanted
 
-    async def _confirm(self, agreements: Sequence[Agreed], actual: Access) -> None:
-        """`actual` was read behind `agreements`, so what it does not allow is shut since the revocation."""
+    async def _confirm(self, agreements: Sequence[Agreed], compared: Compared) -> None:
+        """The brokers were read behind `agreements`, so what they do not allow is shut since the revocation. That they
+        show all that is wanted proves that they were read at all.
+        """
+        actual = compared.actual
+        if not compared.wanted.acls <= actual.acls:
+            return
         for one in agreements:
             if one.state != "revoking" or not one.ever_kafka:
                 continue
