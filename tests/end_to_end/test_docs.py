@@ -17,6 +17,7 @@ FENCE = re.compile(r"^ *```sh\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 MAKE = shutil.which("make") or "make"
 # docs/run-a-district.md is run whole, by a test of its own.
 AGREEMENT = "contracts/agreements/debtors-to-credit-platform.yaml"
+ACCESS = "tests/integration/test_kafka_access.py"
 COMMANDS = "tests/end_to_end/test_commands.py"
 DOCUMENTS = [
     *sorted(ROOT.glob("*.md")),
@@ -46,6 +47,10 @@ ELSEWHERE = {
     "make bench": Elsewhere("Makefile", "$(BIN)/python -m tests.bench"),
     "deploy/prepare.sh": Elsewhere("tests/unit/deploy/test_prepare.py", 'DEPLOY / "prepare.sh"'),
     ".venv/bin/python -m tests.bench size": Elsewhere("tests/bench/__main__.py", '"size": size.run'),
+    "make kafka": Elsewhere("tests/integration/test_kafka_server.py", '"deploy/kafka/broker.py"'),
+    "fuyuan kafka access": Elsewhere(ACCESS, "show_access(mend=False)"),
+    "fuyuan kafka access --mend": Elsewhere(ACCESS, "show_access(mend=True)"),
+    "fuyuan kafka user shanyang-market-regulation": Elsewhere(ACCESS, "new_user("),
     "make lock": Elsewhere("Makefile", "$(BIN)/pip-compile"),
     f"fuyuan contract lint {AGREEMENT}": Elsewhere(COMMANDS, '"contract", "lint"'),
     f"fuyuan contract preview {AGREEMENT}": Elsewhere(COMMANDS, '"contract", "preview"'),

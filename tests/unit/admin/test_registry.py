@@ -3,14 +3,16 @@
 from datetime import timedelta
 from typing import Any
 
+import orjson
 import pytest
 from sqlalchemy import select
 
 from contracts.model import SignedContract
+from gateway.delivery.cursor import Cursor
 from gateway.errors import Conflict, FuyuanError, NotFound, Refused
 from gateway.journal import tables
 from gateway.trust.keys import SigningKey
-from tests.small_gateway import AGENCY, COURT, Gateway
+from tests.small_gateway import AGENCY, COURT, Gateway, debtor
 
 CONTRACT = "debtors-to-market-regulation"
 
@@ -134,3 +136,24 @@ async def test_a_key_is_a_leaf_of_the_journal_and_so_is_its_end(gateway: Gateway
     await gateway.registry.enter_key(retired)
     assert await leaves(gateway) == before + 1
     assert await gateway.registry.find(key.kid) == retired
+
+
+async def test_d10_a_confirmation_says_what_lay_open_since_the_revocation(gateway: Gateway) -> None:
+    await gateway.registry.activate(gateway.contract())
+    await gateway.put(debtor("甲公司"), debtor("乙公司"))
+    _, seen = await gateway.pull(CONTRACT, Cursor())
+    await gateway.registry.change_state(CONTRACT, "revoke")
+    await gateway.put("甲公司")
+    await gateway.pull(CONTRACT, seen)
+    await gateway.registry.change_state(CONTRACT, "confirm")
+    async with gateway.engine.connect() as connection:
+        documents = await connection.execute(
+            select(tables.journal_leaf.c.document, tables.journal_leaf.c.first_position)
+            .where(tables.journal_leaf.c.kind == "contract")
+            .order_by(tables.journal_leaf.c.idx.desc())
+            .limit(2)
+        )
+        (revoked, _), (revoking, since) = [(orjson.loads(row.document), row.first_position) for row in documents]
+    assert revoking["lanes"] == {"bulk": {"acknowledged": 0, "shown": 2}, "priority": {"acknowledged": 0, "shown": 1}}
+    assert (revoked["state"], revoked["confirmed_by"]) == ("revoked", "operator")
+    assert revoked["open"] == {"since": since, "lanes": {"bulk": [1, 2], "priority": [1, 3]}}

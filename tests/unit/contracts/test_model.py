@@ -110,6 +110,8 @@ def test_the_payload_is_the_one_of_the_format(terms: Callable[..., Terms]) -> No
         {"valid_from": datetime(2026, 1, 1)},  # noqa: DTZ001
         {"delivery": []},
         {"delivery": ["courier"]},
+        {"delivery": ["kafka"]},  # what takes back after the end comes by pull
+        {"delivery": ["pull", "pull"]},
         {"quota_per_day": 10},  # nothing counts against it yet, so it must not be promised
         {"on_stale": "maybe"},
         {"review": {"due_working_days": 3, "lapses_to": "block"}},  # M2: a queue never blocks
@@ -129,6 +131,10 @@ def test_the_payload_is_the_one_of_the_format(terms: Callable[..., Terms]) -> No
 def test_what_cannot_be_is_refused(document: Document, changes: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         Terms.model_validate(document(**changes))
+
+
+def test_kafka_comes_beside_pull(document: Document) -> None:
+    assert Terms.model_validate(document(delivery=["pull", "kafka"])).delivery == ("pull", "kafka")
 
 
 @pytest.mark.parametrize("name", ["no_joining", "release_within", "retention"])
