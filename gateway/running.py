@@ -14,6 +14,7 @@ from gateway.clock import Clock
 from gateway.delivery.coverage import contract_ids
 from gateway.delivery.heartbeat import Heartbeats
 from gateway.delivery.kafka import KafkaLanes
+from gateway.delivery.neighbours import exchange_signals
 from gateway.delivery.pull import Pull
 from gateway.delivery.reconcile import Reconciler
 from gateway.delivery.route import Router
@@ -58,6 +59,9 @@ class Running:
     def start(self) -> None:
         """Begin routing in the background, so that a snapshot is ready before its subscriber asks; and feed Kafka."""
         self._background.append(asyncio.create_task(self._route(), name="routing"))
+        if self.engine.dialect.name == "postgresql":
+            neighbours = exchange_signals(self.engine, self.wakeup)
+            self._background.append(asyncio.create_task(neighbours, name="neighbours"))
         if self.kafka is not None:
             self._background.append(asyncio.create_task(self.kafka.run(), name="kafka"))
         if self.reconciler is not None:

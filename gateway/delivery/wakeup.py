@@ -3,7 +3,7 @@
 import asyncio
 from contextlib import suppress
 
-POLL_SECONDS = 0.5  # another gateway process may have appended; its signal does not reach this one
+POLL_SECONDS = 0.5  # another process may have appended; its signal may not reach this one (neighbours.py)
 
 
 class Wakeup:
@@ -11,6 +11,7 @@ class Wakeup:
 
     def __init__(self) -> None:
         self.closed = False  # nobody shall wait any more: the server stops
+        self.said = 0  # how often this process signalled, for its neighbours
         self._generation = 0
         self._changed = asyncio.Event()
 
@@ -19,7 +20,12 @@ class Wakeup:
         return self._generation
 
     def signal(self) -> None:
-        """The journal has grown, or a contract has changed."""
+        """The journal has grown, or a contract has changed, by this process."""
+        self.said += 1
+        self.hear()
+
+    def hear(self) -> None:
+        """The same, by another process."""
         self._generation += 1
         self._changed.set()
         self._changed = asyncio.Event()

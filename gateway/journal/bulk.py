@@ -1,4 +1,4 @@
-"""Writing many rows at once: by COPY on PostgreSQL, where parameters for each row take thrice as long.
+"""Writing many rows at once: by COPY on PostgreSQL, by an INSERT of each row on SQLite.
 
 The only place where a statement is spelled for one engine; the rows and the transaction are the same on both.
 """

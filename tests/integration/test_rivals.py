@@ -14,9 +14,11 @@ from sqlalchemy import select, text
 from gateway.client import GatewayClient
 from gateway.clock import SystemClock
 from gateway.delivery.log import unpack
+from gateway.delivery.neighbours import exchange_signals
 from gateway.delivery.route import Router
 from gateway.delivery.send import Sender
 from gateway.delivery.versions import Versions
+from gateway.delivery.wakeup import POLL_SECONDS, Wakeup
 from gateway.demo.cast import COURT, make_cast
 from gateway.demo.processes import free_port, start
 from gateway.errors import Conflict, Unavailable
@@ -232,6 +234,30 @@ async def test_j1_connections_that_are_cut_lose_nothing_and_are_made_anew(rivals
         size = (await connection.execute(select(journal_head.c.size))).scalar_one()
     assert [row.position for row in rows] == list(range(size - 10, size + 1))
     assert {row.revision for row in rows} == {1}
+
+
+@on_a_server
+async def test_a_signal_reaches_those_who_wait_at_another_gateway(rivals: list[Gateway]) -> None:
+    """And does not come back: two gateways would wake each other for ever."""
+    here, there = Wakeup(), Wakeup()
+    exchanging = [
+        asyncio.create_task(exchange_signals(one.engine, wakeup))
+        for one, wakeup in zip(rivals[:2], (here, there), strict=True)
+    ]
+    heard = False
+    for _ in range(20):  # until both listen
+        ticket = there.ticket()
+        here.signal()
+        await there.wait(ticket, POLL_SECONDS / 2)
+        heard = heard or there.ticket() != ticket
+    assert heard
+    await asyncio.sleep(POLL_SECONDS)
+    tickets = here.ticket(), there.ticket()
+    await asyncio.sleep(POLL_SECONDS)
+    assert (here.ticket(), there.ticket()) == tickets
+    for one in exchanging:
+        one.cancel()
+    await asyncio.gather(*exchanging, return_exceptions=True)
 
 
 @on_a_server
