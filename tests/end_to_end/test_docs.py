@@ -47,7 +47,6 @@ ELSEWHERE = {
     "make bench": Elsewhere("Makefile", "$(BIN)/python -m tests.bench"),
     "deploy/prepare.sh": Elsewhere("tests/unit/deploy/test_prepare.py", 'DEPLOY / "prepare.sh"'),
     ".venv/bin/python -m tests.bench size": Elsewhere("tests/bench/__main__.py", '"size": size.run'),
-    "make kafka": Elsewhere("tests/integration/test_kafka_server.py", '"deploy/kafka/broker.py"'),
     "fuyuan kafka access": Elsewhere(ACCESS, "show_access(mend=False)"),
     "fuyuan kafka access --mend": Elsewhere(ACCESS, "show_access(mend=True)"),
     "fuyuan kafka user shanyang-market-regulation": Elsewhere(ACCESS, "new_user("),

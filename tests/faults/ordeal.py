@@ -302,11 +302,15 @@ async def district(
     *,
     gateways: Sequence[str] = ("gateway",),
     database_url: str | None = None,
+    kafka: str | None = None,
 ) -> AsyncIterator[Ordeal]:
-    """A district with a court and one agency, its register filled, nothing started yet."""
+    """A district with a court and one agency, its register filled, nothing started yet.
+
+    With `kafka`, a word that ends the contracts' names, the agency's contract names Kafka.
+    """
     settings = Settings(data_dir=folder / "gateway", **({} if database_url is None else {"database_url": database_url}))
     (folder / "parties").mkdir()
-    cast = make_cast(settings.agreements_dir, settings.parties_dir, folder / "parties", SystemClock())
+    cast = make_cast(settings.agreements_dir, settings.parties_dir, folder / "parties", SystemClock(), kafka=kafka)
     running = await open_gateway(settings, SystemClock())
     for party, key in cast.keys.items():
         await running.registry.admit({"id": party}, [key.public()])

@@ -51,7 +51,7 @@ async def test_whatever_befalls_the_real_parts_all_holds(postgres: Postgres, dis
     met: Counter[str] = Counter()
     try:
         async with district(
-            tmp_path, gateways=("gateway", "gateway-b"), database_url=database, delivery=("pull", "kafka")
+            tmp_path, gateways=("gateway", "gateway-b"), database_url=database, kafka="faults"
         ) as ordeal:
             proxy = Proxy(lambda: [ordeal.ports[name] for name in ordeal.gateways], random.Random(SEED))
             await proxy.start()
