@@ -18,6 +18,6 @@ advertised.listeners=CLIENT://kafka-$NODE_ID:9092,BROKER://kafka-$NODE_ID:9094
 END
 
 # Its own words on stdout hold what the password was turned into, and stdout is the container's log.
-"$kafka/bin/kafka-storage.sh" format --ignore-formatted --cluster-id "$CLUSTER_ID" --config "$properties" \
+"$kafka/bin/kafka-storage.sh" format --ignore-formatted "--cluster-id=$CLUSTER_ID" --config "$properties" \
   --add-scram "SCRAM-SHA-512=[name=fuyuan-gateway,password=$(<"$password_file")]" >/dev/null
 exec "$kafka/bin/kafka-server-start.sh" "$properties"

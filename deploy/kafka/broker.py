@@ -160,8 +160,7 @@ class Broker:
             "--standalone",
             "--config",
             str(self._properties),
-            "--cluster-id",
-            secrets.token_urlsafe(16),
+            f"--cluster-id={secrets.token_urlsafe(16)}",  # in one word: it may begin with a hyphen
         ]
         for user, password in self.scram.items():
             arguments += ["--add-scram", f"SCRAM-SHA-512=[name={user},password={password}]"]

@@ -111,10 +111,6 @@ class Drift:
         return self.kind in MENDED
 
 
-def lane_topic(contract: str, lane: str) -> str:
-    return topic_of(contract, lane)
-
-
 def intake_topic(party: str, feed: str) -> str:
     """Where a provider pushes its batches."""
     return f"{NAMESPACE}in.{party}.{feed}"
@@ -149,10 +145,10 @@ def desired(agreements: Iterable[Agreed], plan: Plan) -> Access:
         if one.kafka and one.state != "closed":
             subscriber = user_of(one.subscriber)
             for lane in LANES:
-                keep(lane_topic(one.id, lane))
-                grant(plan.gateway_user, ("WRITE",), "TOPIC", lane_topic(one.id, lane))
+                keep(topic_of(one.id, lane))
+                grant(plan.gateway_user, ("WRITE",), "TOPIC", topic_of(one.id, lane))
                 if one.state in READABLE:
-                    grant(subscriber, ("READ", "DESCRIBE"), "TOPIC", lane_topic(one.id, lane))
+                    grant(subscriber, ("READ", "DESCRIBE"), "TOPIC", topic_of(one.id, lane))
             if one.state in READABLE:
                 grant(subscriber, ("READ",), "GROUP", f"{NAMESPACE}{one.id}.", "PREFIXED")
                 users.add(subscriber)
@@ -181,7 +177,7 @@ def difference(
 
     `parties` are those admitted. What belongs to no contract of the journal is told of and left alone.
     """
-    known = {lane_topic(one.id, lane) for one in agreements for lane in LANES}
+    known = {topic_of(one.id, lane) for one in agreements for lane in LANES}
     found = [
         *_topics(wanted, actual, known),
         *_acls(wanted, actual, known | set(wanted.topics), plan),

@@ -20,11 +20,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from contracts.model import SignedContract
 from gateway.admin.registry import Registry
-from gateway.delivery.access import Access, Acl, Agreed, Drift, Plan, can_read, desired, difference, lane_topic, user_of
+from gateway.delivery.access import Access, Acl, Agreed, Drift, Plan, can_read, desired, difference, user_of
 from gateway.delivery.kafka_access import Brokers
 from gateway.errors import Conflict, FuyuanError, Unavailable
 from gateway.journal.tables import contract, contract_version, party
 from gateway.trust.documents import LANES
+from schemas.envelope import topic_of
 
 log = structlog.get_logger(__name__)
 
@@ -133,7 +134,7 @@ class Reconciler:
         for one in agreements:
             if one.state != "revoking" or not one.ever_kafka:
                 continue
-            if any(can_read(actual, user_of(one.subscriber), lane_topic(one.id, lane)) for lane in LANES):
+            if any(can_read(actual, user_of(one.subscriber), topic_of(one.id, lane)) for lane in LANES):
                 log.warning("kafka-still-readable", contract=one.id)
                 continue
             with suppress(Conflict):  # another process has confirmed it

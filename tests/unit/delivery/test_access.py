@@ -18,10 +18,10 @@ from gateway.delivery.access import (
     can_read,
     desired,
     difference,
-    lane_topic,
     user_of,
 )
 from gateway.trust.documents import LANES
+from schemas.envelope import topic_of
 
 PLAN = Plan("fuyuan-gateway", 24, 1)
 PARTIES = ("market", "credit", "the-court")
@@ -42,7 +42,7 @@ plans = st.builds(
     Plan, st.just("fuyuan-gateway"), st.sampled_from([1, 24]), st.sampled_from([1, 3]), intake=st.booleans()
 )
 names = st.sampled_from(
-    ["*", "fuyuan.", "fuy", "", "other", *(lane_topic(one, lane) for one in CONTRACTS for lane in LANES)]
+    ["*", "fuyuan.", "fuy", "", "other", *(topic_of(one, lane) for one in CONTRACTS for lane in LANES)]
     + [f"fuyuan.{one}." for one in CONTRACTS]
 )
 acls = st.builds(
@@ -65,7 +65,7 @@ acls = st.builds(
 )
 topics = st.builds(
     Topic,
-    name=st.sampled_from([lane_topic(one, lane) for one in CONTRACTS for lane in LANES] + ["fuyuan.in.x.y"]),
+    name=st.sampled_from([topic_of(one, lane) for one in CONTRACTS for lane in LANES] + ["fuyuan.in.x.y"]),
     partitions=st.integers(1, 3),
     replication=st.integers(1, 3),
     config=st.sampled_from([(), (("cleanup.policy", "compact"), ("retention.ms", "86400000"))]),
@@ -126,7 +126,7 @@ def test_d10_after_mending_only_the_subscriber_reads_and_the_rest_is_told_of(
     for one in some:
         open_to = {user_of(one.subscriber)} if one.kafka and one.state in ("active", "suspended") else set()
         for lane in LANES:
-            topic = lane_topic(one.id, lane)
+            topic = topic_of(one.id, lane)
             for user in (*map(user_of, PARTIES), "eve"):
                 readers = [
                     acl for acl in after.acls if can_read(Access({}, frozenset({acl}), frozenset()), user, topic)
@@ -140,7 +140,7 @@ def test_d10_after_mending_only_the_subscriber_reads_and_the_rest_is_told_of(
 @given(agreements, plans, stands)
 @settings(max_examples=300, deadline=None)
 def test_nothing_of_others_is_ever_touched(some: list[Agreed], plan: Plan, actual: Access) -> None:
-    ours = {lane_topic(one.id, lane) for one in some for lane in LANES}
+    ours = {topic_of(one.id, lane) for one in some for lane in LANES}
     drifts = difference(desired(some, plan), actual, some, PARTIES, plan)
     assert [one.kind for one in drifts if one.mendable] == sorted(
         (one.kind for one in drifts if one.mendable), key=MENDED.index
