@@ -18,6 +18,8 @@ MAKE = shutil.which("make") or "make"
 # docs/run-a-district.md is run whole, by a test of its own.
 AGREEMENT = "contracts/agreements/debtors-to-credit-platform.yaml"
 ACCESS = "tests/integration/test_kafka_access.py"
+CONSUMED = "127.0.0.1:9092 debtors-to-market-regulation jwks.json schemas/published/dishonest-debtor.v1.json"
+CONSUMERS = "tests/integration/test_consume_without_us.py"
 COMMANDS = "tests/end_to_end/test_commands.py"
 DOCUMENTS = [
     *sorted(ROOT.glob("*.md")),
@@ -42,6 +44,9 @@ ELSEWHERE = {
     "make demo": Elsewhere("Makefile", "$(BIN)/fuyuan demo"),
     "make kafka": Elsewhere("tests/servers/kafka.py", "kafka.broker.start()"),
     ".venv/bin/fuyuan demo --kafka 127.0.0.1:9092": Elsewhere("tests/end_to_end/test_demo.py", '"--kafka"'),
+    f"python docs/examples/consume.py {CONSUMED}": Elsewhere(CONSUMERS, '"consume.py"'),
+    "npm ci --prefix docs/examples": Elsewhere(CONSUMERS, '"ci"'),
+    f"node docs/examples/consume.js {CONSUMED}": Elsewhere(CONSUMERS, '"consume.js"'),
     "make test": Elsewhere(".ci/run", "make test"),
     "make check": Elsewhere(".ci/run", "make lint types arrows"),
     "make bench": Elsewhere("Makefile", "$(BIN)/python -m tests.bench"),

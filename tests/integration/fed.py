@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.records_to_delete import RecordsToDelete
+from aiokafka.structs import ConsumerRecord, TopicPartition
 from sqlalchemy import select
 
-from gateway.broker import Broker
+from gateway.broker import Broker, make_producer
 from gateway.delivery.kafka import KafkaLanes
 from gateway.delivery.producer import Producer
 from gateway.journal.tables import kafka_lane
@@ -81,3 +84,25 @@ async def open_feed(
             yield feed
         finally:
             await feed.lanes._producer.stop()
+
+
+async def truncated(feed: Feed) -> list[ConsumerRecord]:
+    """Empty both topics, as retention does, and return what stood in them."""
+    async with Reading(feed.broker, feed.contract) as reading:
+        sent = await feed.sent()
+        await reading.read(sent["priority"], sent["bulk"])
+    places = [TopicPartition(topic_of(feed.contract, lane), 0) for lane in LANES]
+    admin = AIOKafkaAdminClient(**feed.broker.options())
+    await admin.start()
+    await admin.delete_records({place: RecordsToDelete(before_offset=-1) for place in places})
+    await admin.close()
+    return reading.records
+
+
+async def produce(feed: Feed, *records: ConsumerRecord) -> None:
+    """Somebody who can write to the topics puts these in."""
+    producer = make_producer(feed.broker)
+    await producer.start()
+    for record in records:
+        await producer.send_and_wait(record.topic, record.value, partition=0, headers=list(record.headers))
+    await producer.stop()

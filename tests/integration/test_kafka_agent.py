@@ -11,21 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.admin.records_to_delete import RecordsToDelete
-from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from gateway.agent.kafka import KafkaFollower
 from gateway.agent.standing import Standing, read_standing
 from gateway.agent.topics import Topics
-from gateway.broker import make_producer, make_reader
+from gateway.broker import make_reader
 from gateway.errors import Unavailable
 from gateway.trust.documents import LANES
-from schemas.envelope import topic_of
 from tests.integration.agency import MEASURE, Agent, listing, open_agency
 from tests.integration.district import COURT, FROM_MARKET
-from tests.integration.fed import Feed
-from tests.integration.topics import Reading
+from tests.integration.fed import Feed, produce, truncated
 from tests.servers.kafka import Kafka
 
 HELD = [("licence-1", MEASURE)]
@@ -75,26 +70,6 @@ class Following:
             if event["kind"] == "upsert" and record["kind"] == "received" and record["contract"] == self.feed.contract:
                 found[record["lane"]].append((record["first"], record["last"]))
         return {lane: sorted(ranges) for lane, ranges in found.items()}
-
-    async def truncated(self) -> list[ConsumerRecord]:
-        """Empty both topics, as retention does, and return what stood in them."""
-        async with Reading(self.feed.broker, self.feed.contract) as reading:
-            sent = await self.feed.sent()
-            await reading.read(sent["priority"], sent["bulk"])
-        places = [TopicPartition(topic_of(self.feed.contract, lane), 0) for lane in LANES]
-        admin = AIOKafkaAdminClient(**self.feed.broker.options())
-        await admin.start()
-        await admin.delete_records({place: RecordsToDelete(before_offset=-1) for place in places})
-        await admin.close()
-        return reading.records
-
-    async def produce(self, *records: ConsumerRecord) -> None:
-        """Somebody who can write to the topics puts these in."""
-        producer = make_producer(self.feed.broker)
-        await producer.start()
-        for record in records:
-            await producer.send_and_wait(record.topic, record.value, partition=0, headers=list(record.headers))
-        await producer.stop()
 
 
 @pytest.fixture
@@ -176,7 +151,7 @@ async def test_d8_what_retention_took_comes_by_pull(following: Following) -> Non
     district = following.feed.district
     await district.push(listing(1), listing(2), listing(3))
     await following.feed.send()
-    await following.truncated()
+    await truncated(following.feed)
     await district.push(listing(4))
     await following.feed.send()
     await following.open()
@@ -198,7 +173,7 @@ async def test_d8_an_offset_that_is_no_more_is_no_hindrance(following: Following
     await following.topics.close()
     await district.push(listing(2), listing(3))
     await following.feed.send()
-    await following.truncated()
+    await truncated(following.feed)
     await district.push(listing(4))
     await following.feed.send()
     await following.open()  # at offset 1, which is gone
@@ -214,10 +189,10 @@ async def test_d4_duplicates_and_disorder_count_once(following: Following, seed:
         await following.feed.send()
     await district.withdraw(listing(2))
     await following.feed.send()
-    records = await following.truncated()
+    records = await truncated(following.feed)
     records += random.Random(seed).sample(records, 5)
     random.Random(seed).shuffle(records)
-    await following.produce(*records)
+    await produce(following.feed, *records)
     await following.open()
     await following.read(2, 6)
     received = await following.ranges()
@@ -233,7 +208,7 @@ async def test_a_forged_message_is_refused_and_the_list_stays_whole(following: F
     district = following.feed.district
     await district.push(listing(1))
     await following.feed.send()
-    records = await following.truncated()
+    records = await truncated(following.feed)
     (bulk,) = [one for one in records if one.topic.endswith(".bulk")]
     headers = dict(bulk.headers)
     if place == "value":
@@ -244,7 +219,7 @@ async def test_a_forged_message_is_refused_and_the_list_stays_whole(following: F
         bulk = replace(bulk, value=b"\xff", headers=[])
     else:
         bulk = replace(bulk, headers=list((headers | {"ce_id": b"any/bulk/999999"}).items()))
-    await following.produce(bulk, *[one for one in records if one.topic.endswith(".priority")])
+    await produce(following.feed, bulk, *[one for one in records if one.topic.endswith(".priority")])
     await following.open()
     await following.read(1, 1)
     assert following.agent.held() == HELD
@@ -267,8 +242,8 @@ async def test_d11_heartbeats_from_kafka_keep_the_list_fresh_and_old_ones_do_not
     assert following.kafka.rest() > 0
     district.clock.advance(timedelta(seconds=121))
     assert (await following.agent.screen("A-2"))["cause"] == "list-stale"
-    records = await following.truncated()
-    await following.produce(*[one for one in records if dict(one.headers)["ce_type"] == b"fuyuan.heartbeat.v1"])
+    records = await truncated(following.feed)
+    await produce(following.feed, *[one for one in records if dict(one.headers)["ce_type"] == b"fuyuan.heartbeat.v1"])
     await asyncio.sleep(1)
     for _ in range(4):
         await following.kafka.turn()
