@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +121,16 @@ def test_an_operator_puts_them_in_force(desk: Desk) -> None:
         TO_AGENCY: "active",
         FROM_AGENCY: "active",
     }
+
+
+def test_the_database_is_checked_and_upgraded(desk: Desk, tmp_path: Path) -> None:
+    fresh = replace(desk, folder=tmp_path)
+    assert fresh.run("database", "check").returncode == 1
+    [upgraded] = fresh.fuyuan("database", "upgrade")
+    assert upgraded["before"] is None
+    [checked] = fresh.fuyuan("database", "check")
+    assert checked == {"revision": upgraded["revision"], "newest": upgraded["revision"], "differences": []}
+    assert fresh.fuyuan("database", "upgrade")[0]["before"] == upgraded["revision"]
 
 
 @pytest.mark.parametrize("action", ["activate", "sign", "forget"])

@@ -59,6 +59,8 @@ ELSEWHERE = {
     f"fuyuan contract lint {AGREEMENT}": Elsewhere(COMMANDS, '"contract", "lint"'),
     f"fuyuan contract preview {AGREEMENT}": Elsewhere(COMMANDS, '"contract", "preview"'),
     f"fuyuan contract sign {AGREEMENT} --key court.jwk": Elsewhere(COMMANDS, '"contract", "sign"'),
+    ".venv/bin/fuyuan database upgrade": Elsewhere(COMMANDS, '"database", "upgrade"'),
+    ".venv/bin/fuyuan database check": Elsewhere(COMMANDS, '"database", "check"'),
     "fuyuan keys new shanyang-court court.jwk": Elsewhere(COMMANDS, '"keys", "new"'),
 }
 

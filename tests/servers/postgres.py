@@ -74,7 +74,7 @@ class Postgres:
     def start(self) -> None:
         """Start our own server, or start it again, and wait until it answers."""
         assert self.home is not None
-        command = [str(_binary("postgres")), "-D", str(self.home / "data")]
+        command = [str(binary("postgres")), "-D", str(self.home / "data")]
         with (self.home / "log").open("ab") as log:
             # In a session of its own, so that the terminal's Ctrl-C reaches pytest alone, which then stops it.
             self.process = subprocess.Popen(
@@ -96,7 +96,7 @@ def postgres_server() -> Iterator[Postgres]:
     if named := os.environ.get(EXISTING):
         yield Postgres(make_url(named))
         return
-    _binary("initdb")
+    binary("initdb")
     with tempfile.TemporaryDirectory(prefix="fuyuan-postgres-") as folder:
         home = Path(folder)
         home.chmod(0o711)
@@ -119,7 +119,7 @@ def _make_cluster(home: Path) -> Postgres:
             os.chown(path, owner.pw_uid, owner.pw_gid)
     subprocess.run(
         [
-            str(_binary("initdb")),
+            str(binary("initdb")),
             *("-D", str(inside / "data"), "-U", "postgres", "--pwfile", str(inside / "password")),
             *("--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--no-instructions"),
         ],
@@ -139,7 +139,7 @@ def _make_cluster(home: Path) -> Postgres:
     return Postgres(url, home=inside)
 
 
-def _binary(name: str) -> Path:
+def binary(name: str) -> Path:
     """From PATH, or of the newest version that Debian's packages put aside. Raises NotHere."""
     if found := shutil.which(name):
         return Path(found)

@@ -1,0 +1,140 @@
+"""What an operator does with PostgreSQL (docs/operations.md): a role that may not change tables, and backups."""
+
+import os
+import secrets
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy.engine import URL, make_url
+
+from gateway.delivery.cursor import Cursor
+from gateway.errors import Unavailable
+from gateway.journal.engine import open_engine
+from gateway.journal.proofs import Proofs
+from gateway.journal.schema import check, upgrade
+from gateway.trust import jws
+from gateway.trust.merkle import verify_consistency
+from gateway.trust.verify import verify_line
+from schemas.canonical import canonical, unb64u
+from tests.integration.district import TO_MARKET
+from tests.servers.postgres import Postgres, binary
+from tests.small_gateway import COURT, Gateway, debtor, open_test_gateway
+
+pytestmark = pytest.mark.parametrize("databases", ["postgres"], indirect=True, scope="session")
+
+
+@pytest.fixture
+def empty_url(postgres: Postgres) -> Iterator[str]:
+    url = postgres.create()
+    yield url
+    postgres.drop(url)
+
+
+def postgres_tool(name: str, url: str, *arguments: str) -> None:
+    """Run one of PostgreSQL's own programs; the password goes by the environment, never by the command line."""
+    at: URL = make_url(url)
+    where = ["-h", str(at.host), "-p", str(at.port), "-U", str(at.username), "-d", str(at.database)]
+    subprocess.run(
+        [str(binary(name)), *where, "--no-password", *arguments],
+        check=True,
+        env=os.environ | {"PGPASSWORD": str(at.password)},
+    )
+
+
+async def seen(gateway: Gateway, after: Cursor) -> tuple[list[tuple[str, int]], Cursor]:
+    """Lane and number of each event behind a cursor; each verifies with public keys alone."""
+    events, following = await gateway.pull(TO_MARKET, after)
+    keys = await gateway.registry.keys()
+    assert all(verify_line(canonical(event), keys).status == "valid" for event in events)
+    return [(event["lane"], event["number"]) for event in events], following
+
+
+async def test_a_backup_restored_elsewhere_goes_on_where_it_was_taken(
+    database_url: str, empty_url: str, tmp_path: Path
+) -> None:
+    gateway = await open_test_gateway(tmp_path, database_url)
+    await gateway.registry.activate(gateway.contract())
+    await gateway.put(*(debtor("名" * number) for number in range(1, 8)))
+    await gateway.put("名")
+    numbers, cursor = await seen(gateway, Cursor())
+    keys = await gateway.registry.keys()
+    before, _ = jws.verify(
+        await Proofs(gateway.engine, gateway.clock, gateway.keyring.signing).checkpoint(), jws.CHECKPOINT, keys
+    )
+    postgres_tool("pg_dump", database_url, "--format=custom", "--file", str(tmp_path / "fuyuan.dump"))
+    await gateway.engine.dispose()
+
+    postgres_tool("pg_restore", empty_url, "--no-owner", "--exit-on-error", str(tmp_path / "fuyuan.dump"))
+    restored = await open_test_gateway(tmp_path, empty_url)
+    assert (await check(restored.engine)).sound
+    assert (await seen(restored, Cursor()))[0] == numbers, "the same numbers, from the beginning"
+    restored.sent = gateway.sent
+    result = await restored.put(debtor("新"), debtor("名名", obligation="more"))
+    assert (result.counts["listed"], result.counts["amended"]) == (1, 1)
+    following, _ = await seen(restored, cursor)
+    last = {lane: max(number for name, number in numbers if name == lane) for lane in ("priority", "bulk")}
+    assert sorted(following) == [("bulk", last["bulk"] + 1), ("priority", last["priority"] + 1)]
+
+    proofs = Proofs(restored.engine, restored.clock, restored.keyring.signing)
+    after, _ = jws.verify(await proofs.checkpoint(), jws.CHECKPOINT, await restored.registry.keys())
+    path = [unb64u(node, 32) for node in (await proofs.consistency(before["size"], after["size"]))["path"]]
+    roots = [unb64u(one["root"], 32) for one in (before, after)]
+    verify_consistency(before["size"], after["size"], path, roots[0], roots[1])
+    await restored.engine.dispose()
+
+
+@pytest.fixture
+def role(postgres: Postgres) -> Iterator[tuple[str, str]]:
+    name, password = f"fuyuan_{secrets.token_hex(4)}", secrets.token_urlsafe(16)
+    postgres.say(f"CREATE ROLE {name} LOGIN PASSWORD '{password}'")
+    yield name, password
+    postgres.say(f"DROP ROLE {name}")
+
+
+# As docs/operations.md gives them.
+GRANTS = (
+    "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}",
+    "REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM {role}",
+)
+
+
+async def test_a_gateway_needs_no_right_to_change_tables(
+    database_url: str, empty_url: str, role: tuple[str, str], tmp_path: Path
+) -> None:
+    name, password = role
+    owner = open_engine(database_url)
+    async with owner.begin() as connection:
+        for grant in GRANTS:
+            await connection.exec_driver_sql(grant.format(role=name))
+
+    def as_role(url: str) -> str:
+        return make_url(url).set(username=name, password=password).render_as_string(hide_password=False)
+
+    gateway = await open_test_gateway(tmp_path, as_role(database_url))
+    assert (await gateway.put(debtor("甲"))).counts["listed"] == 1
+    await gateway.put("甲")
+    await gateway.registry.erase("dishonest-debtor", COURT, debtor("甲").record_id)
+    await gateway.engine.dispose()
+    barred = open_engine(as_role(empty_url))
+    with pytest.raises(Unavailable, match="database-behind"):
+        await upgrade(barred)
+    await barred.dispose()
+    async with owner.begin() as connection:
+        await connection.exec_driver_sql(f"DROP OWNED BY {name}")
+    await owner.dispose()
+
+
+async def test_a_database_that_does_not_let_us_in_is_told_in_words(database_url: str, postgres: Postgres) -> None:
+    wrong = {
+        "database-refused": make_url(database_url).set(password="not it"),
+        "journal-away": make_url(database_url).set(port=1),
+    }
+    for code, url in wrong.items():
+        engine = open_engine(url.render_as_string(hide_password=False))
+        with pytest.raises(Unavailable) as refused:
+            await upgrade(engine)
+        assert refused.value.code == code
+        assert "not it" not in refused.value.detail
+        await engine.dispose()
