@@ -9,11 +9,11 @@ import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
-from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -28,6 +28,17 @@ FRESH: Final = timedelta(seconds=1)  # scrapes within it share one reading of th
 
 # Seconds: from what a good day looks like up to one working day, the clock of a release (Henan credit regulation 42).
 DELAYS: Final = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0, 1800.0, 7200.0, 28_800.0, 86_400.0)
+
+
+class Brokers(Protocol):
+    """What `gateway/delivery/reconcile.py` tells of the Kafka brokers."""
+
+    @property
+    def found(self) -> Mapping[str, int]: ...
+    @property
+    def kinds_standing(self) -> Mapping[str, int]: ...
+    @property
+    def reached(self) -> bool | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +99,12 @@ class Metrics(Collector):
         self._routing_failures = Counter(
             "fuyuan_routing_failures", "Times that routing met a database that does not answer.", registry=registry
         )
+        self._brokers: Brokers | None = None
         registry.register(self)
+
+    def watch(self, brokers: Brokers) -> None:
+        """Tell of the Kafka brokers, too."""
+        self._brokers = brokers
 
     def count_request(self, route: str, status: int) -> None:
         self._requests.labels(route, str(status)).inc()
@@ -130,6 +146,8 @@ class Metrics(Collector):
             quarantined.add_metric(labels, count)
         yield quarantined
         yield from _lanes(reading)
+        if self._brokers is not None:
+            yield from _kafka(self._brokers)
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:
@@ -160,6 +178,20 @@ def _lanes(reading: Reading) -> Iterator[Metric]:
         undelivered.add_metric(key, _age(reading.at, one.unshown_since))
         unrouted.add_metric(key, _age(reading.at, one.unrouted_since))
     yield from (last, shown, acknowledged, lag, undelivered, unrouted)
+
+
+def _kafka(brokers: Brokers) -> Iterator[Metric]:
+    if brokers.reached is not None:
+        yield _gauge("fuyuan_kafka_reached", "1 where the last look at the brokers succeeded.", int(brokers.reached))
+    standing = GaugeMetricFamily(
+        "fuyuan_kafka_drift", "Differences from the contracts that stand at the brokers.", labels=("kind",)
+    )
+    found = CounterMetricFamily("fuyuan_kafka_drift_found", "Differences made by hand and found.", labels=("kind",))
+    for kind, count in brokers.kinds_standing.items():
+        standing.add_metric((kind,), count)
+    for kind, count in brokers.found.items():
+        found.add_metric((kind,), count)
+    yield from (standing, found)
 
 
 def _age(now: datetime, since: datetime | None) -> float:

@@ -11,7 +11,7 @@ from gateway.running import Running
 async def check_ready(running: Running) -> Reading:
     """What the database says. Anybody may ask, so words and codes name no contract.
 
-    Raises Unavailable (`stopping`, `schema-outdated`, `routing-stopped`, `routing-behind`), and OperationalError
+    Raises Unavailable (`stopping`, `schema-outdated`, `background-ended`, `routing-behind`), and OperationalError
     where the database is away.
     """
     if running.wakeup.closed:
@@ -23,8 +23,8 @@ async def check_ready(running: Running) -> Reading:
             f"The database stands at revision {reading.revision or 'none'} and this gateway needs "
             f"{newest_revision()}; run one version of fuyuan everywhere.",
         )
-    if running.routing_ended:
-        raise Unavailable("routing-stopped", "Routing ended in this process and its log says why; start it again.")
+    if running.background_ended:
+        raise Unavailable("background-ended", "Background work ended in this process; start it again, and tell us.")
     longest = running.settings.ready_lag_seconds
     oldest = reading.at - timedelta(seconds=longest)
     behind = [one for one in reading.lanes if one.unrouted_since is not None and one.unrouted_since < oldest]

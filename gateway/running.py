@@ -77,8 +77,8 @@ class Running:
         await self.engine.dispose()
 
     @property
-    def routing_ended(self) -> bool:
-        """Whether routing was begun and is over, by an error that nobody expected."""
+    def background_ended(self) -> bool:
+        """Whether some of the background work is over, by an error that nobody expected."""
         return any(task.done() for task in self._background)
 
     async def tree_head(self) -> TreeHead:

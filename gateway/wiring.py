@@ -67,6 +67,9 @@ async def open_gateway(settings: Settings, clock: Clock) -> Running:
     router = Router(engine, clock, versions, numbered=numbered.signal)
     sender = Sender(engine, clock, keyring, versions)
     heartbeats = Heartbeats(engine, clock, keyring)
+    reconciler = open_reconciler(settings, engine, registry) if settings.kafka_bootstrap else None
+    if reconciler is not None:
+        metrics.watch(reconciler)
     return Running(
         settings=settings,
         engine=engine,
@@ -81,7 +84,7 @@ async def open_gateway(settings: Settings, clock: Clock) -> Running:
         heartbeats=heartbeats,
         kafka=_feed_kafka(settings, engine, clock, sender, heartbeats, numbered),
         wakeup=wakeup,
-        reconciler=open_reconciler(settings, engine, registry) if settings.kafka_bootstrap else None,
+        reconciler=reconciler,
         metrics=metrics,
         delays=Delays(engine, clock, metrics),
     )

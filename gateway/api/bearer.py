@@ -8,6 +8,7 @@ from pathlib import Path
 from fastapi import Request
 
 from gateway.errors import Broken, Unauthenticated
+from gateway.trust.private_file import open_to_others
 
 TOKEN_BYTES = 32
 
@@ -32,8 +33,8 @@ def own_token(path: Path) -> str:
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        if path.stat().st_mode & 0o007:
-            raise Broken("token-file-open", f"{path.name} can be read by anybody; chmod 600 it.") from None
+        if open_to_others(path, path.stat().st_mode):
+            raise Broken("token-file-open", f"{path.name} can be read by others; chmod 600 it.") from None
         return read_token(path)
     token = secrets.token_urlsafe(TOKEN_BYTES)
     with os.fdopen(descriptor, "w", encoding="ascii") as file:

@@ -64,6 +64,10 @@ class Reconciler:
         self.reached: bool | None = None
         self._wanted: Access | None = None
 
+    @property
+    def kinds_standing(self) -> Counter[str]:
+        return Counter(one.kind for one in self.standing)
+
     async def run(self) -> None:
         """Until cancelled."""
         seen: object = None

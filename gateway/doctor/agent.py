@@ -108,9 +108,25 @@ async def _gateway(
         offered = KeySet.from_jwks(await client.keys())
     except FuyuanError as error:
         area: Final = "clock" if error.code == "signature-stale" else "gateway"
-        return [Finding("error", area, error.code, error.detail, _REMEDIES.get(error.code, ""))]
+        return [
+            Finding(
+                "error",
+                area,
+                error.code,
+                error.detail,
+                _REMEDIES.get(error.code, "The gateway's operator can say more of this code."),
+            )
+        ]
     except ValueError:
-        return [Finding("error", "gateway", "answer-unreadable", "The gateway's key set cannot be read.")]
+        return [
+            Finding(
+                "error",
+                "gateway",
+                "answer-unreadable",
+                "The gateway's key set cannot be read.",
+                _REMEDIES["gateway-unreachable"],
+            )
+        ]
     found = _ends(terms, now)
     fresh = [one for one in offered.of_party(gateway) if one.validity.current_at(now)]
     if any(trusted.find(one.kid) is None for one in fresh):

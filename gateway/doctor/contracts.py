@@ -20,7 +20,8 @@ IN_FORCE: Final = ("active", "suspended")
 REVOKING_LONG: Final = timedelta(days=1)
 
 
-async def check_contracts(connection: AsyncConnection, now: datetime) -> list[Finding]:
+async def check_contracts(connection: AsyncConnection, now: datetime, *, kafka: bool) -> list[Finding]:
+    """`kafka`: whether brokers are set."""
     keys = KeySet(
         PublicKey.from_jwk(orjson.loads(jwk))
         for jwk in (await connection.execute(select(party_key.c.jwk).order_by(party_key.c.kid))).scalars()
@@ -55,6 +56,16 @@ async def check_contracts(connection: AsyncConnection, now: datetime) -> list[Fi
             )
         terms = SignedContract.model_validate(signed).terms
         found += _ends(terms, now)
+        if "kafka" in terms.delivery and not kafka:
+            found.append(
+                Finding(
+                    "error",
+                    "contracts",
+                    "broker-missing",
+                    f"{row.id} is delivered over Kafka, and FUYUAN_KAFKA_BOOTSTRAP is not set.",
+                    "Set it; until then the agency must pull.",
+                )
+            )
         parties |= {side.party: side for side in (terms.provider, terms.subscriber)}
         for side in (terms.provider, terms.subscriber):
             found += _can_sign(terms, side, keys, now)

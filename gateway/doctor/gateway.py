@@ -8,7 +8,9 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from gateway.admin.registry import Registry
 from gateway.clock import Clock
+from gateway.doctor.broker import check_broker
 from gateway.doctor.contracts import check_contracts
 from gateway.doctor.finding import Finding
 from gateway.doctor.keys import check_key_files, check_keyring
@@ -18,6 +20,7 @@ from gateway.errors import FuyuanError, Refused
 from gateway.journal.engine import open_engine
 from gateway.settings import Settings
 from gateway.trust.keyring import Keyring, load_keyring
+from gateway.wiring import open_reconciler
 
 
 async def examine_gateway(settings: Settings, clock: Clock) -> list[Finding]:
@@ -67,9 +70,11 @@ async def _examine_database(
             keys = await check_keyring(connection, keyring, now)
             found += keys or [Finding("ok", "keys", "keys", "Three key files, closed, current, of this database.")]
         found += await check_clock(connection, now, timedelta(seconds=settings.signature_skew_seconds))
-        found += await check_contracts(connection, now)
+        found += await check_contracts(connection, now, kafka=settings.kafka_bootstrap is not None)
         found += await check_lag(connection, now, timedelta(seconds=settings.ready_lag_seconds))
         found += await check_quarantine(connection, now)
+    if settings.kafka_bootstrap is not None and keyring is not None:
+        found += await check_broker(open_reconciler(settings, engine, Registry(engine, clock, keyring)))
     return found
 
 

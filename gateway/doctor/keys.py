@@ -15,6 +15,7 @@ from gateway.journal.plan import fingerprint
 from gateway.journal.tables import entry, journal_leaf, party_key, quarantine, secret
 from gateway.trust.keyring import Keyring
 from gateway.trust.keys import PublicKey
+from gateway.trust.private_file import open_to_others
 from gateway.trust.seal import open_body
 from schemas.catalog import feed as find_feed
 
@@ -36,7 +37,7 @@ def check_file(path: Path) -> Finding | None:
             f"{path.name} cannot be read by this user.",
             "Run as the user that owns it.",
         )
-    if mode & 0o077:
+    if open_to_others(path, mode):
         return Finding(
             "error", "keys", "key-file-open", f"{path.name} can be read by others than its owner.", "chmod 600 it."
         )

@@ -198,7 +198,7 @@ async def test_entries_of_other_feeds_and_lanes_keep_no_lane_behind(district: Di
     assert not [lag for lag in lags if lag.unrouted_since]
 
 
-async def test_not_ready_when_routing_ended(district: District, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_not_ready_when_background_work_ended(district: District, monkeypatch: pytest.MonkeyPatch) -> None:
     running = district.running
 
     async def end(_: Running) -> None:
@@ -209,8 +209,8 @@ async def test_not_ready_when_routing_ended(district: District, monkeypatch: pyt
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     status, problem = await ready(district)
-    assert (status, problem["code"]) == (503, "routing-stopped")
-    running._routing = None  # so that the fixture's stop does not meet the error
+    assert (status, problem["code"]) == (503, "background-ended")
+    running._background.clear()  # so that the fixture's stop does not meet the error
 
 
 async def test_not_ready_when_told_to_stop_and_healthy_still(district: District) -> None:
