@@ -171,3 +171,18 @@ async def test_a_provider_pushes_withdraws_and_reads(desk: Desk, gateway: None) 
     assert desk.fuyuan("receipts", FROM_AGENCY, "--key", f"{COURT}.jwk") == []
     elsewhere = desk.run("push", "receipt", "list.ndjson", "--key", f"{COURT}.jwk")
     assert (elsewhere.returncode, elsewhere.stderr.strip().partition(":")[0]) == (1, "unknown-feed")
+
+
+def test_the_doctor_says_what_is_wrong(desk: Desk) -> None:
+    """The quarantined line that was pushed above, and an agency that has no agent."""
+    found = desk.run("doctor")
+    assert found.returncode == 1, found.stderr
+    lines = found.stdout.splitlines()
+    assert [line for line in lines if line.startswith("ok      database")]
+    assert [line for line in lines if line.startswith("warning quarantine") and "unparseable" in line]
+    assert str(LINE["iname"]) not in found.stdout
+    told = [json.loads(line) for line in desk.run("doctor", "--json").stdout.splitlines()]
+    assert {(one["level"], one["code"]) for one in told} >= {("ok", "database"), ("warning", "quarantined")}
+    agent = desk.run("doctor", "--agent")
+    assert (agent.returncode, "An agent needs agent_contract" in agent.stdout) == (1, True)
+    assert "doctor" in desk.run("--help").stdout

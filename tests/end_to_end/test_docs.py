@@ -61,6 +61,9 @@ ELSEWHERE = {
     f"fuyuan contract sign {AGREEMENT} --key court.jwk": Elsewhere(COMMANDS, '"contract", "sign"'),
     ".venv/bin/fuyuan database upgrade": Elsewhere(COMMANDS, '"database", "upgrade"'),
     ".venv/bin/fuyuan database check": Elsewhere(COMMANDS, '"database", "check"'),
+    "fuyuan doctor": Elsewhere(COMMANDS, 'desk.run("doctor")'),
+    "fuyuan doctor --json": Elsewhere(COMMANDS, '"doctor", "--json"'),
+    "fuyuan doctor --agent": Elsewhere(COMMANDS, '"doctor", "--agent"'),
     "fuyuan keys new shanyang-court court.jwk": Elsewhere(COMMANDS, '"keys", "new"'),
 }
 

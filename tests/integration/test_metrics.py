@@ -1,6 +1,7 @@
 """What an operator sees of a real gateway and a real agent: /metrics, /readyz, and who may read them."""
 
 import asyncio
+import re
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
@@ -16,7 +17,7 @@ from gateway.journal.engine import open_engine
 from gateway.metrics import Metrics
 from gateway.running import Running
 from tests.integration.agency import Agent, listing
-from tests.integration.district import COURT, FROM_MARKET, MARKET, TO_MARKET, District, sample_records
+from tests.integration.district import COURT, FROM_MARKET, MARKET, ROOT, TO_MARKET, District, sample_records
 
 BULK = {"contract": TO_MARKET, "lane": "bulk"}
 
@@ -252,3 +253,17 @@ async def test_the_agent_s_metrics(district: District, agent: Agent) -> None:
     assert of(found, "fuyuan_agent_orders", **contract) == of(found, "fuyuan_agent_pending", **contract) == 0
     assert of(found, "fuyuan_agent_unknown", **contract) == of(found, "fuyuan_agent_kill_switch", **contract) == 0
     assert of(found, "fuyuan_requests_total", route="/v1/screenings", status="200") == 2
+
+
+async def test_the_page_on_operations_names_every_metric_and_no_other(district: District, agent: Agent) -> None:
+    await agent.follow()
+    page = (ROOT / "docs/operations.md").read_text("utf-8")
+    told = {
+        name.removesuffix("_total")
+        for name in re.findall(r"^\| (`fuyuan_.*?) +\|", page, re.MULTILINE)
+        for name in re.findall(r"`(\w+)`", name)
+    }
+    texts = (await scrape(district)).text + (await agent.web.get("/metrics")).text
+    found = {name.removesuffix("_total") for name in re.findall(r"^# HELP (\w+)", texts, re.MULTILINE)}
+    found = {name for name in found if not name.endswith("_created")}
+    assert told == found | {"fuyuan_kafka_reached", "fuyuan_kafka_drift", "fuyuan_kafka_drift_found"}
