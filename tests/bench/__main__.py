@@ -11,7 +11,7 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-from tests.bench import journal, latency, screening, sealing, sharing, size
+from tests.bench import journal, kafka, latency, screening, sealing, sharing, size
 from tests.bench.figure import Figure
 
 RESULTS = Path(__file__).parent / "results.json"
@@ -21,6 +21,7 @@ PARTS = {
     "screening": screening.run,
     "latency": latency.run,
     "sharing": sharing.run,
+    "kafka": kafka.run,
     "size": size.run,
 }
 

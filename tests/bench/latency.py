@@ -1,4 +1,4 @@
-"""From a court's push to the block in an agency's register: real processes, idle, by long poll."""
+"""From a court's push to the block in an agency's register: real processes, idle, by long poll or over Kafka."""
 
 import asyncio
 import sqlite3
@@ -17,12 +17,15 @@ from tests.faults.ordeal import FEED, Ordeal, district
 
 def run(*, quick: bool) -> list[Figure]:
     with tempfile.TemporaryDirectory(prefix="fuyuan-bench-") as folder:
-        return asyncio.run(_measure(Path(folder), 12 if quick else 200))
+        return asyncio.run(measure(Path(folder), 12 if quick else 200))
 
 
-async def _measure(folder: Path, pushes: int) -> list[Figure]:
-    async with district(folder) as ordeal:
+async def measure(folder: Path, pushes: int, *, kafka: str | None = None) -> list[Figure]:
+    """`kafka`: the bootstrap address of the brokers, where the agency follows by Kafka."""
+    async with district(folder, kafka=None if kafka is None else "bench") as ordeal:
         ordeal.log_level = "info"
+        if kafka is not None:
+            ordeal.more = {"FUYUAN_KAFKA_BOOTSTRAP": kafka, "FUYUAN_AGENT_KAFKA_BOOTSTRAP": kafka}
         await ordeal.start("gateway")
         await ordeal.start("agent")
         await _ready(ordeal)
@@ -43,16 +46,17 @@ async def _measure(folder: Path, pushes: int) -> list[Figure]:
                 await asyncio.sleep(0.05)
     p50, p99 = _share(taken, 50), _share(taken, 99)
     push = _share(bare, 50)
+    way = "long poll" if kafka is None else "over Kafka"
     return [
         Figure(
-            "push to blocked at the agency, idle, long poll: p99",
+            f"push to blocked at the agency, idle, {way}: p99",
             p99 * 1000,
             "ms",
             "under 250 ms",
             "the median of the push alone (signed, journalled, answered)",
             p99 / push,
         ),
-        Figure("push to blocked at the agency, idle, long poll: median", p50 * 1000, "ms", "-", "the same", p50 / push),
+        Figure(f"push to blocked at the agency, idle, {way}: median", p50 * 1000, "ms", "-", "the same", p50 / push),
     ]
 
 

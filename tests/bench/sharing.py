@@ -4,6 +4,7 @@ import asyncio
 import tempfile
 import time
 from pathlib import Path
+from typing import Literal
 
 from contracts.load import load_agreement
 from contracts.model import SignedContract, Terms, signature_payload
@@ -44,7 +45,7 @@ async def _cost(contracts: int) -> float:
     """CPU seconds for one event of one contract, from the journal to the sealed page."""
     with tempfile.TemporaryDirectory(prefix="fuyuan-bench-") as folder:
         running = await open_gateway(Settings(data_dir=Path(folder)), SystemClock())
-        ids = await _found(running, contracts)
+        ids = await found(running, contracts)
         cursors = dict.fromkeys(ids, Cursor())
         lines = court_list(2 * EVENTS).splitlines()
         await _round(running, cursors, b"\n".join(lines[:EVENTS]))  # first snapshots, caches
@@ -66,7 +67,9 @@ async def _round(running: Running, cursors: dict[str, Cursor], body: bytes) -> i
     return shown
 
 
-async def _found(running: Running, contracts: int) -> list[str]:
+async def found(
+    running: Running, contracts: int, *, delivery: tuple[Literal["pull", "kafka"], ...] = ("pull",)
+) -> list[str]:
     """A court, and that many agencies with a contract each."""
     now = running.clock.now()
     court = SigningKey.generate(COURT, now)
@@ -80,7 +83,7 @@ async def _found(running: Running, contracts: int) -> list[str]:
             "provider": {"party": COURT, "keys": [court.kid]},
             "subscriber": {"party": agency.party, "keys": [agency.kid]},
         }
-        own = Terms.model_validate({**terms, "id": f"debtors-to-{agency.party}", **sides})
+        own = Terms.model_validate({**terms, "id": f"debtors-to-{agency.party}", "delivery": delivery, **sides})
         tokens = tuple(jws.sign(key, jws.CONTRACT, signature_payload(own, key.party)) for key in (court, agency))
         await running.registry.activate(SignedContract(terms=own, signatures=tokens))
         ids.append(own.id)
