@@ -25,6 +25,8 @@ from sqlalchemy.engine import URL, make_url
 EXISTING = "FUYUAN_TEST_POSTGRES"
 HOW_TO_GET_IT = f"PostgreSQL is not here: `apt-get install postgresql`, or name a server by {EXISTING}"
 START_SECONDS = 60
+# Ends the server where we cannot, killed as we were: its input ends with us. $0 is the server, $1 its folder.
+WATCH = 'read -r _; kill -INT "$0"; while kill -0 "$0"; do sleep 0.1; done; rm -rf "$1"'
 
 
 class NotHere(Exception):
@@ -39,6 +41,7 @@ class Postgres:
     process: subprocess.Popen[bytes] | None = None
     home: Path | None = None
     _made: int = field(default=0)
+    _watch: subprocess.Popen[bytes] | None = None
 
     def create(self, template: str | None = None) -> str:
         """The URL of a new database; `template` is the URL of one to copy, which nobody may be using."""
@@ -67,6 +70,10 @@ class Postgres:
 
     def stop(self, how: int = signal.SIGINT) -> None:
         """SIGINT is the fast stop: sessions are ended, everything is on the disk; SIGQUIT is a crash."""
+        if self._watch is not None:
+            self._watch.kill()
+            self._watch.communicate()
+            self._watch = None
         if self.process is not None:
             self.process.send_signal(how)
             self.process.wait(timeout=START_SECONDS)
@@ -80,6 +87,10 @@ class Postgres:
             self.process = subprocess.Popen(
                 command, stdout=log, stderr=log, cwd=self.home, start_new_session=True, **_as_owner()
             )
+        self._watch = subprocess.Popen(
+            ["/bin/sh", "-c", WATCH, str(self.process.pid), str(self.home.parent)],
+            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
         deadline = time.monotonic() + START_SECONDS
         while True:
             try:
@@ -101,8 +112,8 @@ def postgres_server() -> Iterator[Postgres]:
         home = Path(folder)
         home.chmod(0o711)
         server = _make_cluster(home)
-        server.start()
         try:
+            server.start()
             yield server
         finally:
             server.stop()
