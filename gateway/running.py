@@ -74,6 +74,8 @@ class Running:
         for task in self._background:
             with suppress(asyncio.CancelledError):
                 await task
+        if self.kafka is not None:
+            await self.kafka.close()
         await self.engine.dispose()
 
     @property

@@ -97,7 +97,10 @@ class KafkaLanes:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await self._producer.stop()
+
+    async def close(self) -> None:
+        """Behind `run`, or without it: what still waits is sent, and the broker left."""
+        await self._producer.stop()
 
     async def drain(self, contract_id: str, lane: Lane) -> int:
         """Claim the lane and send all that it has; the number of events sent. 0 where another process holds it.
