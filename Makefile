@@ -16,7 +16,7 @@ test: $(VENV)/.ready
 	$(BIN)/python -m pytest
 
 test-faults: $(VENV)/.ready
-	FUYUAN_FAULT_RUNS=200 $(BIN)/python -m pytest tests/faults -s
+	FUYUAN_FAULT_RUNS=200 FUYUAN_FAULT_RUNS_REAL=300 $(BIN)/python -m pytest tests/faults -s
 
 bench: $(VENV)/.ready
 	$(BIN)/python -m tests.bench
