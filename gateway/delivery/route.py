@@ -72,8 +72,8 @@ class Router:
                     select(tables.lane).where(tables.lane.c.contract == contract_id, tables.lane.c.lane == lane)
                 )
             ).first()
-            if agreement is None or row is None:
-                return False
+            if agreement is None or row is None or agreement.state == "closed":
+                return False  # of a closed contract nobody reads a number any more (D7)
             start = Reached(row.routed, row.compared)
             step = await self._decide(connection, agreement, lane, start)
         if step is None:

@@ -35,7 +35,7 @@ async def check(ordeal: Ordeal) -> None:
             row.lane: row.last
             for row in await connection.execute(select(lane).where(lane.c.contract == ordeal.contract))
         }
-        assert reached == lasts, "the agent stands elsewhere than its lanes"
+        assert reached == lasts, f"the agent stands elsewhere than its lanes: {reached}, {lasts}"
     await engine.dispose()
     assert ordeal.held() == ordeal.to_be_held()
     await _check_receipts(ordeal)
