@@ -8,7 +8,7 @@ from collections import Counter
 from functools import partial
 
 from sqlalchemy import func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gateway.demo.cast import COURT
 from gateway.journal.engine import open_engine
@@ -23,6 +23,16 @@ from tests.faults.ordeal import AGENCY, FEED, Ordeal
 async def check(ordeal: Ordeal) -> None:
     """Raises AssertionError, naming what does not hold."""
     engine = open_engine(ordeal.settings.database_url)
+    try:
+        await _check_journal(engine, ordeal)
+    finally:
+        await engine.dispose()
+    assert ordeal.held() == ordeal.to_be_held()
+    await _check_receipts(ordeal)
+    await _check_tree(ordeal)
+
+
+async def _check_journal(engine: AsyncEngine, ordeal: Ordeal) -> None:
     reached = await ordeal.reached()
     async with engine.connect() as connection:
         # All of it as of one moment, for the gateways go on routing; a transaction on SQLite is that anyway.
@@ -31,15 +41,9 @@ async def check(ordeal: Ordeal) -> None:
         await _check_positions(connection)
         await _check_numbers(connection)
         await _check_versions(connection)
-        lasts = {
-            row.lane: row.last
-            for row in await connection.execute(select(lane).where(lane.c.contract == ordeal.contract))
-        }
-        assert reached == lasts, f"the agent stands elsewhere than its lanes: {reached}, {lasts}"
-    await engine.dispose()
-    assert ordeal.held() == ordeal.to_be_held()
-    await _check_receipts(ordeal)
-    await _check_tree(ordeal)
+        rows = await connection.execute(select(lane).where(lane.c.contract == ordeal.contract))
+        lasts = {row.lane: row.last for row in rows}
+        assert reached == lasts, f"the agent stands at {reached}, its lanes at {lasts}"
 
 
 async def _check_positions(connection: AsyncConnection) -> None:

@@ -15,12 +15,18 @@ from typing import Any
 
 import httpx
 import orjson
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.client import GatewayClient
 from gateway.clock import SystemClock
+from gateway.delivery.route import LANE_OF_STATUS
 from gateway.demo.cast import COURT, Cast, make_cast
 from gateway.demo.processes import free_port
 from gateway.errors import FuyuanError
+from gateway.journal.engine import open_engine
+from gateway.journal.tables import entry, lane
 from gateway.settings import Settings
 from gateway.trust.documents import LANES
 from gateway.trust.keys import KeySet
@@ -264,13 +270,41 @@ class Ordeal:
         self.applications[reference] = answer.json()["decision"]
 
     async def rest(self) -> None:
-        """Wait until the register shows what the list says, and everything that was to be said was said."""
+        """Wait until the agent has all of the list, its register shows that, and all that was to be said was said."""
         deadline = time.monotonic() + PATIENCE
-        while not (await self._agent_is_done() and self.held() == self.to_be_held()):
-            await self.keep_alive()
-            if time.monotonic() > deadline:
-                raise AssertionError(f"held {self.held() ^ self.to_be_held()} differ after {PATIENCE:.0f} s")
-            await asyncio.sleep(0.05)
+        engine = open_engine(self.settings.database_url)
+        try:
+            while not (
+                await self._agent_is_done() and self.held() == self.to_be_held() and await self._is_level(engine)
+            ):
+                await self.keep_alive()
+                if time.monotonic() > deadline:
+                    raise AssertionError(
+                        f"not at rest after {PATIENCE:.0f} s: held {self.held() ^ self.to_be_held()} differ, the agent "
+                        f"stands at {await self.reached()}, its lanes at {await self._lanes(engine)}"
+                    )
+                await asyncio.sleep(0.05)
+        finally:
+            await engine.dispose()
+
+    async def _lanes(self, engine: AsyncEngine) -> dict[str, int] | None:
+        """The last number of each lane; None while the journal holds what may have to be given one."""
+        async with engine.connect() as connection:
+            lasts: dict[str, int] = {}
+            for row in await connection.execute(select(lane).where(lane.c.contract == self.contract)):
+                to_come = select(entry.c.position).where(
+                    entry.c.feed == FEED, entry.c.status.in_(LANE_OF_STATUS[row.lane]), entry.c.position > row.routed
+                )
+                if (await connection.execute(to_come.limit(1))).first() is not None:
+                    return None
+                lasts[row.lane] = row.last
+            return lasts
+
+    async def _is_level(self, engine: AsyncEngine) -> bool:
+        try:
+            return await self._lanes(engine) == await self.reached()
+        except (SQLAlchemyError, OSError):  # the database may be what died
+            return False
 
     async def _agent_is_done(self) -> bool:
         async with httpx.AsyncClient(trust_env=False, base_url=self.url("agent")) as http:
