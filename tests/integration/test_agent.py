@@ -67,7 +67,8 @@ async def test_m3_a_tampered_page_is_refused_whole_and_decisions_become_unknown(
         elif place == "cause":
             event["cause"] += 1
         elif place == "run":
-            event["proof"]["run"] = event["proof"]["run"][:-2] + "AA"
+            run = event["proof"]["run"]
+            event["proof"]["run"] = run[:-2] + ("BA" if run.endswith("AA") else "AA")
         else:
             del event["record"]["doubts"]
         return json.dumps(page).encode()

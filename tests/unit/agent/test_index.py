@@ -61,7 +61,7 @@ def test_m7_threads_read_while_one_writes_and_the_map_grows(tmp_path: Path) -> N
 
     def read() -> None:
         before = 0
-        while not stop.is_set():
+        while not stop.wait(0.0005):  # a reader that never pauses would keep the writer from running at all
             try:
                 with index.read() as view:
                     now = view.count("names")
@@ -75,11 +75,13 @@ def test_m7_threads_read_while_one_writes_and_the_map_grows(tmp_path: Path) -> N
     readers = [threading.Thread(target=read) for _ in range(2)]
     for reader in readers:
         reader.start()
-    for first in range(0, 5000, 250):
-        index.write(put(first, 250))
-    stop.set()
-    for reader in readers:
-        reader.join()
+    try:
+        for first in range(0, 5000, 250):
+            index.write(put(first, 250))
+    finally:
+        stop.set()
+        for reader in readers:
+            reader.join()
     index.close()
     assert failures == []
 
