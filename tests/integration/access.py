@@ -52,6 +52,7 @@ class Access:
         assert self.kafka.admin_password is not None
         self.passwords[ADMIN] = self.kafka.admin_password
         self.admin = AdminClient(self.options(ADMIN))
+        self.clean()
         self.enter(GATEWAY)
         for resource, name, pattern, operations in RIGHTS:
             for operation in operations:
@@ -140,7 +141,7 @@ class Access:
         return {name: entry.value for name, entry in future.result(20).items()}
 
     def clean(self) -> None:
-        """Leave nothing to the next test."""
+        """Take nothing over from the test before, and leave nothing to the next."""
         if topics := [name for name in self.admin.list_topics(timeout=20).topics if not name.startswith("__")]:
             wait(self.admin.delete_topics(topics))
         every = AclBindingFilter(
