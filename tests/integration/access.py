@@ -148,8 +148,9 @@ class Access:
             ResourceType.ANY, None, ResourcePatternType.ANY, None, None, AclOperation.ANY, AclPermissionType.ANY
         )
         wait(self.admin.delete_acls([every]))
-        gone = [UserScramCredentialDeletion(user, ScramMechanism.SCRAM_SHA_512) for user in self.users() - {ADMIN}]
-        wait(self.admin.alter_user_scram_credentials(gone))
+        if users := self.users() - {ADMIN}:
+            gone = [UserScramCredentialDeletion(user, ScramMechanism.SCRAM_SHA_512) for user in users]
+            wait(self.admin.alter_user_scram_credentials(gone))
 
 
 @contextmanager
