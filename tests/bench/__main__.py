@@ -11,7 +11,7 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-from tests.bench import journal, kafka, latency, screening, sealing, sharing, size
+from tests.bench import district, journal, kafka, latency, screening, sealing, sharing, size
 from tests.bench.figure import Figure
 
 RESULTS = Path(__file__).parent / "results.json"
@@ -22,6 +22,7 @@ PARTS = {
     "latency": latency.run,
     "sharing": sharing.run,
     "kafka": kafka.run,
+    "district": district.run,
     "size": size.run,
 }
 
