@@ -11,7 +11,9 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-from tests.bench import district, journal, kafka, latency, screening, sealing, sharing, size
+from gateway.log import configure_logging
+from gateway.serve import collect_rarely
+from tests.bench import district, journal, kafka, latency, recovery, screening, sealing, sharing, size
 from tests.bench.figure import Figure
 
 RESULTS = Path(__file__).parent / "results.json"
@@ -23,6 +25,7 @@ PARTS = {
     "sharing": sharing.run,
     "kafka": kafka.run,
     "district": district.run,
+    "recovery": recovery.run,
     "size": size.run,
 }
 
@@ -32,6 +35,8 @@ def main() -> None:
     asked.add_argument("parts", nargs="*", choices=[*PARTS, []], help="only these; all without")
     asked.add_argument("--quick", action="store_true", help="small sizes, to see that it runs")
     options = asked.parse_args()
+    configure_logging("console", "warning")
+    collect_rarely()  # as a gateway does
     figures: list[Figure] = []
     for name in options.parts or PARTS:
         sys.stderr.write(f"{name} ...\n")

@@ -57,13 +57,16 @@ FOURTEEN = (  # what an agreement with effects shows and a block needs
 )
 
 
-def court_list(records: int) -> bytes:
+def court_list(records: int, *, first: int = 1) -> bytes:
     """That many records in the court's own shape, each of another debtor in another case, with passing numbers.
+    Lists with other firsts that do not overlap have no record in common.
 
     Only the court, the words of the lists and the days come back, as in a court's real list.
     """
     rows = [orjson.loads(line) for line in SAMPLE.read_bytes().splitlines()]
-    return b"\n".join(orjson.dumps(_listing(rows[serial % len(rows)], serial)) for serial in range(1, records + 1))
+    return b"\n".join(
+        orjson.dumps(_listing(rows[serial % len(rows)], serial)) for serial in range(first, first + records)
+    )
 
 
 def _listing(row: JsonObject, serial: int) -> JsonObject:
