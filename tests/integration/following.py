@@ -40,6 +40,11 @@ class Following:
     def applied(self) -> tuple[int, int]:
         return self.standing.priority, self.standing.bulk
 
+    @property
+    def by_kafka_alone(self) -> bool:
+        """Whether the list is whole, pull rests, and none is on its way."""
+        return self.kafka.rest() > 0 and self.standing.fresh_at is not None and not self.agent.wire.open
+
     async def pulls(self) -> int:
         return self.agent.wire.paths.count(f"/v1/contracts/{self.feed.contract}/events")
 

@@ -22,8 +22,7 @@ HELD = [("licence-1", MEASURE)]
 async def test_a_listing_blocks_and_a_withdrawal_releases_with_nothing_pulled(following: Following) -> None:
     agent, district = following.agent, following.feed.district
     async with running(following):
-        await until(lambda: following.kafka.rest() > 0 and following.standing.fresh_at)
-        await asyncio.sleep(1)  # a pull that was on its way comes back
+        await until(lambda: following.by_kafka_alone)
         agent.wire.paths.clear()
         await district.push(listing(1))
         await until(lambda: agent.held() == HELD)
@@ -188,8 +187,7 @@ async def test_a_broker_that_goes_away_is_noticed_and_found_again(following: Fol
             await until(lambda: agent.held() == HELD)  # by pull
         finally:
             await asyncio.to_thread(kafka.broker.start)
-        await until(lambda: following.kafka.rest() > 0, 60)
-        await asyncio.sleep(1)
+        await until(lambda: following.by_kafka_alone, 60)
         agent.wire.paths.clear()
         await district.withdraw(listing(1))
         await until(lambda: agent.held() == [])

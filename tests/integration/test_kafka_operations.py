@@ -22,7 +22,7 @@ async def test_one_trace_from_the_court_s_push_to_the_agency_s_block_and_back(
 ) -> None:
     agent, district = following.agent, following.feed.district
     async with running(following):
-        await until(lambda: following.kafka.rest() > 0 and following.standing.fresh_at)
+        await until(lambda: following.by_kafka_alone)
         with trace.span("court"):
             await district.push(listing(1))
         await until(lambda: agent.held() == HELD)
