@@ -10,11 +10,11 @@ connection while it waits for the broker.
 
 import asyncio
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Final
+from typing import Final, TypeVar
 
 import structlog
 from opentelemetry.trace import SpanKind
@@ -37,6 +37,8 @@ from gateway.trust.documents import LANES, Lane
 from schemas.envelope import Message, topic_of, write_event, write_heartbeat
 
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 FED: Final = ("active", "suspended")  # in any other state what takes back is there by pull (rule D7)
 LEASE: Final = timedelta(seconds=15)  # longer than a run is ever in flight
@@ -112,18 +114,30 @@ class KafkaLanes:
         if claim is None:
             return 0
         count = 0
-        while run := await self._sender.run(contract_id, lane, claim.sent, self._may_feed):
-            about = {"contract": contract_id, "lane": lane, "count": len(run.traces)}
-            with trace.spans("produce", run.traces, kind=SpanKind.PRODUCER, **about) as begun:
-                await self._producer.send(topic_of(contract_id, lane), self._messages(run, begun))
+        run = await self._prepare(claim, claim.sent)
+        while run is not None:
+            if not await self._sender.enter(run, self._may_feed):
+                run = await self._prepare(claim, claim.sent)  # the contract has changed meanwhile
+                continue
+            # The next run is made while the broker takes this one.
+            following = await _beside(self._produce(run), self._prepare(claim, run.sealed.last))
             count += len(run.traces)
             stored = await self._store(claim, run.sealed.last)
             if stored is None:
                 log.warning("lane-lost", contract=contract_id, lane=lane)
                 return count
-            claim = stored
+            claim, run = stored, following
         await self._let_go(claim)
         return count
+
+    async def _prepare(self, claim: Claim, sent: int) -> Run | None:
+        return await self._sender.prepare(claim.contract, claim.lane, sent, self._may_feed)
+
+    async def _produce(self, run: Run) -> None:
+        contract_id, lane = run.agreement.id, run.sealed.lane
+        about = {"contract": contract_id, "lane": lane, "count": len(run.traces)}
+        with trace.spans("produce", run.traces, kind=SpanKind.PRODUCER, **about) as begun:
+            await self._producer.send(topic_of(contract_id, lane), self._messages(run, begun))
 
     async def beat(self, contract_id: str) -> None:
         """Send a heartbeat. Raises Unavailable, and NotFound where there is nothing to tell of."""
@@ -251,6 +265,18 @@ class KafkaLanes:
         with suppress(SQLAlchemyError):  # the lease ends by itself
             async with self._engine.begin() as connection:
                 await connection.execute(_own(claim).values(until=""))
+
+
+async def _beside(sending: Coroutine[None, None, None], preparing: Coroutine[None, None, T]) -> T:
+    """Do both. What is being sent is waited for whatever becomes of the other, unless we are cancelled."""
+    on_its_way = asyncio.create_task(sending)
+    try:
+        return await preparing
+    except asyncio.CancelledError:
+        on_its_way.cancel()
+        raise
+    finally:
+        await on_its_way
 
 
 def _own(claim: Claim) -> Update:

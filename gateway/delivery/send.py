@@ -1,5 +1,6 @@
 """Sending: what each number shows now, under the contract as it stands at this moment (rules D3, D7, D10, J7)."""
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from gateway.delivery.cursor import Cursor
 from gateway.delivery.log import RUN, Routed, unpack
 from gateway.delivery.versions import Version, Versions
 from gateway.errors import NotFound
+from gateway.journal.tables import contract as contract_table
 from gateway.journal.tables import delivery_log, entry, journal_leaf, provision
 from gateway.journal.tables import lane as lane_table
 from gateway.trust.disclose import disclose, nothing_disclosed
@@ -29,6 +31,7 @@ from schemas.canonical import JsonObject
 
 log = structlog.get_logger(__name__)
 
+AT_A_TIME = 50  # events made before others have their turn
 BATCHES_KEPT = 64  # decoded batch trees shared by all contracts that stand at one place (D9); they hold no content
 
 
@@ -52,8 +55,11 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A sealed run, and for each of its events the `traceparent` of the push that it came by, where one is known."""
+    """A sealed run under the contract as it stood, and for each of its events the `traceparent` of the push that it
+    came by, where one is known.
+    """
 
+    agreement: Agreement
     sealed: SealedRun
     traces: list[str | None]
 
@@ -93,12 +99,13 @@ class Sender:
                     events.extend(run.events)
                     reached[lane] = numbers[start : start + RUN][-1].number
         if runs:
-            await self._record(agreement, runs)
+            async with self._engine.begin() as connection:
+                await self._record(connection, agreement, runs)
             log.debug("step", step="send", contract=contract_id, count=len(events))
         return Page(events, Cursor(priority=reached["priority"], bulk=reached["bulk"]))
 
-    async def run(self, contract_id: str, lane: Lane, after: int, may: Callable[[Agreement], bool]) -> Run | None:
-        """The next run behind number `after` of one lane, at most 500 events, entered as shown (D3).
+    async def prepare(self, contract_id: str, lane: Lane, after: int, may: Callable[[Agreement], bool]) -> Run | None:
+        """The next run behind number `after` of one lane, at most 500 events; `enter` it before it goes out.
 
         None where nothing is left, or where `may` denies it by the contract as it stands at this moment (D10).
         """
@@ -107,12 +114,24 @@ class Sender:
             if agreement is None or not may(agreement):
                 return None
             numbers = await _numbers(connection, contract_id, lane, after, RUN)
-            if not numbers:
-                return None
-            run = await self._run(connection, agreement, lane, numbers)
-        await self._record(agreement, [run.sealed])
-        log.debug("step", step="send", contract=contract_id, lane=lane, count=len(numbers))
-        return run
+            return await self._run(connection, agreement, lane, numbers) if numbers else None
+
+    async def enter(self, run: Run, may: Callable[[Agreement], bool]) -> bool:
+        """Enter a prepared run as shown (D3). False where the contract is not as it was, or `may` denies it now (D10):
+        then nothing of it may go out.
+        """
+        async with self._engine.begin() as connection:
+            query = select(contract_table.c.state, contract_table.c.version).where(
+                contract_table.c.id == run.agreement.id
+            )
+            row = (await connection.execute(query)).first()
+            if row is None or (row.state, row.version) != (run.agreement.state, run.agreement.version):
+                return False
+            if not may(run.agreement):
+                return False
+            await self._record(connection, run.agreement, [run.sealed])
+        log.debug("step", step="send", contract=run.agreement.id, lane=run.sealed.lane, count=len(run.traces))
+        return True
 
     async def _run(
         self, connection: AsyncConnection, agreement: Agreement, lane: Lane, numbers: Sequence[Numbered]
@@ -121,7 +140,9 @@ class Sender:
         versions = await self._versions.read(connection, positions)
         batches = await self._batches_of(connection, {version.leaf for version in versions.values()})
         events, leaves, traces = [], [], []
-        for one in numbers:
+        for place, one in enumerate(numbers):
+            if place % AT_A_TIME == 0:
+                await asyncio.sleep(0)  # a long run keeps nobody waiting, another lane's run on its way least of all
             version = versions.get(one.routed.position)
             batch = None if version is None else batches[version.leaf]
             event, leaf = _event(agreement, lane, one, version, batch)
@@ -138,7 +159,7 @@ class Sender:
             leaves=leaves,
             at=stamp(self._clock.now()),
         )
-        return Run(sealed, traces)
+        return Run(agreement, sealed, traces)
 
     async def _batches_of(self, connection: AsyncConnection, leaves: Iterable[int]) -> dict[int, Batch]:
         """The batches of these leaves. A page of single receipts may need more of them than are kept for the next."""
@@ -150,35 +171,34 @@ class Sender:
             self._batches.popitem(last=False)
         return needed
 
-    async def _record(self, agreement: Agreement, runs: Sequence[SealedRun]) -> None:
+    async def _record(self, connection: AsyncConnection, agreement: Agreement, runs: Sequence[SealedRun]) -> None:
         """Keep what was shown, as leaf hashes: the record of provision, and what receipts are checked against (D12)."""
         at = stamp(self._clock.now())
-        async with self._engine.begin() as connection:
-            for run in runs:
-                await connection.execute(
-                    update(lane_table)
-                    .where(
-                        lane_table.c.contract == agreement.id,
-                        lane_table.c.lane == run.lane,
-                        lane_table.c.shown < run.last,
-                    )
-                    .values(shown=run.last)
+        for run in runs:
+            await connection.execute(
+                update(lane_table)
+                .where(
+                    lane_table.c.contract == agreement.id,
+                    lane_table.c.lane == run.lane,
+                    lane_table.c.shown < run.last,
                 )
-                shown = {
-                    "contract": agreement.id,
-                    "lane": run.lane,
-                    "first": run.first,
-                    "root": run.root,
-                    "numbers": len(run.events),
-                    "version": agreement.version,
-                    "leaves": b"".join(run.leaves),
-                    "shown_at": at,
-                }
-                try:
-                    async with connection.begin_nested():
-                        await connection.execute(insert(provision).values(shown))
-                except IntegrityError:
-                    continue  # the same run was shown before, and that stands
+                .values(shown=run.last)
+            )
+            shown = {
+                "contract": agreement.id,
+                "lane": run.lane,
+                "first": run.first,
+                "root": run.root,
+                "numbers": len(run.events),
+                "version": agreement.version,
+                "leaves": b"".join(run.leaves),
+                "shown_at": at,
+            }
+            try:
+                async with connection.begin_nested():
+                    await connection.execute(insert(provision).values(shown))
+            except IntegrityError:
+                continue  # the same run was shown before, and that stands
 
 
 def _event(
