@@ -5,7 +5,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 import structlog
-from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -19,11 +18,9 @@ from gateway.delivery.pull import Pull
 from gateway.delivery.reconcile import Reconciler
 from gateway.delivery.route import Router
 from gateway.delivery.wakeup import Wakeup
-from gateway.errors import NotFound
 from gateway.intake import Intake
 from gateway.journal.nonces import Nonces
 from gateway.journal.proofs import Proofs, TreeHead, read_tree_head
-from gateway.journal.tables import contract
 from gateway.metrics import Metrics
 from gateway.receipt_delays import Delays
 from gateway.receipts import Receipts
@@ -87,19 +84,6 @@ class Running:
         """The journal's tree as it stands now."""
         async with self.engine.connect() as connection:
             return await read_tree_head(connection)
-
-    async def feeds_of(self, provider: str) -> list[str]:
-        """The feeds that a party may push to: those of contracts that name it as provider, receipts apart."""
-        async with self.engine.connect() as connection:
-            rows = await connection.execute(
-                select(contract.c.feed).where(contract.c.provider == provider, contract.c.feed != "receipt").distinct()
-            )
-            return sorted(rows.scalars().all())
-
-    async def check_provider(self, party: str, feed: str) -> None:
-        """Raises NotFound where no contract makes the party a provider of that feed: unknown and barred are alike."""
-        if feed not in await self.feeds_of(party):
-            raise NotFound("unknown-feed", "No such feed is yours to push to; GET /v1/feeds lists those that are.")
 
     async def _route(self) -> None:
         while True:
