@@ -22,6 +22,7 @@ from gateway.intake import Intake
 from gateway.journal.nonces import Nonces
 from gateway.journal.proofs import Proofs, TreeHead, read_tree_head
 from gateway.metrics import Metrics
+from gateway.push.topics import PushTopics
 from gateway.receipt_delays import Delays
 from gateway.receipts import Receipts
 from gateway.settings import Settings
@@ -47,6 +48,7 @@ class Running:
     router: Router
     heartbeats: Heartbeats
     kafka: KafkaLanes | None
+    pushes: PushTopics | None
     wakeup: Wakeup
     metrics: Metrics
     delays: Delays
@@ -54,13 +56,15 @@ class Running:
     _background: list[asyncio.Task[None]] = field(default_factory=list)
 
     def start(self) -> None:
-        """Begin routing in the background, so that a snapshot is ready before its subscriber asks; and feed Kafka."""
+        """Begin routing in the background, so that a snapshot is ready before its subscriber asks, and what Kafka needs."""
         self._background.append(asyncio.create_task(self._route(), name="routing"))
         if self.engine.dialect.name == "postgresql":
             neighbours = exchange_signals(self.engine, self.wakeup)
             self._background.append(asyncio.create_task(neighbours, name="neighbours"))
         if self.kafka is not None:
             self._background.append(asyncio.create_task(self.kafka.run(), name="kafka"))
+        if self.pushes is not None:
+            self._background.append(asyncio.create_task(self.pushes.run(), name="pushes"))
         if self.reconciler is not None:
             self._background.append(asyncio.create_task(self.reconciler.run(), name="reconciling"))
 
@@ -73,6 +77,8 @@ class Running:
                 await task
         if self.kafka is not None:
             await self.kafka.close()
+        if self.pushes is not None:
+            await self.pushes.close()
         await self.engine.dispose()
 
     @property
