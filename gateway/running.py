@@ -56,7 +56,7 @@ class Running:
     _background: list[asyncio.Task[None]] = field(default_factory=list)
 
     def start(self) -> None:
-        """Begin routing in the background, so that a snapshot is ready before its subscriber asks, and what Kafka needs."""
+        """Begin the background work. Routing is part of it, so that a snapshot is ready before its subscriber asks."""
         self._background.append(asyncio.create_task(self._route(), name="routing"))
         if self.engine.dialect.name == "postgresql":
             neighbours = exchange_signals(self.engine, self.wakeup)
