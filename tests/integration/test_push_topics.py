@@ -4,7 +4,7 @@ import asyncio
 import io
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, closing, contextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 from datetime import timedelta
 from pathlib import Path
 from random import Random
@@ -133,7 +133,7 @@ async def test_a_receipt_that_cannot_be_sent_is_waited_for_and_the_push_is_journ
 
 async def test_while_the_database_is_away_the_partition_waits(pushing: Pushing, founded_copy: Founded) -> None:
     async with pushing.reading():
-        with database_away(founded_copy):
+        async with database_away(founded_copy):
             await pushing.produce(*(pushing.written(body_of(serial), f"key-{serial:05}") for serial in (1, 2)))
             with pytest.raises(TimeoutError):
                 await pushing.replies(1, seconds=3)
@@ -144,18 +144,18 @@ async def test_while_the_database_is_away_the_partition_waits(pushing: Pushing, 
     assert await pushing.entries() == 2
 
 
-@contextmanager
-def database_away(founded: Founded) -> Iterator[None]:
+@asynccontextmanager
+async def database_away(founded: Founded) -> AsyncIterator[None]:
     """PostgreSQL is stopped; SQLite is locked by somebody else."""
     server = founded.databases.server
     if isinstance(server, Postgres):
         if server.process is None:
             pytest.skip("a server of our own is needed: unset FUYUAN_TEST_POSTGRES")
-        server.stop()
+        await asyncio.to_thread(server.stop)
         try:
             yield
         finally:
-            server.start()
+            await asyncio.to_thread(server.start)
         return
     with closing(sqlite3.connect(make_url(founded.database_url).database or "", isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
@@ -237,24 +237,33 @@ async def test_a_provider_does_not_wait_for_ever_and_sends_nothing_that_is_too_l
     assert reply["status"] == 201, "it is taken yet"
 
 
-async def test_the_same_outcome_as_over_http(
-    pushing: Pushing, founded: Founded, tmp_path: Path, log_lines: io.StringIO
-) -> None:
+@pytest.fixture
+def another_copy(founded: Founded) -> Iterator[Founded]:
+    with founded.copied() as copy:
+        yield copy
+
+
+@pytest.fixture
+async def over_http(another_copy: Founded, tmp_path: Path, log_lines: io.StringIO) -> AsyncIterator[District]:
+    """The same district once more."""
+    async with open_district(another_copy, tmp_path / "over-http", log_lines) as opened:
+        yield opened
+
+
+async def test_the_same_outcome_as_over_http(pushing: Pushing, over_http: District) -> None:
     """Batches of every kind, one after the other, to two gateways that know the same: one by HTTP, one by topic."""
     picked = Random(20261123)
-    with founded.copied() as copy:
-        async with open_district(copy, tmp_path / "over-http", log_lines) as other:
-            for number in range(60):
-                body, kind, relist = made_up(picked)
-                key = f"key-{picked.randrange(50):05}"
-                over_http = await pushed_over_http(other, body, kind, key, relist=relist)
-                push = pushing.written(body, key, kind=kind, relist=relist)
-                message = await pushing.topics._answers.answer(
-                    Arrived(PUSHED, 0, number, push.value, push.headers), COURT, FEED
-                )
-                status = int(dict(message.headers)[STATUS])
-                assert outcome(status, message.value) == outcome(*over_http), number
-            assert await pushing.district.table_counts() == await other.table_counts()
+    for number in range(60):
+        body, kind, relist = made_up(picked)
+        key = f"key-{picked.randrange(50):05}"
+        push = pushing.written(body, key, kind=kind, relist=relist)
+        message = await pushing.topics._answers.answer(
+            Arrived(PUSHED, 0, number, push.value, push.headers), COURT, FEED
+        )
+        status = int(dict(message.headers)[STATUS])
+        wanted = await pushed_over_http(over_http, body, kind, key, relist=relist)
+        assert outcome(status, message.value) == outcome(*wanted), number
+    assert await pushing.district.table_counts() == await over_http.table_counts()
 
 
 def made_up(picked: Random) -> tuple[bytes, str, bool]:
