@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 import pytest
+from confluent_kafka import Producer
 from sqlalchemy import make_url
 
 from gateway.broker import drop_topics
@@ -303,3 +304,31 @@ def outcome(status: int, document: bytes) -> dict[str, Any]:
     batches = [(one["first_position"], one["count"], one["leaf"]) for one in found["batches"]]
     refused = [(one["line"], one["code"], one["reason"]) for one in found["quarantine"]]
     return {"status": status, "counts": found["counts"], "batches": batches, "quarantine": refused}
+
+
+@pytest.mark.parametrize("packing", ["gzip", "snappy", "lz4", "zstd"])
+async def test_the_broker_unpacks_and_its_limit_holds_for_what_was_packed(pushing: Pushing, packing: str) -> None:
+    """Any client may pack what it sends, and a few kilobytes can hold gigabytes."""
+    good, bomb = pushing.written(body_of(1), "key-00001"), Message(b" " * 8_000_000, [])
+    options = {"bootstrap.servers": pushing.broker.bootstrap, "compression.type": packing, "message.max.bytes": 10**8}
+    said = await asyncio.to_thread(packed, options, bomb, good)
+    assert said == ["MSG_SIZE_TOO_LARGE", "written"]
+    async with pushing.reading():
+        (reply,) = await pushing.replies(1)
+    assert reply["status"] == 201
+
+
+def packed(options: dict[str, str | int], *pushes: Message) -> list[str]:
+    """What the broker says to each."""
+    said: list[str] = []
+    producer = Producer(options)
+    for push in pushes:
+        producer.produce(
+            PUSHED,
+            push.value,
+            partition=0,
+            headers=push.headers,
+            on_delivery=lambda error, _: said.append("written" if error is None else error.name()),
+        )
+        producer.flush(20)
+    return said
