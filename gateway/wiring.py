@@ -86,7 +86,7 @@ async def open_gateway(settings: Settings, clock: Clock) -> Running:
         router=router,
         heartbeats=heartbeats,
         kafka=_feed_kafka(settings, engine, clock, sender, heartbeats, numbered),
-        pushes=_read_pushes(settings, engine, clock, intake, registry, keyring.signing),
+        pushes=_read_pushes(settings, engine, clock, intake, registry, keyring.signing, metrics),
         wakeup=wakeup,
         reconciler=reconciler,
         metrics=metrics,
@@ -113,7 +113,13 @@ def _feed_kafka(
 
 
 def _read_pushes(
-    settings: Settings, engine: AsyncEngine, clock: Clock, intake: Intake, registry: Registry, signer: Signer
+    settings: Settings,
+    engine: AsyncEngine,
+    clock: Clock,
+    intake: Intake,
+    registry: Registry,
+    signer: Signer,
+    metrics: Metrics,
 ) -> PushTopics | None:
     broker = gateway_broker(settings)
     if broker is None or not settings.kafka_intake:
@@ -127,6 +133,7 @@ def _read_pushes(
         audience=settings.audience,
         skew_seconds=settings.signature_skew_seconds,
         max_body_bytes=settings.max_body_bytes,
+        count=metrics.count_push,
     )
     producer = Producer(partial(make_producer, broker))
     return PushTopics(engine, answers, partial(make_member, broker, INTAKE_GROUP), producer)

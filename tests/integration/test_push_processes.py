@@ -111,7 +111,7 @@ async def test_killed_between_intake_and_receipt_the_court_gets_its_receipt_and_
     await asyncio.wait_for(gateway.child.wait(), 60)
     assert died.exists()
     assert await court.entries() == 3, "acknowledged, and nobody was told"
-    await court.serve()
+    second = await court.serve()
     out, err = await asyncio.wait_for(push.communicate(), 90)
     assert push.returncode == 3, err.decode()  # something stands in quarantine
     said = json.loads(out)
@@ -120,6 +120,8 @@ async def test_killed_between_intake_and_receipt_the_court_gets_its_receipt_and_
     assert (await again.communicate())[0] == out, "the same file is the same submission"
     assert await court.entries() == 3
     await nobody_else_gets_in(court.access)
+    await second.stop()
+    assert second.child.returncode == 0, "it leaves the group and ends by itself"
 
 
 async def nobody_else_gets_in(access: Access) -> None:

@@ -60,6 +60,9 @@ async def test_a_push_is_journalled_and_its_receipt_comes_back(pushing: Pushing)
         assert over_http == first, "one key, whichever way"
         await pushing.until_passed(3)
     assert await pushing.entries() == 2
+    metrics = (await pushing.district.running.metrics.render()).decode()
+    assert f'fuyuan_pushes_total{{feed="{FEED}",status="201"}} 2.0' in metrics
+    assert f'fuyuan_pushes_total{{feed="{FEED}",status="409"}} 1.0' in metrics
 
 
 def changed(push: Message, **headers: bytes | None) -> Message:
