@@ -59,7 +59,7 @@ class PushTopics:
                     await self._follow_all(topics, backoff)
                 else:
                     await asyncio.sleep(LOOK_SECONDS)
-            except (KafkaError, OSError, SQLAlchemyError) as error:
+            except (FuyuanError, KafkaError, OSError, SQLAlchemyError) as error:
                 log.warning("push-topics-left", error=type(error).__name__)
                 await asyncio.sleep(backoff.next())
 
@@ -81,7 +81,7 @@ class PushTopics:
                 consumer._coordinator.check_errors()
                 await asyncio.sleep(LOOK_SECONDS)
         finally:
-            await hold.let_go()
+            await hold.close()
             await end_reader(consumer)
 
     async def _changed(self, topics: Topics) -> bool:
@@ -130,8 +130,11 @@ class Hold(ConsumerRebalanceListener):  # type: ignore[misc]  # the library has 
         self._follow = follow
         self._given = given
         self._following: dict[asyncio.Task[None], asyncio.Lock] = {}
+        self._closed = False
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        if self._closed:
+            return
         for place in assigned:
             working = asyncio.Lock()
             task = asyncio.ensure_future(self._follow(place, working))
@@ -139,9 +142,14 @@ class Hold(ConsumerRebalanceListener):  # type: ignore[misc]  # the library has 
         self._given()
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:  # noqa: ARG002 - always all of them
-        await self.let_go()
+        await self._let_go()
 
-    async def let_go(self) -> None:
+    async def close(self) -> None:
+        """Take no partitions any more."""
+        self._closed = True
+        await self._let_go()
+
+    async def _let_go(self) -> None:
         """End all tasks, between two pushes where that is soon."""
         following, self._following = self._following, {}
         await asyncio.gather(*(_end(task, working) for task, working in following.items()))

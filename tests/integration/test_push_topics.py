@@ -148,6 +148,22 @@ async def test_while_the_database_is_away_the_partition_waits(pushing: Pushing, 
     assert await pushing.entries() == 2
 
 
+async def test_behind_a_broker_that_was_away_it_goes_on(pushing: Pushing, kafka: Kafka) -> None:
+    broker = kafka.broker
+    if broker is None:
+        pytest.skip("a broker of our own is needed: unset FUYUAN_TEST_KAFKA")
+    async with pushing.reading():
+        await pushing.produce(pushing.written(body_of(1), "key-00001"))
+        await pushing.replies(1)
+        await asyncio.to_thread(broker.stop)
+        await asyncio.to_thread(broker.start)
+        await pushing.produce(pushing.written(body_of(2), "key-00002"))
+        replies = await pushing.replies(2, seconds=60)
+        await pushing.until_passed(2)
+    assert [(one["offset"], one["status"]) for one in replies] == [(0, 201), (1, 201)]
+    assert await pushing.entries() == 2
+
+
 @asynccontextmanager
 async def database_away(founded: Founded) -> AsyncIterator[None]:
     """PostgreSQL is stopped; SQLite is locked by somebody else."""
@@ -181,14 +197,13 @@ async def test_two_gateways_take_each_push_once_while_they_come_and_go(
             await pushing.produce(*pushes[10:20])
             await pushing.replies(20)
         await pushing.produce(*pushes[20:])
-        replies = await pushing.replies(30)
         await pushing.until_passed(30)
         other.cancel()
         with suppress(asyncio.CancelledError):
             await other
     finally:
         await second.stop()
-    answered = {one["offset"]: orjson.loads(one["body"]) for one in await pushing.replies(len(replies))}
+    answered = {one["offset"]: orjson.loads(one["body"]) for one in await pushing.replies(30)}
     assert sorted(answered) == list(range(30))
     assert all(document["counts"]["listed"] == 1 for document in answered.values())
     assert await pushing.entries() == 30
