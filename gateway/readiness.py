@@ -1,22 +1,32 @@
 """Whether this gateway process is ready: its database answers, and its lanes are caught up with the journal."""
 
+import asyncio
 from datetime import timedelta
+from typing import Final
 
 from gateway.errors import Unavailable
 from gateway.journal.schema import newest_revision
 from gateway.metrics import Reading
 from gateway.running import Running
 
+ANSWER_SECONDS: Final = 5  # whoever asks whether to send somebody here waits no longer
+
 
 async def check_ready(running: Running) -> Reading:
     """What the database says. Anybody may ask, so words and codes name no contract.
 
-    Raises Unavailable (`stopping`, `schema-outdated`, `background-ended`, `routing-behind`), and OperationalError
-    where the database is away.
+    Brokers that are away make no gateway unready: what Kafka does not bring, every agency pulls.
+
+    Raises Unavailable (`stopping`, `journal-away`, `schema-outdated`, `background-ended`, `routing-behind`), and
+    OperationalError where the database says that it is away.
     """
     if running.wakeup.closed:
         raise Unavailable("stopping", "This gateway has been told to stop; ask another one.")
-    reading = await running.metrics.read()
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            reading = await running.metrics.read()
+    except TimeoutError:
+        raise Unavailable("journal-away", "The journal does not answer in time.") from None
     if reading.revision != newest_revision():
         raise Unavailable(
             "schema-outdated",

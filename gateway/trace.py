@@ -6,8 +6,8 @@ exception's text is kept (rule P1).
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Final
 
 from opentelemetry import context as contexts
@@ -133,12 +133,31 @@ def read_parent(given: Iterable[str]) -> Context | None:
     return set_span_in_context(NonRecordingSpan(sender)) if sender.is_valid else None
 
 
-def inject(headers: Headers) -> list[tuple[str, bytes]]:
-    """The headers of a Kafka message with the current `traceparent`, where there is one."""
-    parent = write_parent()
+@contextmanager
+def spans(
+    name: str, parents: Iterable[str | None], *, kind: SpanKind = SpanKind.INTERNAL, **attributes: object
+) -> Iterator[Mapping[str | None, str | None]]:
+    """What happens inside, for things that came by several traces: one span in each of these, the last one current.
+
+    `parents` are the things' `traceparent`s. Gives for each of them the `traceparent` of its span, to be passed on.
+    Those without a parent have one span together, in the trace that is current outside.
+    """
+    outside = contexts.get_current()
+    with ExitStack() as stack:
+        begun: dict[str | None, str | None] = {}
+        for text in dict.fromkeys(parents):
+            parent = None if text is None else read_parent([text])
+            stack.enter_context(span(name, kind=kind, parent=parent or outside, **attributes))
+            begun[text] = write_parent()
+        yield begun
+
+
+def inject(headers: Headers, parent: str | None) -> list[tuple[str, bytes]]:
+    """The headers of a Kafka message with this `traceparent`, where there is one."""
     return [*headers, *([] if parent is None else [(HEADER, parent.encode())])]
 
 
-def extract(headers: Headers) -> Context | None:
-    """The parent that the headers of a Kafka message name."""
-    return read_parent(value.decode("latin-1") for name, value in headers if name == HEADER)
+def extract(headers: Headers) -> str | None:
+    """The `traceparent` in the headers of a Kafka message; None where there is none, or none that holds."""
+    values = [value.decode("latin-1") for name, value in headers if name == HEADER]
+    return None if read_parent(values) is None else values[0]

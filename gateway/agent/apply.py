@@ -18,6 +18,7 @@ from gateway.agent.match import may_block
 from gateway.agent.receipts import Scribe
 from gateway.agent.records import Live, cause_of, live_records, put_live, put_tombstone
 from gateway.agent.standing import ENDED, Standing, read_terms
+from gateway.trace import write_parent
 from gateway.trust.documents import Lane
 from schemas.canonical import JsonObject, JsonValue
 
@@ -78,7 +79,7 @@ def _take(
         put_live(change, keyed, live)
         judge_anew(change, scribe, keyed, live, terms, today)
         if terms is None or (terms.effects and may_block(live.record, today, terms.effects.subjects)):
-            change.put("pending", keyed.record(record_id))
+            change.put("pending", keyed.record(record_id), (write_parent() or "").encode())
         return standing
     if event.kind == "upsert":  # takes the place of what stood there, and cannot be used itself
         scribe.refused(change, event.ref, "record-unreadable")

@@ -59,10 +59,11 @@ class Register(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Records that wait, and the identifiers that they are looked up by."""
+    """Records that wait, the identifiers that they are looked up by, and the traces that they came by."""
 
     records: tuple[Live, ...]
     gone: tuple[str, ...]
+    traces: tuple[str | None, ...]
 
     @property
     def wanted(self) -> list[tuple[str, str]]:
@@ -78,14 +79,15 @@ class Task:
 def next_task(index: Index, keyed: Keyed) -> Task | None:
     """The next records to look up; None where none waits."""
     with index.read() as view:
-        keys = islice(view.items("pending", keyed.prefix), AT_ONCE)
-        ids = [key[len(keyed.prefix) :].decode() for key, _ in keys]
-        found = {record_id: read_live(view, keyed, record_id) for record_id in ids}
-    if not ids:
+        waiting = islice(view.items("pending", keyed.prefix), AT_ONCE)
+        traces = {key[len(keyed.prefix) :].decode(): value.decode() or None for key, value in waiting}
+        found = {record_id: read_live(view, keyed, record_id) for record_id in traces}
+    if not found:
         return None
     return Task(
         tuple(live for live in found.values() if live is not None),
         tuple(record_id for record_id, live in found.items() if live is None),
+        tuple(traces.values()),
     )
 
 

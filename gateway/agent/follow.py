@@ -36,7 +36,7 @@ from gateway.backoff import Backoff
 from gateway.client import GatewayClient
 from gateway.clock import Clock, china_date
 from gateway.errors import Broken, FuyuanError
-from gateway.trace import span
+from gateway.trace import span, spans
 from gateway.trust.documents import Lane
 
 log = structlog.get_logger(__name__)
@@ -177,8 +177,9 @@ class Follower:
             standing, terms = self._ground()
             if task is None or unknown_because(standing, terms, self._clock.now()) is not None:
                 return True
-            rows = register.find(task.wanted) if task.wanted else []
-            log.debug("step", step="match", count=self._settle(task, rows, terms))
+            with spans("match", task.traces, count=len(task.records)):
+                rows = register.find(task.wanted) if task.wanted else []
+                log.debug("step", step="match", count=self._settle(task, rows, terms))
         return True
 
     def _settle(self, task: Task, rows: Sequence[Row], terms: Terms | None) -> int:

@@ -8,7 +8,7 @@
 | identifiers | contract, keyed hash     | record ids, one a duplicate                                     |
 | names       | contract, keyed hash     | ids of records with a masked identifier, one a duplicate        |
 | births      | contract, keyed hash     | record ids by name and birth date, one a duplicate              |
-| pending     | contract, record id      | nothing: to be looked up in the agency's register               |
+| pending     | contract, record id      | to be looked up in the agency's register: the trace it came by  |
 | holds       | hold                      | whom it holds, and the records that support it                  |
 | supports    | contract, record id      | holds, one a duplicate                                          |
 | answers     | contract, reference      | a decision that was given, under a keyed hash of its request    |

@@ -12,8 +12,10 @@ from typing import Final
 
 import structlog
 from aiokafka.structs import ConsumerRecord
+from opentelemetry.trace import SpanKind
 
 from contracts.model import Terms
+from gateway import trace
 from gateway.agent.pages import Pages
 from gateway.agent.standing import Standing
 from gateway.agent.topics import Topics, read_event
@@ -102,9 +104,12 @@ class KafkaFollower:
         return good
 
     async def _use(self, following: Next, terms: Terms, offsets: Mapping[str, int]) -> bool:
+        parents = [trace.extract(record.headers) for record in following.records]
+        about = {"contract": terms.id, "count": len(parents)}
         try:
-            events = [read_event(record) for record in following.records]
-            applied = await self._pages.brought(events, terms, {} if following.beyond else dict(offsets))
+            with trace.spans("take", parents, kind=SpanKind.CONSUMER, **about):
+                events = [read_event(record) for record in following.records]
+                applied = await self._pages.brought(events, terms, {} if following.beyond else dict(offsets))
         except (BadMessage, Broken):
             return False
         if applied.new:

@@ -20,7 +20,7 @@ from gateway.agent.enforce import Register
 from gateway.agent.index import Change, Index, View
 from gateway.client import GatewayProblem
 from gateway.errors import FuyuanError
-from gateway.trace import span
+from gateway.trace import spans
 from schemas.canonical import JsonObject
 
 log = structlog.get_logger(__name__)
@@ -34,13 +34,14 @@ Send = Callable[[Sequence[str]], Awaitable[object]]
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What the register is told about one row. `told` is None for a release."""
+    """What the register is told about one row. `told` is None for a release; `trace`: in which it was decided."""
 
     number: int
     kind: Literal["hold", "release"]
     row: str
     measure: str
     told: JsonObject | None
+    trace: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class Receipt:
     number: int
     row: str | None
     token: str
+    trace: str | None = None
 
 
 class Outbox:
@@ -106,10 +108,11 @@ class Outbox:
             return False
         op_id = f"{self._index.identity}/{order.number}"
         try:
-            if order.kind == "hold":
-                await asyncio.to_thread(self._register.hold, op_id, order.row, order.measure, order.told or {})
-            else:
-                await asyncio.to_thread(self._register.release, op_id, order.row, order.measure)
+            with spans("register", [order.trace], action=order.kind):
+                if order.kind == "hold":
+                    await asyncio.to_thread(self._register.hold, op_id, order.row, order.measure, order.told or {})
+                else:
+                    await asyncio.to_thread(self._register.release, op_id, order.row, order.measure)
         except OSError as error:
             log.warning("register-unreachable", error=type(error).__name__, kind=order.kind)
             return False
@@ -119,7 +122,7 @@ class Outbox:
     async def _send_all(self, receipts: Sequence[Receipt]) -> bool:
         """The gateway takes all or none, so a batch that it refuses is halved until the receipt stands alone."""
         try:
-            with span("send-receipts", count=len(receipts)):
+            with spans("send-receipts", [one.trace for one in receipts], count=len(receipts)):
                 await self._send([one.token for one in receipts])
         except GatewayProblem as problem:
             if problem.status not in WRONG_ITSELF:

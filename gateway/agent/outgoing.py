@@ -1,8 +1,12 @@
-"""What a change puts into the outbox, in its own transaction (rule M7). One numbering orders both queues."""
+"""What a change puts into the outbox, in its own transaction (rule M7). One numbering orders both queues.
+
+Each stands with the trace in which it was decided, so that carrying it out goes on in that, whichever process does it.
+"""
 
 from typing import Literal
 
 from gateway.agent.index import Change
+from gateway.trace import write_parent
 from schemas.canonical import JsonObject
 
 
@@ -10,9 +14,9 @@ def put_order(
     change: Change, kind: Literal["hold", "release"], row: str, measure: str, told: JsonObject | None = None
 ) -> None:
     """The agency's register is to hold a row under a measure, or to release it."""
-    change.append("orders", {"kind": kind, "row": row, "measure": measure, "told": told})
+    change.append("orders", {"kind": kind, "row": row, "measure": measure, "told": told, "trace": write_parent()})
 
 
 def put_receipt(change: Change, token: str, row: str | None) -> None:
     """A signed receipt is to be sent, behind the orders that stand for its row."""
-    change.append("receipts", {"row": row, "token": token})
+    change.append("receipts", {"row": row, "token": token, "trace": write_parent()})

@@ -10,29 +10,30 @@ connection while it waits for the broker.
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
 import structlog
+from opentelemetry.trace import SpanKind
 from sqlalchemy import Update, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from gateway import trace
 from gateway.backoff import Backoff
 from gateway.clock import Clock, china_date, stamp
 from gateway.delivery.coverage import Agreement, read_agreement
 from gateway.delivery.heartbeat import Heartbeats
 from gateway.delivery.producer import LARGEST_MESSAGE, Producer
-from gateway.delivery.send import Sender
+from gateway.delivery.send import Run, Sender
 from gateway.delivery.wakeup import Wakeup
 from gateway.errors import FuyuanError, NotFound
 from gateway.journal.tables import contract, kafka_lane
 from gateway.journal.tables import lane as lane_table
 from gateway.trust.documents import LANES, Lane
-from gateway.trust.run import SealedRun
 from schemas.envelope import Message, topic_of, write_event, write_heartbeat
 
 log = structlog.get_logger(__name__)
@@ -112,9 +113,11 @@ class KafkaLanes:
             return 0
         count = 0
         while run := await self._sender.run(contract_id, lane, claim.sent, self._may_feed):
-            await self._producer.send(topic_of(contract_id, lane), self._messages(run))
-            count += len(run.events)
-            stored = await self._store(claim, run.last)
+            about = {"contract": contract_id, "lane": lane, "count": len(run.traces)}
+            with trace.spans("produce", run.traces, kind=SpanKind.PRODUCER, **about) as begun:
+                await self._producer.send(topic_of(contract_id, lane), self._messages(run, begun))
+            count += len(run.traces)
+            stored = await self._store(claim, run.sealed.last)
             if stored is None:
                 log.warning("lane-lost", contract=contract_id, lane=lane)
                 return count
@@ -209,13 +212,17 @@ class KafkaLanes:
         today = china_date(self._clock.now())
         return agreement.state in FED and "kafka" in terms.delivery and today <= terms.valid_until
 
-    def _messages(self, run: SealedRun) -> list[Message]:
-        """One for each event. One that is larger than a message may be is left out: the gap sends readers to pull."""
+    def _messages(self, run: Run, begun: Mapping[str | None, str | None]) -> list[Message]:
+        """One for each event, with the `traceparent` that was `begun` for its trace.
+
+        One that is larger than a message may be is left out: the gap sends readers to pull.
+        """
         messages = []
-        for event in run.events:
-            message = write_event(event, gateway=self._gateway, at=run.at)
+        for event, came_by in zip(run.sealed.events, run.traces, strict=True):
+            message = write_event(event, gateway=self._gateway, at=run.sealed.at)
+            message = replace(message, headers=trace.inject(message.headers, begun[came_by]))
             if message.size > LARGEST_MESSAGE:
-                log.warning("event-too-large", contract=event["contract"], lane=run.lane, number=event["number"])
+                log.warning("event-too-large", contract=event["contract"], lane=run.sealed.lane, number=event["number"])
             else:
                 messages.append(message)
         return messages

@@ -42,11 +42,20 @@ class Numbered:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What every event of one journal batch shares: its header and its tree."""
+    """What every event of one journal batch shares: its header, its tree, and the trace by which it came."""
 
     header: str
     first_position: int
     tree: Tree
+    trace: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A sealed run, and for each of its events the `traceparent` of the push that it came by, where one is known."""
+
+    sealed: SealedRun
+    traces: list[str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +88,7 @@ class Sender:
             for lane in LANES:
                 numbers = await _numbers(connection, contract_id, lane, after.of(lane), limit - len(events))
                 for start in range(0, len(numbers), RUN):
-                    run = await self._run(connection, agreement, lane, numbers[start : start + RUN])
+                    run = (await self._run(connection, agreement, lane, numbers[start : start + RUN])).sealed
                     runs.append(run)
                     events.extend(run.events)
                     reached[lane] = numbers[start : start + RUN][-1].number
@@ -88,7 +97,7 @@ class Sender:
             log.debug("step", step="send", contract=contract_id, count=len(events))
         return Page(events, Cursor(priority=reached["priority"], bulk=reached["bulk"]))
 
-    async def run(self, contract_id: str, lane: Lane, after: int, may: Callable[[Agreement], bool]) -> SealedRun | None:
+    async def run(self, contract_id: str, lane: Lane, after: int, may: Callable[[Agreement], bool]) -> Run | None:
         """The next run behind number `after` of one lane, at most 500 events, entered as shown (D3).
 
         None where nothing is left, or where `may` denies it by the contract as it stands at this moment (D10).
@@ -101,24 +110,25 @@ class Sender:
             if not numbers:
                 return None
             run = await self._run(connection, agreement, lane, numbers)
-        await self._record(agreement, [run])
-        log.debug("step", step="send", contract=contract_id, lane=lane, count=len(run.events))
+        await self._record(agreement, [run.sealed])
+        log.debug("step", step="send", contract=contract_id, lane=lane, count=len(numbers))
         return run
 
     async def _run(
         self, connection: AsyncConnection, agreement: Agreement, lane: Lane, numbers: Sequence[Numbered]
-    ) -> SealedRun:
+    ) -> Run:
         positions = [one.routed.position for one in numbers if one.routed.kind != "contract"]
         versions = await self._versions.read(connection, positions)
         batches = await self._batches_of(connection, {version.leaf for version in versions.values()})
-        events, leaves = [], []
+        events, leaves, traces = [], [], []
         for one in numbers:
             version = versions.get(one.routed.position)
             batch = None if version is None else batches[version.leaf]
             event, leaf = _event(agreement, lane, one, version, batch)
             events.append(event)
             leaves.append(leaf)
-        return seal_run(
+            traces.append(None if batch is None else batch.trace)
+        sealed = seal_run(
             self._keyring.signing,
             gateway=self._keyring.signing.party,
             contract=agreement.id,
@@ -128,6 +138,7 @@ class Sender:
             leaves=leaves,
             at=stamp(self._clock.now()),
         )
+        return Run(sealed, traces)
 
     async def _batches_of(self, connection: AsyncConnection, leaves: Iterable[int]) -> dict[int, Batch]:
         """The batches of these leaves. A page of single receipts may need more of them than are kept for the next."""
@@ -238,7 +249,7 @@ def _shown(
 async def _read_batch(connection: AsyncConnection, leaf: int) -> Batch:
     row = (await connection.execute(select(journal_leaf).where(journal_leaf.c.idx == leaf))).one()
     hashes = await connection.execute(select(entry.c.leaf_hash).where(entry.c.leaf == leaf).order_by(entry.c.position))
-    return Batch(row.document.decode(), row.first_position, Tree(hashes.scalars().all()))
+    return Batch(row.document.decode(), row.first_position, Tree(hashes.scalars().all()), row.traceparent)
 
 
 async def _numbers(connection: AsyncConnection, contract_id: str, lane: Lane, after: int, limit: int) -> list[Numbered]:

@@ -11,6 +11,7 @@ from gateway.clock import Clock, stamp
 from gateway.errors import Unavailable
 from gateway.journal.bulk import insert_rows
 from gateway.journal.tables import entry, journal_head, journal_leaf, journal_node, secret
+from gateway.trace import write_parent
 from gateway.trust.merkle import append_nodes, frontier, leaf_hash
 from gateway.trust.seal import journal_leaf_data
 
@@ -88,6 +89,7 @@ async def append_leaf(
             opening=opening,
             appended_at=appended_at,
             hash=hashed,
+            traceparent=write_parent(),
         )
     )
     edge = await read_nodes(connection, frontier(index))

@@ -13,7 +13,7 @@ from typing import Any, Final
 import asyncpg
 from sqlalchemy import event
 from sqlalchemy.engine import URL, ExceptionContext, make_url
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, InvalidatePoolError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -34,6 +34,8 @@ POSTGRES_SESSION: Final[Mapping[str, str]] = {
 }
 ANSWER_SECONDS = 65  # longer than the server's own limits: only a server that is gone does not answer by then
 CONNECT_SECONDS = 10
+PING_SECONDS = 5
+NEW: Final = "new"  # a connection that nobody has used yet
 
 # SQLSTATE classes and codes of a server that cannot serve now: connection, rollback, resources, not in the state for
 # it, operator's intervention, system; idle too long in a transaction; a standby.
@@ -122,10 +124,10 @@ def _open_postgres(url: URL, connections: int, *, patient: bool) -> JournalEngin
         pool_size=connections,
         max_overflow=0,
         pool_timeout=BUSY_SECONDS,
-        pool_pre_ping=True,
         hide_parameters=True,
     )
     event.listen(engine.sync_engine, "connect", _prepare_postgres)
+    event.listen(engine.sync_engine, "checkout", _ping_postgres)
     event.listen(engine.sync_engine, "handle_error", _translate, retval=True)
     return JournalEngine(engine.sync_engine)
 
@@ -148,7 +150,21 @@ async def _connect_postgres(**arguments: Any) -> asyncpg.Connection:
         raise OperationalError(None, None, error, hide_parameters=True) from error
 
 
-def _prepare_postgres(connection: Any, _: ConnectionPoolEntry) -> None:
+def _ping_postgres(connection: Any, entry: ConnectionPoolEntry, _: object) -> None:
+    """Before a connection is used again: one that does not answer is dropped with all others, and made anew.
+
+    Not SQLAlchemy's own `pool_pre_ping`: that waits as long as a statement may take, and a timeout passes through it.
+    """
+    if entry.info.pop(NEW, False):
+        return
+    try:
+        connection.run_async(lambda asyncpg_connection: asyncpg_connection.execute("SELECT 1", timeout=PING_SECONDS))
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+        raise InvalidatePoolError from error
+
+
+def _prepare_postgres(connection: Any, entry: ConnectionPoolEntry) -> None:
+    entry.info[NEW] = True
     # Rule J1, whatever the server's default says; `local` and the stronger ones are the operator's choice.
     cursor = connection.cursor()
     cursor.execute(

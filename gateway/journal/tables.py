@@ -61,6 +61,7 @@ journal_leaf = Table(
     Column("opening", LargeBinary),  # what opens a batch's submission commitment, wrapped (S5)
     Column("appended_at", text(24), nullable=False),
     Column("hash", LargeBinary, nullable=False),
+    Column("traceparent", text(55)),  # of the span that appended it, for whoever passes it on; nothing that is sealed
 )
 
 journal_node = Table(

@@ -33,6 +33,12 @@ class Proxy:
         else:
             self._through.set()
 
+    def forget(self) -> None:
+        """The lines that are open carry nothing any more, and nobody is told; new ones are carried as before."""
+        self._through.clear()
+        self._through = asyncio.Event()
+        self._through.set()
+
     async def start(self) -> None:
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
         self.port = self._server.sockets[0].getsockname()[1]
@@ -84,8 +90,9 @@ class Proxy:
         return None
 
     async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        through = self._through
         while data := await reader.read(1 << 16):
-            await self._through.wait()  # half-open: it is there, and nothing comes through
+            await through.wait()  # half-open: it is there, and nothing comes through
             if self._mood == "cut":
                 writer.write(data[: self._random.randrange(CUT_BEHIND)])
                 await writer.drain()

@@ -93,6 +93,7 @@ class Wire(httpx.AsyncBaseTransport):
         self.change: Callable[[bytes], bytes] | None = None
         self.cut = False
         self.asked = 0
+        self.open = 0  # requests that were not answered yet
         self.paths: list[str] = []
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -100,7 +101,11 @@ class Wire(httpx.AsyncBaseTransport):
         self.paths.append(request.url.path)
         if self.cut:
             raise httpx.ConnectError("cut")
-        response = await self._inner.handle_async_request(request)
+        self.open += 1
+        try:
+            response = await self._inner.handle_async_request(request)
+        finally:
+            self.open -= 1
         if self.change is None or not request.url.path.endswith("/events"):
             return response
         body = self.change(await response.aread())

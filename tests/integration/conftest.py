@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from gateway.clock import ManualClock
 from gateway.demo.cast import make_cast
@@ -15,6 +16,8 @@ from tests.databases import Databases
 from tests.integration.agency import Agent, open_agency
 from tests.integration.district import ROOT, District, Founded, captured_log, open_district
 from tests.integration.fed import Feed, open_feed
+from tests.integration.following import Following, open_following
+from tests.integration.spans import recorded_spans
 from tests.servers.kafka import Kafka
 
 
@@ -66,3 +69,15 @@ async def agent(district: District, tmp_path: Path) -> AsyncIterator[Agent]:
 async def feed(founded_copy: Founded, tmp_path: Path, log_lines: io.StringIO, kafka: Kafka) -> AsyncIterator[Feed]:
     async with open_feed(founded_copy, tmp_path, log_lines, kafka.bootstrap) as opened:
         yield opened
+
+
+@pytest.fixture
+async def following(feed: Feed, tmp_path: Path) -> AsyncIterator[Following]:
+    async with open_following(feed, tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+def spans() -> Iterator[InMemorySpanExporter]:
+    with recorded_spans() as exporter:
+        yield exporter

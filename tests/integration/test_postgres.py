@@ -1,13 +1,18 @@
 """What an operator does with PostgreSQL (docs/operations.md): a role that may not change tables, and backups."""
 
+import io
 import os
+import random
 import secrets
 import subprocess
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import OperationalError
 
 from gateway.delivery.cursor import Cursor
 from gateway.errors import Unavailable
@@ -18,7 +23,8 @@ from gateway.trust import jws
 from gateway.trust.merkle import verify_consistency
 from gateway.trust.verify import verify_line
 from schemas.canonical import canonical, unb64u
-from tests.integration.district import TO_MARKET
+from tests.faults.proxy import Proxy
+from tests.integration.district import TO_MARKET, District, Founded, open_district
 from tests.servers.postgres import Postgres, binary
 from tests.small_gateway import COURT, Gateway, debtor, open_test_gateway
 
@@ -138,3 +144,44 @@ async def test_a_database_that_does_not_let_us_in_is_told_in_words(database_url:
         assert refused.value.code == code
         assert "not it" not in refused.value.detail
         await engine.dispose()
+
+
+async def test_a_server_that_nothing_comes_through_to_is_away_and_not_our_fault(
+    founded_copy: Founded, tmp_path: Path, log_lines: io.StringIO
+) -> None:
+    """As a firewall that drops what it carried: connections stay open, and nobody answers on them."""
+    url = make_url(founded_copy.database_url)
+    proxy = Proxy(lambda: [url.port or 5432], random.Random(1))
+    await proxy.start()
+    through = url.set(host="127.0.0.1", port=proxy.port).render_as_string(hide_password=False)
+    async with open_district(founded_copy, tmp_path, log_lines, database_url=through) as district:
+        assert await ready(district) == (200, None)
+        proxy.turn("half-open")
+        district.clock.advance(timedelta(seconds=1))
+        assert await ready(district) == (503, "journal-away")
+        with pytest.raises(OperationalError):
+            await district.running.tree_head()
+        proxy.turn("pass")
+        district.clock.advance(timedelta(seconds=1))
+        assert await ready(district) == (200, None)
+        await proxy.hang_up()
+    await proxy.stop()
+
+
+async def test_a_connection_that_was_dropped_on_the_way_is_made_anew(
+    founded_copy: Founded, tmp_path: Path, log_lines: io.StringIO
+) -> None:
+    url = make_url(founded_copy.database_url)
+    proxy = Proxy(lambda: [url.port or 5432], random.Random(1))
+    await proxy.start()
+    through = url.set(host="127.0.0.1", port=proxy.port).render_as_string(hide_password=False)
+    async with open_district(founded_copy, tmp_path, log_lines, database_url=through) as district:
+        assert (await district.running.tree_head()).positions
+        proxy.forget()
+        assert (await district.running.tree_head()).positions
+    await proxy.stop()
+
+
+async def ready(district: District) -> tuple[int, str | None]:
+    answer = await district.send(httpx.Request("GET", "http://gateway.test/readyz"))
+    return answer.status_code, answer.json().get("code")

@@ -2,49 +2,17 @@
 
 import re
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
-from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind
 
 from gateway import trace
 from tests.integration.agency import CODE, COMPANY, Agent, listing
 from tests.integration.district import BATCHES, COURT, NDJSON, District
-
-FOREIGN = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
-
-
-@pytest.fixture
-def spans() -> Iterator[InMemorySpanExporter]:
-    exporter = InMemorySpanExporter()
-    provider = trace.make_provider("test")
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
-    trace.use(provider)
-    yield exporter
-    trace.use(None)
-    provider.shutdown()
-
-
-def by_trace(exporter: InMemorySpanExporter) -> dict[int, list[ReadableSpan]]:
-    found: dict[int, list[ReadableSpan]] = {}
-    for span in exporter.get_finished_spans():
-        assert span.context is not None
-        found.setdefault(span.context.trace_id, []).append(span)
-    return found
-
-
-def path_to_root(span: ReadableSpan, spans: list[ReadableSpan]) -> list[str]:
-    by_id = {one.context.span_id: one for one in spans if one.context is not None}
-    names = [span.name]
-    while span.parent is not None and span.parent.span_id in by_id:
-        span = by_id[span.parent.span_id]
-        names.append(span.name)
-    return names
+from tests.integration.spans import FOREIGN, by_trace, path_to_root
 
 
 async def test_one_trace_from_the_court_s_push_to_the_journal(district: District, spans: InMemorySpanExporter) -> None:
@@ -64,14 +32,15 @@ async def test_one_trace_from_the_court_s_push_to_the_journal(district: District
     assert lines[0]["error_id"] == server.attributes["fuyuan.error_id"]
 
 
-async def test_one_trace_from_the_agent_s_receipt_to_the_journal(
+async def test_one_trace_from_the_agent_s_page_to_the_receipt_in_the_journal(
     district: District, agent: Agent, spans: InMemorySpanExporter
 ) -> None:
     await district.push(listing())
     await agent.follow()
     found = next(found for found in by_trace(spans).values() if any(one.name == "send-receipts" for one in found))
     append = next(one for one in found if one.name == "append")
-    assert path_to_root(append, found) == ["append", "/v1/receipts", "call-gateway", "send-receipts"]
+    sent = ["append", "/v1/receipts", "call-gateway", "send-receipts"]
+    assert path_to_root(append, found) == [*sent, "match", "index"]
 
 
 async def test_a_page_is_one_trace_at_both_ends(district: District, agent: Agent, spans: InMemorySpanExporter) -> None:
@@ -185,15 +154,26 @@ def test_a_span_that_nobody_records_costs_next_to_nothing() -> None:
 
 
 def test_kafka_headers_carry_the_trace(spans: InMemorySpanExporter) -> None:
-    proofs = [("fuyuan-proof", b"\xff\x00")]
-    assert trace.inject(proofs) == proofs
-    with trace.span("send"):
-        headers = trace.inject(proofs)
-    assert [name for name, _ in headers] == ["fuyuan-proof", "traceparent"]
+    event = [("fuyuan-event", b"\xff\x00")]
+    assert trace.inject(event, None) == event
+    with trace.span("append"):
+        parent = trace.write_parent()
+    with trace.spans("produce", [parent, None, parent], kind=SpanKind.PRODUCER) as begun:
+        headers = trace.inject(event, begun[parent])
+    assert [name for name, _ in headers] == ["fuyuan-event", "traceparent"]
     assert re.fullmatch(rb"00-[0-9a-f]{32}-[0-9a-f]{16}-0[13]", headers[1][1])
-    with trace.span("consume", parent=trace.extract(headers)):
+    with trace.spans("take", [trace.extract(headers)], kind=SpanKind.CONSUMER):
         pass
-    [found] = by_trace(spans).values()
-    assert [path_to_root(one, found) for one in found if one.name == "consume"] == [["consume", "send"]]
-    assert trace.extract([*headers, *headers]) is None
-    assert trace.extract([("traceparent", b"\xff")]) is None
+    [alone, found] = sorted(by_trace(spans).values(), key=len)
+    assert [path_to_root(one, found) for one in found if one.name == "take"] == [["take", "produce", "append"]]
+    assert [(one.name, one.parent) for one in alone] == [("produce", None)]
+
+
+@pytest.mark.parametrize("given", [[], [b"\xff"], [b"00-1-2-3"], [FOREIGN.encode()] * 2])
+def test_a_traceparent_of_a_message_that_does_not_hold_is_none(given: list[bytes]) -> None:
+    assert trace.extract([("traceparent", value) for value in given]) is None
+
+
+def test_without_a_collector_messages_pass_each_trace_on() -> None:
+    with trace.spans("produce", [FOREIGN, None], kind=SpanKind.PRODUCER) as begun:
+        assert begun == {FOREIGN: FOREIGN, None: None}
