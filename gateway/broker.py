@@ -19,6 +19,7 @@ Security: TypeAlias = Literal["plaintext", "sasl_ssl"]
 REQUEST_SECONDS: Final = 10.0  # until what no broker answers is given up
 BATCH_BYTES: Final = 256 * 1024
 FETCH_BYTES: Final = 4 * 1024 * 1024  # of one partition at once
+METADATA_MS: Final = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,21 @@ def make_reader(broker: Broker) -> AIOKafkaConsumer:
         enable_auto_commit=False,
         auto_offset_reset="none",
         max_partition_fetch_bytes=FETCH_BYTES,
+    )
+
+
+def make_member(broker: Broker, group: str) -> AIOKafkaConsumer:
+    """A member of a consumer group, which passes what it is told to. It reads what was written for good, all that the
+    group has not passed yet, and hears of a new topic within seconds.
+    """
+    return AIOKafkaConsumer(
+        **broker.options(),
+        group_id=group,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        isolation_level="read_committed",
+        max_partition_fetch_bytes=FETCH_BYTES,
+        metadata_max_age_ms=METADATA_MS,
     )
 
 

@@ -97,11 +97,30 @@ def push(
     relist: Annotated[
         bool, typer.Option("--relist", help="These records are listed again after a withdrawal.")
     ] = False,
+    kafka: Annotated[str | None, typer.Option(help="Push through the party's topic: brokers, host:port.")] = None,
+    keys: Annotated[
+        Path | None, typer.Option(help="With --kafka: the gateway's public keys (JWK set).", exists=True)
+    ] = None,
+    kafka_password: Annotated[
+        Path | None, typer.Option(help="With --kafka: file of the party's password there; plaintext without.")
+    ] = None,
+    kafka_ca: Annotated[
+        Path | None,
+        typer.Option(help="With --kafka: certificates (PEM) that the brokers' are signed with."),
+    ] = None,
+    wait: Annotated[float, typer.Option(help="With --kafka: seconds to wait for each receipt.")] = 60,
 ) -> None:
     """Send a file as a provider. The file's digest is the idempotency key, so running it again changes nothing."""
-    from gateway.provider import push_file
+    from gateway.provider import open_client, push_file
 
-    sys.exit(asyncio.run(push_file(gateway, key, feed, file, relist=relist)))
+    if kafka is None:
+        sys.exit(asyncio.run(push_file(open_client(gateway, key), feed, file, relist=relist)))
+    if keys is None:
+        raise typer.BadParameter("--kafka needs --keys: a receipt counts only where the gateway's key signed it")
+    from gateway.push.client import LARGEST_BODY, open_topic_client
+
+    client = open_topic_client(kafka, key, keys, kafka_password, kafka_ca, wait)
+    sys.exit(asyncio.run(push_file(client, feed, file, relist=relist, most_bytes=LARGEST_BODY)))
 
 
 @app.command()

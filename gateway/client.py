@@ -18,6 +18,7 @@ from opentelemetry.trace import SpanKind
 from gateway import trace
 from gateway.clock import Clock
 from gateway.errors import FuyuanError, Unavailable
+from gateway.problem import MEDIA_TYPE
 from gateway.retry import Patience, retrying
 from gateway.trust.documents import Lane
 from gateway.trust.http_signature import FIELDS_IF_PRESENT, sign_request
@@ -25,7 +26,6 @@ from gateway.trust.keys import Signer
 from schemas.canonical import JsonObject, JsonValue, canonical, canonical_any
 
 TIMEOUT_SECONDS = 30.0
-PROBLEM = "application/problem+json"
 
 
 class GatewayProblem(FuyuanError):
@@ -112,7 +112,7 @@ class GatewayClient:
         """Send a batch of records as a provider. `relist` lists records again that were withdrawn (rule J4)."""
         query = {"mode": "delta"} | ({"relist": "true"} if relist else {})
         path = f"/v1/feeds/{_segment(feed)}/batches"
-        return _pushed(await self._post(path, body, content_type, idempotency_key, query))
+        return read_pushed(await self._post(path, body, content_type, idempotency_key, query))
 
     async def withdraw(
         self, feed: str, withdrawal: "JsonObject | Sequence[JsonObject]", idempotency_key: str | None = None
@@ -123,7 +123,7 @@ class GatewayClient:
         """
         path = f"/v1/feeds/{_segment(feed)}/withdrawals"
         key = idempotency_key or f"withdraw-{uuid4().hex}"
-        return _pushed(await self._post(path, canonical_any(withdrawal), "application/json", key))
+        return read_pushed(await self._post(path, canonical_any(withdrawal), "application/json", key))
 
     async def feeds(self) -> list[str]:
         """The feeds this party may push to."""
@@ -196,7 +196,7 @@ class GatewayClient:
                 request.headers[trace.HEADER] = parent
             answer = await self._exchange(request)
             trace.note(current, status=answer.status_code)
-            return _read(answer)
+            return read_answer(answer.status_code, answer.headers.get("content-type", ""), answer.content)
 
     async def _exchange(self, request: httpx.Request) -> httpx.Response:
         signed = sign_request(
@@ -217,22 +217,22 @@ class GatewayClient:
             ) from None
 
 
-def _read(response: httpx.Response) -> JsonObject:
+def read_answer(status: int, content_type: str, body: bytes) -> JsonObject:
     """The answer's JSON object. Raises GatewayProblem."""
+    success = 200 <= status < 300
     try:
-        answer = orjson.loads(response.content)
+        answer = orjson.loads(body)
     except orjson.JSONDecodeError:
         answer = None
-    if response.is_success and isinstance(answer, dict):
+    if success and isinstance(answer, dict):
         return answer
-    if response.headers.get("content-type", "").startswith(PROBLEM) and isinstance(answer, dict):
-        raise GatewayProblem(
-            response.status_code, *(str(answer.get(name, "")) for name in ("code", "detail", "error_id"))
-        )
-    raise _unreadable(502 if response.is_success else response.status_code)
+    if content_type.startswith(MEDIA_TYPE) and isinstance(answer, dict):
+        raise GatewayProblem(status, *(str(answer.get(name, "")) for name in ("code", "detail", "error_id")))
+    raise _unreadable(502 if success else status)
 
 
-def _pushed(answer: JsonObject) -> PushResult:
+def read_pushed(answer: JsonObject) -> PushResult:
+    """Raises GatewayProblem (`answer-unreadable`)."""
     return PushResult(_objects(answer, "batches"), _counts(answer), _objects(answer, "quarantine"))
 
 

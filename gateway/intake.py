@@ -41,6 +41,7 @@ Along = Callable[[AsyncConnection], Awaitable[None]]
 
 ATTEMPTS = 8  # how often a chunk is decided anew because another process moved a head in between
 MOST_REFUSED_TOLD = 1000  # quarantined lines named in an answer; it is written again with each chunk
+KEY_SHAPE = "[!-~]{8,100}"  # of an idempotency key
 COUNTS = ("listed", "amended", "unchanged", "withdrawn", "quarantined", "unmatched")
 
 

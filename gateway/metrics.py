@@ -86,6 +86,9 @@ class Metrics(Collector):
         self._turn = asyncio.Lock()
         self._registry = registry = CollectorRegistry()
         self._requests = requests_counter(registry)
+        self._pushes = Counter(
+            "fuyuan_pushes", "Pushes through topics answered.", ("feed", "status"), registry=registry
+        )
         self._intake = Counter(
             "fuyuan_intake_records", "Records taken in, by what became of them.", ("feed", "outcome"), registry=registry
         )
@@ -108,6 +111,10 @@ class Metrics(Collector):
 
     def count_request(self, route: str, status: int) -> None:
         self._requests.labels(route, str(status)).inc()
+
+    def count_push(self, feed: str, status: int) -> None:
+        """`feed` is a contract's."""
+        self._pushes.labels(feed, str(status)).inc()
 
     def count_intake(self, feed: str, outcomes: Mapping[str, int]) -> None:
         """`feed` is one of the catalogue's."""

@@ -4,15 +4,17 @@ import asyncio
 import hashlib
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
+from typing import Protocol
 from uuid import uuid4
 
 import orjson
 from rich.console import Console
 from rich.progress import Progress
 
-from gateway.client import EventPage, GatewayClient
+from gateway.client import EventPage, GatewayClient, PushResult
 from gateway.clock import SystemClock
 from gateway.errors import BadRequest
 from gateway.settings import load_settings
@@ -27,15 +29,28 @@ def open_client(gateway: str, key_file: Path) -> GatewayClient:
     return GatewayClient(gateway, SigningKey.load(key_file), load_settings().audience, SystemClock())
 
 
-async def push_file(gateway: str, key_file: Path, feed: str, file: Path, *, relist: bool) -> int:
-    """Send a file in pieces, each with a key made of its own bytes: safe to run again. Exit 0, or 3 with quarantine."""
+class Pusher(Protocol):
+    """A way in for a provider: HTTP, or its topic."""
+
+    async def push(
+        self, feed: str, body: bytes, content_type: str, idempotency_key: str, *, relist: bool = False
+    ) -> PushResult: ...
+
+
+async def push_file(
+    way: AbstractAsyncContextManager[Pusher], feed: str, file: Path, *, relist: bool, most_bytes: int | None = None
+) -> int:
+    """Send a file in pieces, each with a key made of its own bytes: safe to run again. Exit 0, or 3 with quarantine.
+
+    A piece holds `most_bytes` at most, where that is given and its lines allow it.
+    """
     data = await asyncio.to_thread(file.read_bytes)
     if not data.strip():
         raise BadRequest("file-empty", "The file holds nothing; an export that failed looks like this.")
-    pieces = list(_pieces(data))
+    pieces = list(_pieces(data, most_bytes))
     totals: dict[str, int] = {}
     refused: list[JsonObject] = []
-    async with open_client(gateway, key_file) as client:
+    async with way as client:
         with Progress(console=Console(stderr=True), transient=True) as progress:
             task = progress.add_task(f"pushing {feed}", total=len(pieces))
             for kind, piece in pieces:
@@ -50,15 +65,20 @@ async def push_file(gateway: str, key_file: Path, feed: str, file: Path, *, reli
     return 3 if totals.get("quarantined") else 0
 
 
-def _pieces(data: bytes) -> Sequence[tuple[str, bytes]]:
+def _pieces(data: bytes, most_bytes: int | None) -> Iterator[tuple[str, bytes]]:
     """The file as (content type, bytes). NDJSON is cut at line ends; anything else goes as one piece."""
     if data.lstrip().startswith(b"["):
-        return [("application/json", data)]
-    lines = data.splitlines(keepends=True)
-    return [
-        ("application/x-ndjson", b"".join(lines[start : start + PIECE_LINES]))
-        for start in range(0, len(lines), PIECE_LINES)
-    ]
+        yield "application/json", data
+        return
+    piece: list[bytes] = []
+    size = 0
+    for line in data.splitlines(keepends=True):
+        if piece and (len(piece) == PIECE_LINES or (most_bytes is not None and size + len(line) > most_bytes)):
+            yield "application/x-ndjson", b"".join(piece)
+            piece, size = [], 0
+        piece.append(line)
+        size += len(line)
+    yield "application/x-ndjson", b"".join(piece)
 
 
 async def withdraw_record(

@@ -5,7 +5,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 import structlog
-from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -19,12 +18,11 @@ from gateway.delivery.pull import Pull
 from gateway.delivery.reconcile import Reconciler
 from gateway.delivery.route import Router
 from gateway.delivery.wakeup import Wakeup
-from gateway.errors import NotFound
 from gateway.intake import Intake
 from gateway.journal.nonces import Nonces
 from gateway.journal.proofs import Proofs, TreeHead, read_tree_head
-from gateway.journal.tables import contract
 from gateway.metrics import Metrics
+from gateway.push.topics import PushTopics
 from gateway.receipt_delays import Delays
 from gateway.receipts import Receipts
 from gateway.settings import Settings
@@ -50,6 +48,7 @@ class Running:
     router: Router
     heartbeats: Heartbeats
     kafka: KafkaLanes | None
+    pushes: PushTopics | None
     wakeup: Wakeup
     metrics: Metrics
     delays: Delays
@@ -57,13 +56,15 @@ class Running:
     _background: list[asyncio.Task[None]] = field(default_factory=list)
 
     def start(self) -> None:
-        """Begin routing in the background, so that a snapshot is ready before its subscriber asks; and feed Kafka."""
+        """Begin the background work. Routing is part of it, so that a snapshot is ready before its subscriber asks."""
         self._background.append(asyncio.create_task(self._route(), name="routing"))
         if self.engine.dialect.name == "postgresql":
             neighbours = exchange_signals(self.engine, self.wakeup)
             self._background.append(asyncio.create_task(neighbours, name="neighbours"))
         if self.kafka is not None:
             self._background.append(asyncio.create_task(self.kafka.run(), name="kafka"))
+        if self.pushes is not None:
+            self._background.append(asyncio.create_task(self.pushes.run(), name="pushes"))
         if self.reconciler is not None:
             self._background.append(asyncio.create_task(self.reconciler.run(), name="reconciling"))
 
@@ -76,6 +77,8 @@ class Running:
                 await task
         if self.kafka is not None:
             await self.kafka.close()
+        if self.pushes is not None:
+            await self.pushes.close()
         await self.engine.dispose()
 
     @property
@@ -87,19 +90,6 @@ class Running:
         """The journal's tree as it stands now."""
         async with self.engine.connect() as connection:
             return await read_tree_head(connection)
-
-    async def feeds_of(self, provider: str) -> list[str]:
-        """The feeds that a party may push to: those of contracts that name it as provider, receipts apart."""
-        async with self.engine.connect() as connection:
-            rows = await connection.execute(
-                select(contract.c.feed).where(contract.c.provider == provider, contract.c.feed != "receipt").distinct()
-            )
-            return sorted(rows.scalars().all())
-
-    async def check_provider(self, party: str, feed: str) -> None:
-        """Raises NotFound where no contract makes the party a provider of that feed: unknown and barred are alike."""
-        if feed not in await self.feeds_of(party):
-            raise NotFound("unknown-feed", "No such feed is yours to push to; GET /v1/feeds lists those that are.")
 
     async def _route(self) -> None:
         while True:

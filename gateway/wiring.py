@@ -11,10 +11,10 @@ from adapters.feeds import read
 from adapters.registers.sql import SqlRegister, read_mapping
 from gateway.admin.registry import Registry
 from gateway.agent.enforce import Register
-from gateway.broker import gateway_broker, make_producer
+from gateway.broker import gateway_broker, make_member, make_producer
 from gateway.clock import Clock
 from gateway.closing import Closing
-from gateway.delivery.access import Plan
+from gateway.delivery.access import INTAKE_GROUP, Plan
 from gateway.delivery.heartbeat import Heartbeats
 from gateway.delivery.kafka import KafkaLanes
 from gateway.delivery.kafka_access import open_brokers
@@ -31,11 +31,14 @@ from gateway.journal.nonces import Nonces
 from gateway.journal.proofs import Proofs
 from gateway.journal.schema import upgrade
 from gateway.metrics import Metrics
+from gateway.push.answer import Answers
+from gateway.push.topics import PushTopics
 from gateway.receipt_delays import Delays
 from gateway.receipts import Receipts
 from gateway.running import Running
 from gateway.settings import Settings
 from gateway.trust.keyring import load_keyring
+from gateway.trust.keys import Signer
 from schemas.reading import Item
 
 
@@ -83,6 +86,7 @@ async def open_gateway(settings: Settings, clock: Clock) -> Running:
         router=router,
         heartbeats=heartbeats,
         kafka=_feed_kafka(settings, engine, clock, sender, heartbeats, numbered),
+        pushes=_read_pushes(settings, engine, clock, intake, registry, keyring.signing, metrics),
         wakeup=wakeup,
         reconciler=reconciler,
         metrics=metrics,
@@ -106,6 +110,33 @@ def _feed_kafka(
         return None
     producer = Producer(partial(make_producer, broker))
     return KafkaLanes(engine, clock, sender, heartbeats, producer, numbered, settings.party)
+
+
+def _read_pushes(
+    settings: Settings,
+    engine: AsyncEngine,
+    clock: Clock,
+    intake: Intake,
+    registry: Registry,
+    signer: Signer,
+    metrics: Metrics,
+) -> PushTopics | None:
+    broker = gateway_broker(settings)
+    if broker is None or not settings.kafka_intake:
+        return None
+    answers = Answers(
+        engine,
+        clock,
+        intake,
+        registry,
+        signer,
+        audience=settings.audience,
+        skew_seconds=settings.signature_skew_seconds,
+        max_body_bytes=settings.max_body_bytes,
+        count=metrics.count_push,
+    )
+    producer = Producer(partial(make_producer, broker))
+    return PushTopics(engine, answers, partial(make_member, broker, INTAKE_GROUP), producer)
 
 
 def open_register(url: str, mapping: Path) -> Register:

@@ -27,10 +27,11 @@ class BadMessage(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message of a lane's topic, before it is sent. It has no key."""
+    """One message before it is sent. In a lane's topic it has no key."""
 
     value: bytes
     headers: Headers
+    key: bytes | None = None
 
     @property
     def size(self) -> int:

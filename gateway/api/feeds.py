@@ -6,14 +6,15 @@ import orjson
 from fastapi import APIRouter, Header, Query, Request
 
 from gateway.api.answers import document
-from gateway.api.content import JSON, READABLE_FEEDS, require_content
 from gateway.api.sender import Parts, Proved
+from gateway.content import JSON, READABLE_FEEDS, require_content
 from gateway.errors import BadRequest, NotFound
-from gateway.intake import Submission
+from gateway.intake import KEY_SHAPE, Submission
+from gateway.providers import check_provider, feeds_of
 
 router = APIRouter(prefix="/v1/feeds", tags=["providers"])
 
-Key = Annotated[str, Header(alias="Idempotency-Key", min_length=8, max_length=100, pattern=r"^[!-~]+$")]
+Key = Annotated[str, Header(alias="Idempotency-Key", pattern=f"^{KEY_SHAPE}$")]
 
 
 @router.post("/{feed}/batches", status_code=201)
@@ -27,8 +28,8 @@ async def push(
     relist: Annotated[bool, Query()] = False,
 ) -> object:
     """Journal a batch of records: a JSON array or NDJSON. The answer lists the sealed headers and the counts."""
-    require_content(request, READABLE_FEEDS)
-    await parts.check_provider(sender.party, feed)
+    require_content(request.headers, READABLE_FEEDS)
+    await check_provider(parts.engine, sender.party, feed)
     submission = Submission(sender.party, feed, idempotency_key, sender.body, sender.signature, relist=relist)
     return document((await parts.intake.submit(submission)).document(), status=201)
 
@@ -36,8 +37,8 @@ async def push(
 @router.post("/{feed}/withdrawals", status_code=201)
 async def withdraw(request: Request, feed: str, sender: Proved, parts: Parts, idempotency_key: Key) -> object:
     """Take records back, by record id or by case number and name. Needs nothing but the key of the record (J5)."""
-    require_content(request, JSON)
-    await parts.check_provider(sender.party, feed)
+    require_content(request.headers, JSON)
+    await check_provider(parts.engine, sender.party, feed)
     lines = _withdrawal_lines(sender.body)
     submission = Submission(
         sender.party, feed, "withdraw/" + idempotency_key, lines, sender.signature, sent=sender.body
@@ -60,6 +61,6 @@ def _withdrawal_lines(body: bytes) -> bytes:
 @router.get("")
 async def feeds(sender: Proved, parts: Parts) -> object:
     """The feeds the sender may push to."""
-    if not (names := await parts.feeds_of(sender.party)):
+    if not (names := await feeds_of(parts.engine, sender.party)):
         raise NotFound("no-feeds", "No contract names the sender as provider; ask the gateway's operator.")
     return document({"feeds": names})

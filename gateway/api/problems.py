@@ -13,10 +13,9 @@ from starlette.responses import Response
 from gateway.api.body_limit import BodyLimit
 from gateway.api.request_log import Count, RequestLog
 from gateway.api.traced import Traced
-from gateway.errors import BadRequest, FuyuanError, Unavailable
-from schemas.canonical import canonical
+from gateway.errors import BadRequest, FuyuanError
+from gateway.problem import MEDIA_TYPE, known, write_problem
 
-MEDIA_TYPE = "application/problem+json"
 HEADERS = {401: {"www-authenticate": "Signature"}, 503: {"retry-after": "1"}}
 # Where a parameter stands that we named ourselves; below `body` stands what the sender named.
 OUR_PLACES = frozenset({"query", "path", "header", "cookie"})
@@ -27,44 +26,26 @@ def install_problems(app: FastAPI, *, max_body_bytes: int, count: Count = lambda
     app.add_exception_handler(FuyuanError, _known)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(OperationalError, _database)
-    app.add_exception_handler(NoConnection, _database)
+    app.add_exception_handler(OperationalError, _known)
+    app.add_exception_handler(NoConnection, _known)
     app.add_middleware(BodyLimit, max_body_bytes=max_body_bytes)
     app.add_middleware(RequestLog, answer=problem, count=count)
     app.add_middleware(Traced)
 
 
 def problem(error: BaseException, error_id: str) -> tuple[str, Response]:
-    """The error's code and the response for it. Anything but a FuyuanError is `internal`, without a word more."""
-    if not isinstance(error, FuyuanError):
-        error = FuyuanError("internal", "Something went wrong here; give the error id to the operator.")
-    return error.code, _document(error.status, error.title, error.code, error.detail, error_id)
+    """The error's code and the response for it."""
+    told = known(error)
+    return told.code, _document(told.status, told.title, told.code, told.detail, error_id)
 
 
 def _document(status: int, title: str, code: str, detail: str, error_id: str) -> Response:
-    body = canonical(
-        {
-            "type": f"urn:fuyuan:problem:{code}",
-            "title": title,
-            "status": status,
-            "code": code,
-            "detail": detail,
-            "error_id": error_id,
-        }
-    )
-    return Response(body, status, HEADERS.get(status), MEDIA_TYPE)
+    return Response(write_problem(status, title, code, detail, error_id), status, HEADERS.get(status), MEDIA_TYPE)
 
 
 async def _known(request: Request, error: Exception) -> Response:
     request.state.code, response = problem(error, request.state.error_id)
     return response
-
-
-async def _database(request: Request, _: Exception) -> Response:
-    """The database is locked, full or away: nothing was half-done, for each write is one transaction."""
-    return await _known(
-        request, Unavailable("journal-away", "The journal does not answer now; send it again in a moment.")
-    )
 
 
 async def _invalid(request: Request, error: Exception) -> Response:

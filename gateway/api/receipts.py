@@ -6,8 +6,8 @@ from fastapi import APIRouter, Request
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.api.answers import document
-from gateway.api.content import JSON, require_content
 from gateway.api.sender import Parts, Proved
+from gateway.content import JSON, require_content
 
 router = APIRouter(prefix="/v1/receipts", tags=["subscribers"])
 
@@ -15,7 +15,7 @@ router = APIRouter(prefix="/v1/receipts", tags=["subscribers"])
 @router.post("", status_code=201)
 async def receipts(request: Request, sender: Proved, parts: Parts) -> object:
     """A JSON array of compact JWS. All are journalled, or none; the same again changes nothing."""
-    require_content(request, JSON)
+    require_content(request.headers, JSON)
     began = parts.clock.now()
     keys = (await parts.registry.keys()).current(parts.clock.now())
     result = await parts.receipts.take(sender.party, sender.body, sender.signature, keys)

@@ -13,6 +13,7 @@ from gateway.trust.documents import LANES
 from schemas.envelope import topic_of
 
 NAMESPACE: Final = "fuyuan."
+INTAKE_GROUP: Final = "fuyuan.in.gateway"  # all gateways, as readers of what providers push
 PARTY_USERS: Final = "fuyuan-party-"  # users of another name are never made, changed or removed
 ANYBODY: Final = "User:*"
 READABLE: Final[frozenset[State]] = frozenset({"active", "suspended"})
@@ -135,8 +136,8 @@ def desired(agreements: Iterable[Agreed], plan: Plan) -> Access:
     acls: set[Acl] = set()
     users: set[str] = set()
 
-    def keep(name: str) -> None:
-        topics[name] = _topic(name, plan)
+    def keep(name: str, **config: str) -> None:
+        topics[name] = _topic(name, plan, config)
 
     def grant(user: str, operations: Iterable[str], resource: str, name: str, pattern: str = "LITERAL") -> None:
         acls.update(Acl(f"User:{user}", operation, resource, name, pattern) for operation in operations)
@@ -158,7 +159,8 @@ def desired(agreements: Iterable[Agreed], plan: Plan) -> Access:
                 intake_topic(one.provider, one.feed),
                 reply_topic(one.provider),
             )
-            keep(pushed)
+            # The broker unpacks, so that its limit holds for what we read: a packed kilobyte can hold a gigabyte.
+            keep(pushed, compression_type="uncompressed")
             keep(replies)
             grant(provider, ("WRITE", "DESCRIBE"), "TOPIC", pushed)
             grant(provider, ("READ", "DESCRIBE"), "TOPIC", replies)
@@ -201,8 +203,9 @@ def can_read(access: Access, user: str, topic: str) -> bool:
     )
 
 
-def _topic(name: str, plan: Plan) -> Topic:
+def _topic(name: str, plan: Plan, more: Mapping[str, str]) -> Topic:
     config = {
+        **{key.replace("_", "."): value for key, value in more.items()},
         "cleanup.policy": "delete",
         "min.insync.replicas": str(max(1, plan.replication - 1)),
         "retention.ms": str(plan.retention_hours * 3_600_000),

@@ -36,7 +36,13 @@ from gateway.settings import Settings
 
 SECONDS: Final = 10.0
 SCRAM_ROUNDS: Final = 8192
-LOOKED_AFTER: Final = ("cleanup.policy", "min.insync.replicas", "retention.ms", "unclean.leader.election.enable")
+LOOKED_AFTER: Final = (
+    "cleanup.policy",
+    "compression.type",
+    "min.insync.replicas",
+    "retention.ms",
+    "unclean.leader.election.enable",
+)
 NEEDED: Final = frozenset({"ALTER", "DESCRIBE"})
 REFUSED: Final = "The Kafka brokers refuse it; docs/kafka.md names what the gateway's own user must be allowed."
 UNREACHABLE: Final = frozenset(

@@ -106,4 +106,4 @@ def _batches(producer: AIOKafkaProducer, messages: Sequence[Message]) -> list[Ba
 
 
 def _append(batch: BatchBuilder, message: Message) -> bool:
-    return batch.append(key=None, value=message.value, timestamp=None, headers=message.headers) is not None
+    return batch.append(key=message.key, value=message.value, timestamp=None, headers=message.headers) is not None

@@ -120,13 +120,16 @@ async def verify_request(
     clock: Clock,
     remember: Remember,
     skew_seconds: int = SKEW_SECONDS,
+    oldest_seconds: int | None = None,
 ) -> Verified:
     """Prove who sent a request. `path` and `query` (without `?`) are as they came on the wire. Where `body` is a call,
     it is made once the signature holds, so that a stranger cannot fill the memory.
 
     `remember(keyid, nonce, until)` keeps a nonce in the store that all gateway processes share; False says that it
-    was there already. Raises Unauthenticated (`signature-missing`, `signature-invalid`, `signature-stale`,
-    `signature-replayed`, `audience-wrong`, `key-unknown`, `key-retired`) and BadRequest (`digest-mismatch`).
+    was there already. A signature may be `oldest_seconds` old where it may wait on its way, else `skew_seconds`.
+
+    Raises Unauthenticated (`signature-missing`, `signature-invalid`, `signature-stale`, `signature-replayed`,
+    `audience-wrong`, `key-unknown`, `key-retired`) and BadRequest (`digest-mismatch`).
     """
     # 1. The two fields are there and say what they must; each covered field stands once.
     try:
@@ -145,11 +148,11 @@ async def verify_request(
     # 3. It was made just now, and for this gateway.
     now = clock.now()
     difference = math.floor(now.timestamp()) - parameters.created
-    if abs(difference) > skew_seconds:
-        side = "behind" if difference > 0 else "ahead of"
+    side, allowed = ("behind", oldest_seconds or skew_seconds) if difference > 0 else ("ahead of", skew_seconds)
+    if abs(difference) > allowed:
         raise Unauthenticated(
             "signature-stale",
-            f"The signature's time is {abs(difference)} s {side} the gateway's clock; {skew_seconds} s are allowed. "
+            f"The signature's time is {abs(difference)} s {side} the gateway's clock; {allowed} s are allowed. "
             "Set the sender's clock and sign anew.",
         )
     if not hmac.compare_digest(fields[AUDIENCE_HEADER].encode(), audience.encode()):

@@ -20,6 +20,10 @@ AGREEMENT = "contracts/agreements/debtors-to-credit-platform.yaml"
 ACCESS = "tests/integration/test_kafka_access.py"
 CONSUMED = "127.0.0.1:9092 debtors-to-market-regulation jwks.json schemas/published/dishonest-debtor.v1.json"
 CONSUMERS = "tests/integration/test_consume_without_us.py"
+PUSH = (
+    "fuyuan push dishonest-debtor list.ndjson --key court.jwk --keys jwks.json "
+    "--kafka kafka-1:9093 --kafka-password court.password --kafka-ca ca.pem"
+)
 COMMANDS = "tests/end_to_end/test_commands.py"
 DOCUMENTS = [
     *sorted(ROOT.glob("*.md")),
@@ -55,6 +59,7 @@ ELSEWHERE = {
     "fuyuan kafka access": Elsewhere(ACCESS, "show_access(mend=False)"),
     "fuyuan kafka access --mend": Elsewhere(ACCESS, "show_access(mend=True)"),
     "fuyuan kafka user shanyang-market-regulation": Elsewhere(ACCESS, "new_user("),
+    PUSH: Elsewhere("tests/integration/test_push_processes.py", '"--kafka-password"'),
     "make lock": Elsewhere("Makefile", "$(BIN)/pip-compile"),
     f"fuyuan contract lint {AGREEMENT}": Elsewhere(COMMANDS, '"contract", "lint"'),
     f"fuyuan contract preview {AGREEMENT}": Elsewhere(COMMANDS, '"contract", "preview"'),

@@ -1,6 +1,6 @@
-"""What a request says of its body: a content type that is read here, and nothing packed."""
+"""What a message says of its body: a content type that is read here, and nothing packed."""
 
-from fastapi import Request
+from collections.abc import Mapping
 
 from gateway.errors import WrongType
 
@@ -8,13 +8,13 @@ READABLE_FEEDS = frozenset({"application/json", "application/x-ndjson", "applica
 JSON = frozenset({"application/json"})
 
 
-def require_content(request: Request, readable: frozenset[str]) -> None:
-    """Raises WrongType (`content-type`, `content-encoding`).
+def require_content(headers: Mapping[str, str], readable: frozenset[str]) -> None:
+    """`headers` by lower-case name. Raises WrongType (`content-type`, `content-encoding`).
 
     A packed body is not unpacked: a few kilobytes of it can hold gigabytes, past any limit on what is read.
     """
-    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+    if headers.get("content-encoding", "identity").strip().lower() != "identity":
         raise WrongType("content-encoding", "Send the body as it is, without a content encoding.")
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in readable:
         raise WrongType("content-type", f"Send one of: {', '.join(sorted(readable))}.")
