@@ -113,7 +113,7 @@ class TopicClient:
     async def _send(self, topic: str, push: Message) -> str:
         """The place where it stands."""
         sent = await self._producer.send_and_wait(
-            topic, push.value, partition=PARTITION, headers=trace.inject(push.headers)
+            topic, push.value, partition=PARTITION, headers=trace.inject(push.headers, trace.write_parent())
         )
         return place_of(topic, sent.partition, sent.offset)
 
