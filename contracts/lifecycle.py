@@ -10,10 +10,13 @@ the subscriber's signed closing receipt is there. A suspended contract is resume
 is never taken up again: that needs a new contract with a new id.
 """
 
-from typing import Literal
+from typing import Final, Literal
 
 State = Literal["draft", "signed", "active", "suspended", "revoking", "revoked", "ended", "closed"]
 Action = Literal["sign", "activate", "suspend", "resume", "revoke", "confirm", "end", "close"]
+
+# In these the lanes' topics are fed, where the contract names Kafka; in any other what takes back is there by pull.
+FED: Final = ("active", "suspended")
 
 _NEXT: dict[tuple[State, Action], State] = {
     ("draft", "sign"): "signed",

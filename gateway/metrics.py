@@ -168,9 +168,19 @@ def _lanes(reading: Reading) -> Iterator[Metric]:
     acknowledged = GaugeMetricFamily(
         "fuyuan_lane_acknowledged", "The last number that a receipt covers; none for receipts.", labels=labels
     )
+    sent = GaugeMetricFamily(
+        "fuyuan_lane_sent", "The last number that the brokers have; none where no topic is fed.", labels=labels
+    )
     lag = GaugeMetricFamily("fuyuan_lane_lag", "Numbers that no receipt covers.", labels=labels)
     undelivered = GaugeMetricFamily(
-        "fuyuan_lane_undelivered_seconds", "Age of the oldest number not yet shown; 0 where all are.", labels=labels
+        "fuyuan_lane_undelivered_seconds",
+        "Age of the oldest number neither shown nor, over Kafka, in its topic; 0 where all are.",
+        labels=labels,
+    )
+    unsent = GaugeMetricFamily(
+        "fuyuan_lane_unsent_seconds",
+        "Age of the oldest number that is not in its topic; 0 where all are.",
+        labels=labels,
     )
     unrouted = GaugeMetricFamily(
         "fuyuan_lane_unrouted_seconds", "Age of the oldest entry without a number; 0 where none waits.", labels=labels
@@ -182,9 +192,12 @@ def _lanes(reading: Reading) -> Iterator[Metric]:
         if one.receipted:
             acknowledged.add_metric(key, one.acknowledged)
         lag.add_metric(key, one.lag)
-        undelivered.add_metric(key, _age(reading.at, one.unshown_since))
+        if one.sent is not None:
+            sent.add_metric(key, one.sent)
+            unsent.add_metric(key, _age(reading.at, one.unsent_since))
+        undelivered.add_metric(key, _age(reading.at, one.undelivered_since))
         unrouted.add_metric(key, _age(reading.at, one.unrouted_since))
-    yield from (last, shown, acknowledged, lag, undelivered, unrouted)
+    yield from (last, shown, acknowledged, sent, lag, undelivered, unsent, unrouted)
 
 
 def _kafka(brokers: Brokers) -> Iterator[Metric]:

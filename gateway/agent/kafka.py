@@ -7,7 +7,6 @@ forged message, lost retention or silence, the answer is one: pull. While heartb
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Final
 
 import structlog
@@ -17,7 +16,7 @@ from opentelemetry.trace import SpanKind
 from contracts.model import Terms
 from gateway import trace
 from gateway.agent.pages import Pages
-from gateway.agent.standing import Standing
+from gateway.agent.standing import Standing, due_within
 from gateway.agent.topics import Topics, read_event
 from gateway.backoff import Backoff
 from gateway.clock import Clock, unstamp
@@ -30,7 +29,6 @@ log = structlog.get_logger(__name__)
 FETCH_SECONDS: Final = 0.5
 BEAT_SECONDS: Final = 1.0  # a heartbeat costs a proof of consistency, so of many only some are used
 PROGRESS_SECONDS: Final = 5.0  # how long pull rests behind something new
-LEASE_SHARE: Final = 2  # heartbeats come three times in a lease; where one is missing it is time to pull
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +127,9 @@ class KafkaFollower:
         if beat is None or now < self._beat_after:
             return
         standing, terms = await self._pages.ground()
-        if any(beat.heads.of(lane) > standing.applied(lane) for lane in LANES):
+        heads = {lane: beat.heads.of(lane) for lane in LANES}
+        if any(heads[lane] > standing.applied(lane) for lane in LANES):
+            await self._pages.told(heads)
             return
         try:
             await self._pages.beat(beat, terms, offsets)
@@ -138,9 +138,9 @@ class KafkaFollower:
             log.error("page-refused", code=error.code)  # noqa: TRY400 - the code says it; an alarm, no bug
         self._beat, self._beat_after = None, now + BEAT_SECONDS
         age = self._clock.now() - unstamp(beat.at)
-        lease = timedelta(seconds=terms.duties.heartbeat_lease_seconds / LEASE_SHARE)
-        if age < lease:
-            self._rest_pull((lease - age).total_seconds())
+        due = due_within(terms)
+        if age < due:
+            self._rest_pull((due - age).total_seconds())
 
     def _rest_pull(self, seconds: float) -> None:
         self._good_until = max(self._good_until, asyncio.get_running_loop().time() + seconds)

@@ -49,6 +49,7 @@ class AgentMetrics(Collector):
             "unknown": ("1 while no decision can be made.", int(status.unknown is not None)),
             "applied_bulk": ("The last number applied of the bulk lane.", status.standing.bulk),
             "applied_priority": ("The last number applied of the priority lane.", status.standing.priority),
+            "behind": ("Numbers that a heartbeat told of and that are not applied.", status.standing.behind),
             "pending": ("Records to be looked up in the register.", status.pending),
             "holds": ("Holds that stand.", status.holds),
             "orders": ("Orders to the register that wait.", status.orders),

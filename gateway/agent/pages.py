@@ -5,7 +5,7 @@ heartbeat older than what is known is passed over. So a reader changes from one 
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from gateway.client import EventPage, GatewayClient
 from gateway.clock import Clock, china_date, unstamp
 from gateway.errors import Broken
 from gateway.trace import span
-from gateway.trust.documents import LANES, Heartbeat
+from gateway.trust.documents import LANES, Heartbeat, Lane
 from schemas.canonical import JsonObject
 
 log = structlog.get_logger(__name__)
@@ -88,6 +88,17 @@ class Pages:
         except Broken as error:
             await asyncio.to_thread(self._mark, error.code)
             raise
+
+    async def told(self, heads: Mapping[Lane, int]) -> None:
+        """Keep how far a verified heartbeat says that the lanes reach, where the list does not reach so far yet."""
+
+        def work(change: Change) -> None:
+            standing = read_standing(change, self._parts.contract)
+            write_standing(change, self._parts.contract, standing.with_heads(heads))
+
+        standing, _ = await asyncio.to_thread(self._read)
+        if standing.with_heads(heads) != standing:
+            await asyncio.to_thread(self._parts.index.write, work)
 
     def open_heartbeat(self, token: str) -> Heartbeat:
         """What a heartbeat says. Raises Broken."""

@@ -137,10 +137,13 @@ def _add_routes(
 
     @app.get("/readyz")
     def readyz() -> Response:
-        """200 where the list is complete and fresh, so that decisions can be made on it."""
-        unknown = read_status(parts, clock).unknown
-        if unknown is not None:
-            raise Unavailable(unknown, "No decision can be made on the list as it stands; GET /v1/status says more.")
+        """200 where the list is complete and fresh, so that decisions can be made on it, and has caught up."""
+        status = read_status(parts, clock)
+        if status.unknown is not None:
+            said = "No decision can be made on the list as it stands; GET /v1/status says more."
+            raise Unavailable(status.unknown, said)
+        if status.lagging:
+            raise Unavailable("list-behind", "The list has not caught up; decisions are made until its lease is over.")
         return document({"status": "ready"})
 
     @app.get("/v1/status")

@@ -1,5 +1,6 @@
 """How the agent stands under its contract: what is applied, and whether its list may be relied on (rules M3, D11)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from functools import lru_cache
@@ -26,7 +27,8 @@ class Standing:
     `offsets`, by lane: the next place to read in its topic, where Kafka was followed; a hint, for numbers decide.
 
     `state` and `version` are the contract's as its own events tell, `opened_by` is the last of those. `beat` is the
-    state that the last heartbeat told. `fresh_at` is the time of the last heartbeat whose heads had all been applied.
+    state that the last heartbeat told, `heads` the last number of each lane that any told. `fresh_at` is the time of
+    the last heartbeat whose heads had all been applied.
     `failure` is the code of a page that was refused, until a good one comes. `rescan`: standing holds are to be judged
     anew. `swept_on`: the last day for which they were.
     """
@@ -45,12 +47,22 @@ class Standing:
     rescan: bool = False
     swept_on: str | None = None
     offsets: dict[str, int] = field(default_factory=dict)
+    heads: dict[str, int] = field(default_factory=dict)
 
     def applied(self, lane: Lane) -> int:
         return self.priority if lane == "priority" else self.bulk
 
     def with_applied(self, lane: Lane, number: int) -> "Standing":
         return replace(self, priority=number) if lane == "priority" else replace(self, bulk=number)
+
+    def with_heads(self, heads: Mapping[Lane, int]) -> "Standing":
+        """Lanes only grow: what is less than was told before is old."""
+        return replace(self, heads={lane: max(heads[lane], self.heads.get(lane, 0)) for lane in LANES})
+
+    @property
+    def behind(self) -> int:
+        """How many numbers a heartbeat told of that are not applied."""
+        return sum(max(0, self.heads.get(lane, 0) - self.applied(lane)) for lane in LANES)
 
     @property
     def checkpoint(self) -> JsonObject | None:
@@ -108,12 +120,19 @@ def fresh_until(standing: Standing, terms: Terms) -> datetime:
     return moment(standing.fresh_at) + timedelta(seconds=terms.duties.heartbeat_lease_seconds)
 
 
+def due_within(terms: Terms) -> timedelta:
+    """How old the last complete heartbeat may be: they come three times in a lease, so behind half of it one is missing
+    and it is time to pull.
+    """
+    return timedelta(seconds=terms.duties.heartbeat_lease_seconds / 2)
+
+
 def beaten(
     standing: Standing,
     *,
     at: datetime,
     now: datetime,
-    heads: dict[Lane, int],
+    heads: Mapping[Lane, int],
     state: str,
     tree_size: int,
     tree_root: str,
@@ -124,7 +143,7 @@ def beaten(
     if all(standing.applied(lane) >= heads[lane] for lane in LANES):
         told = stamp(min(at, now))
         standing = replace(standing, fresh_at=max(min(standing.fresh_at or told, stamp(now)), told))
-    return replace(standing, beat=state, tree_size=tree_size, tree_root=tree_root)
+    return replace(standing.with_heads(heads), beat=state, tree_size=tree_size, tree_root=tree_root)
 
 
 def is_due(standing: Standing, today: date) -> bool:

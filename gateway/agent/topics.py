@@ -11,6 +11,7 @@ from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 from aiokafka.structs import ConsumerRecord
 
 from gateway.broker import end_reader
+from gateway.clock import unstamp
 from gateway.errors import Unavailable
 from gateway.trust.documents import LANES, Lane
 from schemas.canonical import JsonObject
@@ -34,6 +35,14 @@ class Fetched:
     heartbeat: str | None = None
     offsets: dict[str, int] = field(default_factory=dict)
     unreadable: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """Messages behind the place where reading goes on. `since` is the first one's time; None where it tells none."""
+
+    messages: int
+    since: datetime | None
 
 
 class Topics:
@@ -96,6 +105,25 @@ class Topics:
             self._sort(fetched, self._places[place], records)
         return fetched
 
+    async def unread(self) -> dict[Lane, Unread]:
+        """What lies behind the places that it was opened at, of lanes where anything does; to be closed afterwards.
+
+        Raises Unavailable (`kafka-away`).
+        """
+        consumer, found = self._consumer, dict[Lane, Unread]()
+        if consumer is None:
+            raise _away(None)
+        try:
+            async with asyncio.timeout(OPEN_SECONDS):
+                ends = await consumer.end_offsets(list(self._places))
+                for place, lane in self._places.items():
+                    count = ends[place] - await consumer.position(place)
+                    if count > 0:
+                        found[lane] = Unread(count, await _first_time(consumer, place))
+        except (KafkaError, OSError) as error:
+            raise _away(error) from error
+        return found
+
     async def close(self) -> None:
         consumer, self._consumer = self._consumer, None
         if consumer is not None:
@@ -132,6 +160,20 @@ async def _seek_to(consumer: AIOKafkaConsumer, place: TopicPartition, at: dateti
         await consumer.seek_to_end(place)
     else:
         consumer.seek(place, found.offset)
+
+
+async def _first_time(consumer: AIOKafkaConsumer, place: TopicPartition) -> datetime | None:
+    """The time that the first message tells, by the gateway's clock; nothing of it is verified."""
+    try:
+        while not (came := await consumer.getmany(place, timeout_ms=1000, max_records=1)):
+            pass
+    except OffsetOutOfRangeError:
+        return None  # retention took it
+    told = dict(came[place][0].headers).get("ce_time", b"")
+    try:
+        return unstamp(told.decode("ascii"))
+    except ValueError:
+        return None
 
 
 def _away(error: BaseException | None) -> Unavailable:

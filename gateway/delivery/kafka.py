@@ -22,6 +22,7 @@ from sqlalchemy import Update, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from contracts.lifecycle import FED
 from gateway import trace
 from gateway.backoff import Backoff
 from gateway.clock import Clock, china_date, stamp
@@ -40,7 +41,6 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-FED: Final = ("active", "suspended")  # in any other state what takes back is there by pull (rule D7)
 LEASE: Final = timedelta(seconds=15)  # longer than a run is ever in flight
 BEATS_IN_A_LEASE: Final = 3  # heartbeats, within the lease that the contract gives them (rule D11)
 IDLE_SECONDS: Final = 1.0

@@ -1,25 +1,30 @@
-"""How far each lane of each contract is behind: what waits for a number, for the agency's pull, and for its receipt."""
+"""How far each lane of each contract is behind: what waits for a number, for topic or pull, and for its receipt."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Column, ScalarSelect, and_, or_, select
+from sqlalchemy import ColumnElement, ScalarSelect, and_, case, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from contracts.lifecycle import FED
 from gateway.clock import unstamp
 from gateway.delivery.route import LANE_OF_STATUS
-from gateway.journal.tables import activation, contract, delivery_log, entry, journal_leaf, lane
+from gateway.journal.tables import activation, contract, delivery_log, entry, journal_leaf, kafka_lane, lane
 from gateway.trust.documents import LANES
 from schemas.catalog import RECEIPT
 
 
 @dataclass(frozen=True, slots=True)
 class LaneLag:
-    """One lane as the tables have it. `last`, `shown` and `acknowledged` are numbers of the lane.
+    """One lane as the tables have it. `last`, `shown`, `acknowledged` and `sent` are numbers of the lane.
+
+    `sent` is None where no topic is fed: the contract names no Kafka, or its state lets it be pulled alone.
 
     Each `_since` is the moment from which the oldest of its kind waits, None where nothing does: `unrouted_since` for
-    its number, `unshown_since` for the subscriber's pull, `unreceipted_since`, shown or not, for a `received` receipt.
+    its number, `unsent_since` for the brokers, `unreceipted_since`, delivered or not, for a `received` receipt.
+    `undelivered_since`: for the subscriber's pull; over Kafka, where what is on its way to a broker counts as shown,
+    for the brokers or a receipt, whichever comes first.
     """
 
     contract: str
@@ -30,14 +35,21 @@ class LaneLag:
     last: int
     shown: int
     acknowledged: int
+    sent: int | None
     unrouted_since: datetime | None
-    unshown_since: datetime | None
+    unsent_since: datetime | None
+    undelivered_since: datetime | None
     unreceipted_since: datetime | None
 
     @property
     def receipted(self) -> bool:
         """Receipts are not receipted: of a contract for them, what was shown is all that there is to know (D12)."""
         return self.feed != RECEIPT.name
+
+    @property
+    def delivered(self) -> int:
+        """The last number that the subscriber has, or can read in its topic."""
+        return self.shown if self.sent is None else max(self.sent, self.acknowledged)
 
     @property
     def lag(self) -> int:
@@ -53,12 +65,22 @@ async def read_lags(connection: AsyncConnection) -> Sequence[LaneLag]:
             contract.c.subscriber,
             contract.c.feed,
             contract.c.state,
+            kafka_lane.c.sent,
             _first_entry().label("entry_at"),
             _first_activation().label("activation_at"),
-            _routed_at(lane.c.shown).label("unshown_at"),
+            _routed_at(kafka_lane.c.sent).label("unsent_at"),
+            _routed_at(_delivered()).label("undelivered_at"),
             _routed_at(lane.c.acknowledged).label("unreceipted_at"),
         )
         .join(contract, contract.c.id == lane.c.contract)
+        .outerjoin(
+            kafka_lane,
+            and_(
+                kafka_lane.c.contract == lane.c.contract,
+                kafka_lane.c.lane == lane.c.lane,
+                contract.c.state.in_(FED),
+            ),
+        )
         .where(contract.c.state != "closed")
         .order_by(lane.c.contract, lane.c.lane)
     )
@@ -75,8 +97,10 @@ async def read_lags(connection: AsyncConnection) -> Sequence[LaneLag]:
                 last=row.last,
                 shown=row.shown,
                 acknowledged=row.acknowledged,
+                sent=row.sent,
                 unrouted_since=unstamp(min(unrouted)) if unrouted else None,
-                unshown_since=_moment(row.unshown_at),
+                unsent_since=_moment(row.unsent_at),
+                undelivered_since=_moment(row.undelivered_at),
                 unreceipted_since=_moment(row.unreceipted_at) if row.feed != RECEIPT.name else None,
             )
         )
@@ -114,7 +138,16 @@ def _first_activation() -> ScalarSelect[str]:
     )
 
 
-def _routed_at(reached: Column[int]) -> ScalarSelect[str]:
+def _delivered() -> ColumnElement[int]:
+    """`LaneLag.delivered`."""
+    return case(
+        (kafka_lane.c.sent.is_(None), lane.c.shown),
+        (kafka_lane.c.sent > lane.c.acknowledged, kafka_lane.c.sent),
+        else_=lane.c.acknowledged,
+    )
+
+
+def _routed_at(reached: ColumnElement[int]) -> ScalarSelect[str]:
     """When the number behind `reached` was given; null where there is none."""
     return (
         select(delivery_log.c.routed_at)
@@ -126,7 +159,7 @@ def _routed_at(reached: Column[int]) -> ScalarSelect[str]:
         )
         .order_by(delivery_log.c.first.desc())
         .limit(1)
-        .correlate(lane)
+        .correlate(lane, kafka_lane)
         .scalar_subquery()
     )
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final
 
 import structlog
@@ -43,11 +44,16 @@ class Producer:
             # Nothing was begun, so the producer is as good as before, and other topics may be well.
             raise Unavailable("kafka-topic", f"The topic cannot be written ({type(error).__name__}).") from error
         try:
-            sent = [
-                await producer.send_batch(batch, topic, partition=PARTITION) for batch in _batches(producer, messages)
-            ]
-            # Not gather: a cancellation would reach into the producer's own futures.
-            await asyncio.wait(sent)
+            # An idempotent producer tries again for ever where the broker is away, and nobody would hear of it.
+            async with asyncio.timeout(REQUEST_SECONDS):
+                sent = [
+                    await producer.send_batch(batch, topic, partition=PARTITION)
+                    for batch in _batches(producer, messages)
+                ]
+                for one in sent:
+                    one.add_done_callback(_hear)  # of what is left behind, too
+                # Not gather: a cancellation would reach into the producer's own futures.
+                await asyncio.wait(sent)
             for one in sent:
                 one.result()
         except (KafkaError, OSError) as error:
@@ -88,11 +94,26 @@ class Producer:
 
 
 async def _end(producer: AIOKafkaProducer) -> None:
+    """Let it send what it still has, where that is quick, and leave the broker.
+
+    Not by its own `stop`: where the broker is away that waits for ever, and leaves a task and its connections behind.
+    """
     try:
         async with asyncio.timeout(STOP_SECONDS):
-            await producer.stop()
+            await producer.flush()
     except (KafkaError, OSError) as error:
         log.warning("producer-ended-badly", error=type(error).__name__)
+    producer._closed = True
+    if producer._sender is not None:
+        with suppress(KafkaError, OSError):
+            async with asyncio.timeout(STOP_SECONDS):
+                await producer._sender.close()
+    await producer.client.close()
+
+
+def _hear(sent: "asyncio.Future[object]") -> None:
+    if not sent.cancelled():
+        sent.exception()
 
 
 def _batches(producer: AIOKafkaProducer, messages: Sequence[Message]) -> list[BatchBuilder]:

@@ -15,6 +15,7 @@ from gateway.client import GatewayClient
 from gateway.clock import Clock, china_date, unstamp
 from gateway.doctor.finding import SOON, Finding, in_words, since
 from gateway.doctor.keys import check_end, check_file
+from gateway.doctor.topics import check_topics
 from gateway.errors import FuyuanError
 from gateway.retry import Patience
 from gateway.settings import Settings
@@ -67,7 +68,10 @@ async def examine_agent(
         settings.gateway_url, key, settings.audience, clock, transport, patience=Patience(attempts=1)
     ) as client:
         found += await _gateway(client, trust, trusted, settings.party, contract, now)
-    found += await asyncio.to_thread(_index, settings, clock)
+    status, listed = await asyncio.to_thread(_index, settings, clock)
+    found += listed
+    if status is not None:
+        found += await check_topics(settings, key.party, status, now)
     return found + await asyncio.to_thread(_register, settings)
 
 
@@ -162,9 +166,10 @@ def _ends(terms: Terms, now: datetime) -> list[Finding]:
     ]
 
 
-def _index(settings: Settings, clock: Clock) -> list[Finding]:
+def _index(settings: Settings, clock: Clock) -> tuple[Status | None, list[Finding]]:
+    """How the agent stands, where that can be read, and what is found of it."""
     if not (settings.agent_data_dir / "index").is_dir():
-        return [
+        return None, [
             Finding(
                 "error",
                 "list",
@@ -176,16 +181,15 @@ def _index(settings: Settings, clock: Clock) -> list[Finding]:
     try:
         parts = open_parts(settings, clock)
     except FuyuanError as error:
-        return [Finding("error", "list", error.code, error.detail)]
+        return None, [Finding("error", "list", error.code, error.detail)]
     try:
         status = read_status(parts, clock)
         oldest = _oldest_receipt(parts)
         found = _list(status, settings) + _outbox(status, oldest, clock.now())
     finally:
         parts.index.close()
-    return found or [
-        Finding("ok", "list", "list", f"Complete, {status.age_seconds} s old, {status.holds} holds stand.")
-    ]
+    well = Finding("ok", "list", "list", f"Complete, {status.age_seconds} s old, {status.holds} holds stand.")
+    return status, found or [well]
 
 
 def _list(status: Status, settings: Settings) -> list[Finding]:
@@ -202,6 +206,7 @@ def _list(status: Status, settings: Settings) -> list[Finding]:
                 "See that `fuyuan agent` runs, what its log says, and what is found of the gateway.",
             )
         )
+    found += _behind(status)
     if status.kill_switch:
         found.append(
             Finding(
@@ -213,6 +218,22 @@ def _list(status: Status, settings: Settings) -> list[Finding]:
             )
         )
     return found
+
+
+def _behind(status: Status) -> list[Finding]:
+    if status.unknown is not None or not status.lagging:
+        return []
+    old = timedelta(seconds=status.age_seconds or 0)
+    return [
+        Finding(
+            "warning",
+            "list",
+            "list-behind",
+            f"{status.standing.behind} events are not applied yet, and the list is {in_words(old)} old; "
+            "decisions are unknown once its lease is over.",
+            "See that `fuyuan agent` runs, what its log says, and what is found of gateway and broker.",
+        )
+    ]
 
 
 def _outbox(status: Status, oldest: datetime | None, now: datetime) -> list[Finding]:

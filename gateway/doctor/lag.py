@@ -48,9 +48,18 @@ def _lane(lag: LaneLag, duties: Duties, now: datetime, ready_lag: timedelta) -> 
             f"{lane}: an entry waits since {since(lag.unrouted_since, now)} for its number.",
             "See that `fuyuan serve` runs and what its log says of routing.",
         )
+    if lag.sent is not None and lag.unsent_since is not None and now - lag.unsent_since > ready_lag:
+        yield Finding(
+            "error",
+            "lag",
+            "topic-behind",
+            f"{lane}: {lag.last - lag.sent} events, the oldest since {since(lag.unsent_since, now)}, "
+            "are not in its topic; its subscriber must pull them.",
+            "See what is found of the broker, that `fuyuan serve` runs, and what its log says of lane-delayed.",
+        )
     if not lag.receipted:
-        if lag.unshown_since is not None and now - lag.unshown_since > COURT_READS:
-            words = f"{lane}: {lag.last - lag.shown} events, the oldest since {since(lag.unshown_since, now)}, "
+        if lag.undelivered_since is not None and now - lag.undelivered_since > COURT_READS:
+            words = f"{lane}: {lag.last - lag.delivered} events, the oldest since {since(lag.undelivered_since, now)}, "
             yield Finding(
                 "warning",
                 "lag",
@@ -59,12 +68,12 @@ def _lane(lag: LaneLag, duties: Duties, now: datetime, ready_lag: timedelta) -> 
                 "Remind it: `fuyuan receipts` reads them.",
             )
         return
-    if lag.unshown_since is not None and now - lag.unshown_since > lease:
+    if lag.sent is None and lag.undelivered_since is not None and now - lag.undelivered_since > lease:
         yield Finding(
             "error",
             "lag",
             "agency-not-pulling",
-            f"{lane}: {lag.last - lag.shown} events, the oldest since {since(lag.unshown_since, now)}, "
+            f"{lane}: {lag.last - lag.delivered} events, the oldest since {since(lag.undelivered_since, now)}, "
             f"were not pulled by {lag.subscriber}.",
             "Call the agency: its agent is down or cannot reach this gateway; `fuyuan doctor` there says which.",
         )
@@ -75,7 +84,8 @@ def _lane(lag: LaneLag, duties: Duties, now: datetime, ready_lag: timedelta) -> 
             "error" if late else "warning",
             "lag",
             "agency-silent",
-            f"{lane}: {lag.subscriber} pulls, and gives no receipt since {since(lag.unreceipted_since, now)}"
+            f"{lane}: {lag.subscriber} {'pulls, and' if lag.sent is None else 'reads a topic, and'} "
+            f"gives no receipt since {since(lag.unreceipted_since, now)}"
             f"{', longer than its contract allows' if late else ''}.",
             "Call the agency: `fuyuan doctor` there says what holds its receipts up.",
         )

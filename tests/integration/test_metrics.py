@@ -3,12 +3,10 @@
 import asyncio
 import re
 from datetime import timedelta
-from typing import Any
 from urllib.parse import quote
 
 import httpx
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.client import GatewayProblem
 from gateway.delivery.lag import read_lags
@@ -18,34 +16,9 @@ from gateway.metrics import Metrics
 from gateway.running import Running
 from tests.integration.agency import Agent, listing
 from tests.integration.district import COURT, FROM_MARKET, MARKET, ROOT, TO_MARKET, District, sample_records
+from tests.integration.watched import of, read_samples, ready, samples, scrape
 
 BULK = {"contract": TO_MARKET, "lane": "bulk"}
-
-
-async def scrape(district: District, **headers: str) -> httpx.Response:
-    district.clock.advance(timedelta(seconds=1))  # what was read a second ago is read again
-    token = district.running.settings.metrics_token_file.read_text("ascii").strip()
-    given = {"authorization": f"Bearer {token}"} | headers
-    return await district.send(httpx.Request("GET", "http://gateway.test/metrics", headers=given))
-
-
-async def samples(district: District) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
-    answer = await scrape(district)
-    assert answer.status_code == 200
-    return read_samples(answer)
-
-
-def read_samples(answer: httpx.Response) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
-    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
-    return {
-        (sample.name, frozenset(sample.labels.items())): sample.value
-        for family in text_string_to_metric_families(answer.text)
-        for sample in family.samples
-    }
-
-
-def of(found: dict[tuple[str, frozenset[tuple[str, str]]], float], name: str, **labels: str) -> float | None:
-    return found.get((name, frozenset(labels.items())))
 
 
 async def test_lag_and_age_grow_until_the_agency_pulls_and_receipts(district: District) -> None:
@@ -161,11 +134,6 @@ async def test_scrapes_within_a_second_share_one_reading(district: District) -> 
     assert first is second
     district.clock.advance(timedelta(seconds=1))
     assert await metrics.read() is not first
-
-
-async def ready(district: District) -> tuple[int, dict[str, Any]]:
-    answer = await district.send(httpx.Request("GET", "http://gateway.test/readyz"))
-    return answer.status_code, answer.json()
 
 
 async def test_ready_is_caught_up(district: District) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from gateway.delivery.access import user_of
 from gateway.settings import PREFIX, Settings, load_settings
 
 DEPLOY = Path(__file__).parents[3] / "deploy"
@@ -22,9 +23,6 @@ GIVEN = {
     "FUYUAN_AGENCY": "my-licences",
     "FUYUAN_AGENT_CONTRACT": "debtors-to-market-regulation",
 }
-# Settings that come with access to a broker that asks for a password; strike each out as it becomes one.
-BROKER = {"BOOTSTRAP", "SECURITY", "USER", "PASSWORD_FILE", "CA_FILE"}
-AWAITED = {f"FUYUAN_{side}KAFKA_{name}" for side in ("", "AGENT_") for name in BROKER} | {"FUYUAN_KAFKA_REPLICATION"}
 SETTINGS = {PREFIX + name.upper() for name in Settings.model_fields}
 
 TEXT = (DEPLOY / "compose.yaml").read_text("utf-8")
@@ -166,14 +164,25 @@ def test_a_folder_that_was_not_prepared_is_not_made_by_root() -> None:
 @pytest.mark.parametrize("name", [*GATEWAYS, "agent"])
 def test_every_setting_is_one_and_its_value_is_taken(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     environment = {key: value for key, value in SERVICES[name]["environment"].items() if key.startswith(PREFIX)}
-    assert set(environment) - SETTINGS <= AWAITED
+    assert set(environment) <= SETTINGS
     for key in [key for key in os.environ if key.startswith(PREFIX)]:
         monkeypatch.delenv(key)
     for key, value in environment.items():
         monkeypatch.setenv(key, value)
     settings = load_settings()
-    for key in set(environment) & SETTINGS:
-        assert str(getattr(settings, key.removeprefix(PREFIX).lower())) == environment[key]
+    assert {key: str(getattr(settings, key.removeprefix(PREFIX).lower())) for key in environment} == environment
+
+
+def test_gateways_and_agent_reach_the_brokers_by_password_over_tls() -> None:
+    by_side = {"": SERVICES["gateway-1"]["environment"], "AGENT_": SERVICES["agent"]["environment"]}
+    for side, environment in by_side.items():
+        said = {name: environment[f"FUYUAN_{side}KAFKA_{name}"] for name in ("BOOTSTRAP", "SECURITY", "CA_FILE")}
+        assert said["BOOTSTRAP"].split(",") == [f"{name}:9092" for name in BROKERS]
+        assert said["SECURITY"] == "sasl_ssl"
+        assert said["CA_FILE"] == "/run/secrets/ca"
+    assert by_side["AGENT_"]["FUYUAN_AGENT_KAFKA_USER"] == user_of(GIVEN["FUYUAN_AGENCY"])
+    assert int(by_side[""]["FUYUAN_KAFKA_REPLICATION"]) == len(BROKERS)
+    assert f"User:{by_side['']['FUYUAN_KAFKA_USER']}" in properties()["super.users"].split(";")
 
 
 def test_the_agent_asks_for_a_token_since_it_listens_to_others() -> None:

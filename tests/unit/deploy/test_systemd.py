@@ -64,6 +64,11 @@ def service(unit: Path) -> dict[str, list[str]]:
     return parsed(unit)["Service"]
 
 
+def kafka(unit: Path) -> Path:
+    """The drop-in that is added where the contract names Kafka."""
+    return unit.with_name(f"{unit.name}.d") / "kafka.conf"
+
+
 def test_both_are_there() -> None:
     assert [unit.name for unit in UNITS] == ["fuyuan-agent.service", "fuyuan-gateway.service"]
 
@@ -91,6 +96,24 @@ def test_every_setting_is_one_and_every_key_file_is_handed_over(unit: Path) -> N
     if "%d" in environment.values():  # the whole folder, as gateway/trust/keyring.py reads it
         used |= {"signing.jwk", "vault.key", "records.key"}
     assert used == handed
+
+
+@each_unit
+def test_every_setting_for_kafka_is_one_and_is_taken(unit: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert set(parsed(kafka(unit))) == {"Service"}
+    said = service(kafka(unit))
+    assert set(said) == {"Environment", "LoadCredential"}
+    environment = dict(one.split("=", 1) for one in said["Environment"])
+    assert set(environment) <= SETTINGS
+    handed = {one.partition(":")[0] for one in said["LoadCredential"]}
+    assert {value.removeprefix("%d/") for value in environment.values() if value.startswith("%d/")} == handed
+    for key in [key for key in os.environ if key.startswith(PREFIX)]:
+        monkeypatch.delenv(key)
+    for key, value in environment.items():
+        monkeypatch.setenv(key, value)
+    settings = load_settings()
+    assert {key: str(getattr(settings, key.removeprefix(PREFIX).lower())) for key in environment} == environment
+    assert environment[next(key for key in environment if key.endswith("_SECURITY"))] == "sasl_ssl"
 
 
 @each_unit
@@ -125,6 +148,7 @@ def test_systemd_finds_nothing_wrong(unit: Path, tmp_path: Path) -> None:
     copy = tmp_path / unit.name  # the program is installed elsewhere here
     fuyuan = Path(sys.executable).with_name("fuyuan")
     copy.write_text(unit.read_text("utf-8").replace("/opt/fuyuan/bin/fuyuan", str(fuyuan)), "utf-8")
+    shutil.copytree(kafka(unit).parent, tmp_path / kafka(unit).parent.name)
     done = subprocess.run([analyze, "verify", "--man=no", copy], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 
