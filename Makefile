@@ -12,8 +12,9 @@ demo: $(VENV)/.ready
 kafka:
 	$(PYTHON) deploy/kafka/broker.py
 
+# Two at once, each with servers of its own; a file stays together, for its tests share them.
 test: $(VENV)/.ready
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-faults: $(VENV)/.ready
 	FUYUAN_FAULT_RUNS=200 FUYUAN_FAULT_RUNS_REAL=300 $(BIN)/python -m pytest tests/faults -s
