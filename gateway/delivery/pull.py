@@ -8,6 +8,7 @@ import orjson
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from contracts.lifecycle import IN_FORCE
 from gateway.clock import Clock, china_date
 from gateway.delivery.coverage import Agreement, read_agreement
 from gateway.delivery.cursor import Cursor
@@ -97,7 +98,7 @@ class Pull:
         ends nothing, and releases nobody.
         """
         over = china_date(self._clock.now()) > agreement.policy.terms.valid_until
-        if over and agreement.state in ("active", "suspended"):
+        if over and agreement.state in IN_FORCE:
             with suppress(Conflict):
                 await self._end(agreement.id)
 
