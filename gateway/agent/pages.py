@@ -167,7 +167,7 @@ class Pages:
                 standing,
                 at=unstamp(heartbeat.at),
                 now=now,
-                heads={"priority": heartbeat.heads.priority, "bulk": heartbeat.heads.bulk},
+                heads={lane: heartbeat.heads.of(lane) for lane in LANES},
                 state=heartbeat.state,
                 tree_size=heartbeat.checkpoint.size,
                 tree_root=heartbeat.checkpoint.root,

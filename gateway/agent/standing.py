@@ -16,8 +16,6 @@ from gateway.trust.documents import LANES, Lane
 from schemas.canonical import JsonObject
 
 ENDED: Final = frozenset({"revoking", "revoked", "ended", "closed"})  # nothing new comes under the contract
-
-
 CLOCK_SLACK: Final = timedelta(seconds=5)  # what a time service may set a clock back by
 
 
