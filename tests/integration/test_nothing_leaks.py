@@ -26,6 +26,7 @@ from gateway.demo.cast import COURT
 from gateway.trust.verify import verify_line
 from schemas.canonical import canonical
 from schemas.catalog import DISHONEST_DEBTOR
+from tests.captured_log import captured_log
 from tests.integration.district import (
     BATCHES,
     FEED,
@@ -35,7 +36,6 @@ from tests.integration.district import (
     TRADING,
     District,
     Founded,
-    captured_log,
     open_district,
 )
 
