@@ -25,6 +25,7 @@ from gateway.agent.parts import Parts
 from gateway.agent.standing import (
     Standing,
     is_due,
+    read_ground,
     read_standing,
     read_terms,
     unknown_because,
@@ -150,7 +151,7 @@ class Follower:
 
     def _ground(self) -> tuple[Standing, Terms | None]:
         with self._parts.index.read() as view:
-            return read_standing(view, self._parts.contract), read_terms(view, self._parts.contract)
+            return read_ground(view, self._parts.contract)
 
     def _sweep(self) -> None:
         today = china_date(self._clock.now())

@@ -93,6 +93,11 @@ def read_terms(view: View, contract: str) -> Terms | None:
     return None if found is None else Terms.model_validate_json(found)
 
 
+def read_ground(view: View, contract: str) -> tuple[Standing, Terms | None]:
+    """What every decision rests on: how the agent stands, and the terms, None until they were read."""
+    return read_standing(view, contract), read_terms(view, contract)
+
+
 def unknown_because(standing: Standing, terms: Terms | None, now: datetime) -> str | None:
     """Why no decision can be made on this list (rule M3); None where it can be relied on."""
     if standing.failure is not None:
