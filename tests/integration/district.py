@@ -18,6 +18,7 @@ from gateway.client import EventPage, GatewayClient
 from gateway.clock import ManualClock, stamp
 from gateway.demo.cast import COURT, Cast, sign
 from gateway.journal.erase import erase_record
+from gateway.journal.proofs import TreeHead, read_tree_head
 from gateway.journal.tables import metadata
 from gateway.running import Running
 from gateway.settings import Settings
@@ -82,6 +83,11 @@ class District:
             self.clock,
             transport=self.transport,
         )
+
+    async def tree_head(self) -> TreeHead:
+        """The journal's tree as it stands now."""
+        async with self.running.engine.connect() as connection:
+            return await read_tree_head(connection)
 
     async def activate(self, contract: str = TO_MARKET, **changed: Any) -> None:
         """The agreement with market regulation, changed and signed anew by both: a next version, or another one."""

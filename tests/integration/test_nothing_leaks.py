@@ -135,7 +135,7 @@ class Wire:
                 break
             events += page["events"]
             after = page["next"]
-        size = await self.district.running.tree_head()
+        size = await self.district.tree_head()
         for target in (
             f"/v1/contracts/{CONTRACT}", "/v1/log/checkpoint", f"/v1/log/consistency?first=1&second={size.size}",
             *(f"/v1/log/inclusion?leaf={leaf}&size={size.size}" for leaf in range(size.size - 3, size.size + 1)),

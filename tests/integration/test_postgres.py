@@ -169,7 +169,7 @@ async def test_a_server_that_nothing_comes_through_to_is_away_and_not_our_fault(
         district.clock.advance(timedelta(seconds=1))
         assert await ready(district) == (503, "journal-away")
         with pytest.raises(OperationalError):
-            await district.running.tree_head()
+            await district.tree_head()
         proxy.turn("pass")
         district.clock.advance(timedelta(seconds=1))
         assert await ready(district) == (200, None)
@@ -180,9 +180,9 @@ async def test_a_connection_that_was_dropped_on_the_way_is_made_anew(
     founded_copy: Founded, tmp_path: Path, log_lines: io.StringIO
 ) -> None:
     async with far_district(founded_copy, tmp_path, log_lines) as (district, proxy):
-        assert (await district.running.tree_head()).positions
+        assert (await district.tree_head()).positions
         proxy.forget()
-        assert (await district.running.tree_head()).positions
+        assert (await district.tree_head()).positions
 
 
 async def ready(district: District) -> tuple[int, str | None]:
