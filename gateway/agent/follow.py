@@ -59,9 +59,7 @@ class Follower:
         register: Register | None,
         topics: Topics | None = None,
     ) -> None:
-        """`read_trust` reads the trusted keys; it is called again where their file changed, and behind a failure.
-        `topics`: the contract's, where it is to be followed by Kafka as well.
-        """
+        """`read_trust` as for `Pages`. `topics`: the contract's, where it is to be followed by Kafka as well."""
         self._parts = parts
         self._clock = clock
         self._client = client

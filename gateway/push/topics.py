@@ -80,6 +80,7 @@ class PushTopics:
             log.info("push-topics-read", count=len(topics))
             while not await self._changed(topics):
                 hold.check()
+                # Such as no right to the group: a fetch raises it, but without a partition nobody fetches.
                 consumer._coordinator.check_errors()
                 await asyncio.sleep(LOOK_SECONDS)
         finally:
