@@ -15,8 +15,9 @@ from typing import Final, Literal
 State = Literal["draft", "signed", "active", "suspended", "revoking", "revoked", "ended", "closed"]
 Action = Literal["sign", "activate", "suspend", "resume", "revoke", "confirm", "end", "close"]
 
-# In these the lanes' topics are fed, where the contract names Kafka; in any other what takes back is there by pull.
-FED: Final = ("active", "suspended")
+# Agreed, and neither revoked nor over. Only in these a contract's topics are fed and read, where it names Kafka; in any
+# other what takes back is there by pull.
+IN_FORCE: Final[frozenset[State]] = frozenset({"active", "suspended"})
 
 _NEXT: dict[tuple[State, Action], State] = {
     ("draft", "sign"): "signed",

@@ -20,6 +20,7 @@ REQUEST_SECONDS: Final = 10.0  # until what no broker answers is given up
 BATCH_BYTES: Final = 256 * 1024
 FETCH_BYTES: Final = 4 * 1024 * 1024  # of one partition at once
 METADATA_MS: Final = 5000
+SCRAM: Final = "SCRAM-SHA-512"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +33,17 @@ class Broker:
     password_file: Path | None = None
     ca_file: Path | None = None
 
+    def password(self) -> str:
+        """For `sasl_ssl`. Raises Refused (`kafka-settings`) where user or file is not set, or it cannot be read."""
+        if self.user is None or self.password_file is None:
+            raise Refused("kafka-settings", "To reach Kafka by sasl_ssl, set the user and the password file.")
+        try:
+            return self.password_file.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise _unreadable(error) from None
+
     def options(self) -> dict[str, Any]:
-        """What every client is made with. Raises Refused (`kafka-settings`) where a file is not set or not readable."""
+        """What every client here is made with. Raises as `password` does, and for the certificates too."""
         options: dict[str, Any] = {
             "bootstrap_servers": self.bootstrap,
             "security_protocol": self.security.upper(),
@@ -41,17 +51,21 @@ class Broker:
         }
         if self.security == "plaintext":
             return options
-        if self.user is None or self.password_file is None:
-            raise Refused("kafka-settings", "To reach Kafka by sasl_ssl, set the user and the password file.")
+        password = self.password()
         try:
-            return options | {
-                "ssl_context": create_ssl_context(cafile=self.ca_file),
-                "sasl_mechanism": "SCRAM-SHA-512",
-                "sasl_plain_username": self.user,
-                "sasl_plain_password": self.password_file.read_text(encoding="utf-8").strip(),
-            }
+            context = create_ssl_context(cafile=self.ca_file)
         except OSError as error:  # ssl.SSLError is one
-            raise Refused("kafka-settings", f"A file for Kafka cannot be read ({type(error).__name__}).") from None
+            raise _unreadable(error) from None
+        return options | {
+            "ssl_context": context,
+            "sasl_mechanism": SCRAM,
+            "sasl_plain_username": self.user,
+            "sasl_plain_password": password,
+        }
+
+
+def _unreadable(error: Exception) -> Refused:
+    return Refused("kafka-settings", f"A file for Kafka cannot be read ({type(error).__name__}).")
 
 
 def make_producer(broker: Broker) -> AIOKafkaProducer:

@@ -179,7 +179,7 @@ def doctor(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object for each finding.")] = False,
 ) -> None:
-    """Say what is wrong with keys, clock, database, contracts and lag, and what to do. Exit 1 where anything is."""
+    """Say what is wrong with keys, clock, database, brokers, contracts or lag, and what to do. Exit 1 if so."""
     from gateway.clock import SystemClock
     from gateway.doctor.report import run_doctor
     from gateway.settings import load_settings

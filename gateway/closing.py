@@ -13,9 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from contracts.lifecycle import IllegalTransition, transition
 from gateway.admin.registry import step
 from gateway.clock import Clock
-from gateway.delivery.coverage import Agreement, read_agreement
+from gateway.delivery.coverage import Agreement, read_agreement, unknown_contract
 from gateway.delivery.route import LANE_OF_STATUS, Router
-from gateway.errors import NotFound, Refused, Unavailable
+from gateway.errors import Refused, Unavailable
 from gateway.journal.tables import entry
 from gateway.journal.tables import lane as lane_table
 from gateway.trust.documents import LANES, Receipt
@@ -54,7 +54,7 @@ class Closing:
 async def _check(connection: AsyncConnection, receipt: Receipt) -> Agreement:
     agreement = await read_agreement(connection, receipt.contract)
     if agreement is None:
-        raise NotFound("unknown-contract", "No such contract is yours; ask the gateway's operator.")
+        raise unknown_contract()
     if agreement.state != "closed":
         try:
             transition(agreement.state, "close")

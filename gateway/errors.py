@@ -11,7 +11,7 @@
     ├── Unavailable     503  the journal cannot be written, or a part is not ready; try again
     └── Broken          500  a proof, a seal or an invariant does not hold
 
-`gateway/api/problems.py` maps the tree once to RFC 9457 problem details. A message tells the person what to do and
+`gateway/problem.py` maps the tree once to RFC 9457 problem details. A detail tells the person what to do and
 never repeats a personal value.
 """
 

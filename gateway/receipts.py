@@ -28,7 +28,7 @@ from gateway.trust.keys import KeySet
 from gateway.trust.merkle import HASH_BYTES, frontier, root, root_from
 from gateway.trust.receipt import read_receipt
 from schemas.canonical import b64u
-from schemas.catalog import feed as find_feed
+from schemas.catalog import RECEIPT
 from schemas.reading import Accepted
 from schemas.record_id import record_id
 from schemas.records.receipt import Receipt
@@ -36,7 +36,6 @@ from schemas.records.receipt import Receipt
 log = structlog.get_logger(__name__)
 
 MOST_AT_ONCE = 1000
-RECEIPTS = find_feed("receipt")
 
 
 class Receipts:
@@ -77,7 +76,7 @@ class Receipts:
                 agreement = await read_agreement(connection, payload.contract)
                 if agreement is None or agreement.subscriber != agency:
                     raise Refused("receipt-not-yours", "A receipt names a contract that is not the sender's.")
-                if agreement.feed == RECEIPTS.name:
+                if agreement.feed == RECEIPT.name:
                     raise Refused("receipt-of-receipt", "Receipts are not receipted; the cursor says what was read.")
                 if payload.kind == "closing":
                     if len(tokens) > 1:
@@ -95,12 +94,12 @@ class Receipts:
                 items.append(Accepted(line, self._record(agreement, payload, token), token.encode()))
         submission = Submission(
             provider=agency,
-            feed=RECEIPTS.name,
+            feed=RECEIPT.name,
             key="receipts/" + hashlib.sha256(body).hexdigest(),
             body=body,
             signature=signature,
         )
-        result = await self._intake.submit_items(submission, RECEIPTS, iter(items), along=along)
+        result = await self._intake.submit_items(submission, RECEIPT, iter(items), along=along)
         if along is not None:
             log.debug("step", step="closed")
         await self._acknowledge(acknowledged)
@@ -159,7 +158,7 @@ class Receipts:
         return Receipt(
             feed="receipt",
             schema_version=1,
-            record_id=record_id(key, RECEIPTS.name, payload.contract, payload.kind, payload.key),
+            record_id=record_id(key, RECEIPT.name, payload.contract, payload.kind, payload.key),
             revision=1,
             status="listed",
             status_reason=None,

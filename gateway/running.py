@@ -20,7 +20,7 @@ from gateway.delivery.route import Router
 from gateway.delivery.wakeup import Wakeup
 from gateway.intake import Intake
 from gateway.journal.nonces import Nonces
-from gateway.journal.proofs import Proofs, TreeHead, read_tree_head
+from gateway.journal.proofs import Proofs
 from gateway.metrics import Metrics
 from gateway.push.topics import PushTopics
 from gateway.receipt_delays import Delays
@@ -85,11 +85,6 @@ class Running:
     def background_ended(self) -> bool:
         """Whether some of the background work is over, by an error that nobody expected."""
         return any(task.done() for task in self._background)
-
-    async def tree_head(self) -> TreeHead:
-        """The journal's tree as it stands now."""
-        async with self.engine.connect() as connection:
-            return await read_tree_head(connection)
 
     async def _route(self) -> None:
         while True:

@@ -44,8 +44,8 @@ class Settings(BaseSettings):
         default_factory=lambda data: data["data_dir"] / "keys",
         description="The gateway's own secret keys, one file each.",
     )
-    agreements_dir: Path = Field(CONTRACTS / "agreements", description="Contracts (YAML) of this district.")
-    parties_dir: Path = Field(CONTRACTS / "parties", description="Parties and their public keys.")
+    agreements_dir: Path = Field(CONTRACTS / "agreements", description="Contracts (YAML) that `fuyuan demo` plays.")
+    parties_dir: Path = Field(CONTRACTS / "parties", description="Their parties, with names and public keys (YAML).")
     party: PartyId = Field("fuyuan-gateway", description="The gateway's own party id.")
     audience: str = Field(
         "fuyuan-gateway", min_length=1, description="The name that requests must be signed for (rule P2)."

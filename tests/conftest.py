@@ -1,10 +1,12 @@
-"""The real servers that tests run against. Whatever asks for a database is run once on each engine."""
+"""The real servers that tests run against, and the log. Whatever asks for a database is run once on each engine."""
 
+import io
 import os
 from collections.abc import Iterator
 
 import pytest
 
+from tests.captured_log import captured_log
 from tests.databases import Databases, SqliteFolder, databases_of
 from tests.servers.kafka import Kafka, kafka_server
 from tests.servers.postgres import NotHere, Postgres, postgres_server
@@ -55,3 +57,9 @@ def database_url(databases: Databases) -> Iterator[str]:
     """An empty journal."""
     with databases.fresh() as url:
         yield url
+
+
+@pytest.fixture
+def log_lines() -> Iterator[io.StringIO]:
+    with captured_log() as stream:
+        yield stream

@@ -25,6 +25,7 @@ from gateway.agent.parts import Parts
 from gateway.agent.standing import (
     Standing,
     is_due,
+    read_ground,
     read_standing,
     read_terms,
     unknown_because,
@@ -58,9 +59,7 @@ class Follower:
         register: Register | None,
         topics: Topics | None = None,
     ) -> None:
-        """`read_trust` reads the trusted keys; it is called again where their file changed, and behind a failure.
-        `topics`: the contract's, where it is to be followed by Kafka as well.
-        """
+        """`read_trust` as for `Pages`. `topics`: the contract's, where it is to be followed by Kafka as well."""
         self._parts = parts
         self._clock = clock
         self._client = client
@@ -150,7 +149,7 @@ class Follower:
 
     def _ground(self) -> tuple[Standing, Terms | None]:
         with self._parts.index.read() as view:
-            return read_standing(view, self._parts.contract), read_terms(view, self._parts.contract)
+            return read_ground(view, self._parts.contract)
 
     def _sweep(self) -> None:
         today = china_date(self._clock.now())

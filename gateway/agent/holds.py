@@ -4,7 +4,6 @@ A hold is a register row, or a screening's reference, under one measure; it stan
 supports it. Blocking is for a subject, removal for a case.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final, Literal
@@ -48,10 +47,6 @@ def hold_key(kind: str, row: str, measure: str) -> bytes:
 def read_hold(view: View, key: bytes) -> Hold | None:
     found = view.value("holds", key)
     return None if found is None else _parse(found)
-
-
-def all_holds(view: View) -> Iterable[Hold]:
-    return (_parse(value) for _, value in view.items("holds"))
 
 
 def support(change: Change, hold: Hold, keyed: Keyed, contract: str, record_id: str) -> tuple[bool, bool]:

@@ -15,7 +15,7 @@ from contracts.model import Terms
 from gateway.agent.apply import Applied, apply_events, look_up_all
 from gateway.agent.index import Change
 from gateway.agent.parts import Parts
-from gateway.agent.standing import Standing, beaten, read_standing, read_terms, write_standing
+from gateway.agent.standing import Standing, beaten, read_ground, read_standing, read_terms, write_standing
 from gateway.agent.trusted import Checked, Trust, check_tree
 from gateway.client import EventPage, GatewayClient
 from gateway.clock import Clock, china_date, unstamp
@@ -141,7 +141,7 @@ class Pages:
 
     def _read(self) -> tuple[Standing, Terms | None]:
         with self._parts.index.read() as view:
-            return read_standing(view, self._parts.contract), read_terms(view, self._parts.contract)
+            return read_ground(view, self._parts.contract)
 
     def _mark(self, code: str) -> None:
         """Decisions are `unknown` until a good page is pulled (rule M3)."""
@@ -167,7 +167,7 @@ class Pages:
                 standing,
                 at=unstamp(heartbeat.at),
                 now=now,
-                heads={"priority": heartbeat.heads.priority, "bulk": heartbeat.heads.bulk},
+                heads={lane: heartbeat.heads.of(lane) for lane in LANES},
                 state=heartbeat.state,
                 tree_size=heartbeat.checkpoint.size,
                 tree_root=heartbeat.checkpoint.root,

@@ -16,8 +16,6 @@ from gateway.trust.documents import LANES, Lane
 from schemas.canonical import JsonObject
 
 ENDED: Final = frozenset({"revoking", "revoked", "ended", "closed"})  # nothing new comes under the contract
-
-
 CLOCK_SLACK: Final = timedelta(seconds=5)  # what a time service may set a clock back by
 
 
@@ -93,6 +91,11 @@ def write_standing(change: Change, contract: str, standing: Standing) -> None:
 def read_terms(view: View, contract: str) -> Terms | None:
     found = view.value("terms", contract.encode())
     return None if found is None else Terms.model_validate_json(found)
+
+
+def read_ground(view: View, contract: str) -> tuple[Standing, Terms | None]:
+    """What every decision rests on: how the agent stands, and the terms, None until they were read."""
+    return read_standing(view, contract), read_terms(view, contract)
 
 
 def unknown_because(standing: Standing, terms: Terms | None, now: datetime) -> str | None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from contracts.model import Terms
 from gateway.agent.parts import Parts
-from gateway.agent.standing import Standing, due_within, read_standing, read_terms, unknown_because
+from gateway.agent.standing import Standing, due_within, read_ground, unknown_because
 from gateway.clock import Clock, unstamp
 from schemas.canonical import JsonObject
 
@@ -69,7 +69,7 @@ class Status:
 def read_status(parts: Parts, clock: Clock) -> Status:
     now = clock.now()
     with parts.index.read() as view:
-        standing, terms = read_standing(view, parts.contract), read_terms(view, parts.contract)
+        standing, terms = read_ground(view, parts.contract)
         count = {name: view.count(name) for name in ("pending", "holds", "orders", "receipts", "aside")}
         refused = [view.document("aside", key) or {} for key, _ in view.items("aside")][:MOST_ASIDE]
     age = None if standing.fresh_at is None else int((now - unstamp(standing.fresh_at)).total_seconds())

@@ -141,8 +141,8 @@ class Trust:
 def check_tree(standing: Standing, shown: TreeSize, proof: JsonObject) -> None:
     """That the journal's tree goes on from the one that was seen last; `proof` as the gateway gave it (RFC 9162).
 
-    Raises Broken (`journal-forked`). The gateway that shows two readers two journals must keep them
-    apart for ever; receipts carry what was seen, so that the court can compare.
+    Raises Broken (`journal-forked`). A gateway that shows two readers two journals must keep them apart for ever;
+    receipts carry what was seen, so that the court can compare.
     """
     if standing.tree_root is None:
         return

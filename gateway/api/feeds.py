@@ -10,7 +10,7 @@ from gateway.api.sender import Parts, Proved
 from gateway.content import JSON, READABLE_FEEDS, require_content
 from gateway.errors import BadRequest, NotFound
 from gateway.intake import KEY_SHAPE, Submission
-from gateway.providers import check_provider, feeds_of
+from gateway.push_rights import check_provider, feeds_of
 
 router = APIRouter(prefix="/v1/feeds", tags=["providers"])
 

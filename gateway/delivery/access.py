@@ -8,15 +8,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-from contracts.lifecycle import State
+from contracts.lifecycle import IN_FORCE, State
 from gateway.trust.documents import LANES
+from schemas.catalog import RECEIPT
 from schemas.envelope import topic_of
 
 NAMESPACE: Final = "fuyuan."
 INTAKE_GROUP: Final = "fuyuan.in.gateway"  # all gateways, as readers of what providers push
 PARTY_USERS: Final = "fuyuan-party-"  # users of another name are never made, changed or removed
 ANYBODY: Final = "User:*"
-READABLE: Final[frozenset[State]] = frozenset({"active", "suspended"})
 HARMLESS: Final = frozenset({"DESCRIBE", "DESCRIBE_CONFIGS"})  # tells that a topic is there, nothing of what is in it
 
 Kind: TypeAlias = Literal[
@@ -148,12 +148,12 @@ def desired(agreements: Iterable[Agreed], plan: Plan) -> Access:
             for lane in LANES:
                 keep(topic_of(one.id, lane))
                 grant(plan.gateway_user, ("WRITE",), "TOPIC", topic_of(one.id, lane))
-                if one.state in READABLE:
+                if one.state in IN_FORCE:
                     grant(subscriber, ("READ", "DESCRIBE"), "TOPIC", topic_of(one.id, lane))
-            if one.state in READABLE:
+            if one.state in IN_FORCE:
                 grant(subscriber, ("READ",), "GROUP", f"{NAMESPACE}{one.id}.", "PREFIXED")
                 users.add(subscriber)
-        if plan.intake and one.state in READABLE and one.feed != "receipt":
+        if plan.intake and one.state in IN_FORCE and one.feed != RECEIPT.name:
             provider, pushed, replies = (
                 user_of(one.provider),
                 intake_topic(one.provider, one.feed),

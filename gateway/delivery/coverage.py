@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from contracts.lifecycle import State
 from contracts.model import SignedContract
 from contracts.policy import Policy, compile_policy
+from gateway.errors import NotFound
 from gateway.journal.tables import activation, contract, contract_version
 from schemas.catalog import feed as find_feed
 
@@ -93,6 +94,11 @@ async def read_agreement(connection: AsyncConnection, contract_id: str) -> Agree
     )
     coverages = tuple(Coverage(step.position, step.version, step.state, policies[step.version]) for step in steps)
     return Agreement(row.id, row.feed, row.provider, row.subscriber, row.state, row.version, coverages)
+
+
+def unknown_contract() -> NotFound:
+    """For whoever asks for a contract that is not there, is closed, or is another's: all are answered alike (P1)."""
+    return NotFound("unknown-contract", "No such contract is yours; ask the gateway's operator.")
 
 
 async def contract_ids(connection: AsyncConnection) -> Sequence[str]:

@@ -7,8 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.clock import Clock, stamp
-from gateway.delivery.coverage import read_agreement
-from gateway.errors import NotFound
+from gateway.delivery.coverage import read_agreement, unknown_contract
 from gateway.journal.proofs import read_tree_head
 from gateway.journal.tables import journal_leaf
 from gateway.journal.tables import lane as lane_table
@@ -43,7 +42,7 @@ class Heartbeats:
         async with self._engine.connect() as connection:
             agreement = await read_agreement(connection, contract_id)
             if agreement is None or agreement.state == "closed":
-                raise NotFound("unknown-contract", "No such contract is yours; ask the gateway's operator.")
+                raise unknown_contract()
             rows = await connection.execute(select(lane_table).where(lane_table.c.contract == contract_id))
             heads = {row.lane: row.last for row in rows}
             tree = await read_tree_head(connection)

@@ -22,7 +22,7 @@ from sqlalchemy import Update, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from contracts.lifecycle import FED
+from contracts.lifecycle import IN_FORCE
 from gateway import trace
 from gateway.backoff import Backoff
 from gateway.clock import Clock, china_date, stamp
@@ -154,7 +154,7 @@ class KafkaLanes:
                 kafka_lane, (kafka_lane.c.contract == lane_table.c.contract) & (kafka_lane.c.lane == lane_table.c.lane)
             )
             .join(contract, contract.c.id == lane_table.c.contract)
-            .where(contract.c.state.in_(FED), lane_table.c.last > kafka_lane.c.sent)
+            .where(contract.c.state.in_(IN_FORCE), lane_table.c.last > kafka_lane.c.sent)
         )
         async with self._engine.connect() as connection:
             found = [(row.contract, row.lane) for row in await connection.execute(query)]
@@ -189,7 +189,7 @@ class KafkaLanes:
         now = asyncio.get_running_loop().time()
         query = (
             select(contract.c.id, contract.c.version)
-            .where(contract.c.state.in_(FED), contract.c.id.in_(select(kafka_lane.c.contract)))
+            .where(contract.c.state.in_(IN_FORCE), contract.c.id.in_(select(kafka_lane.c.contract)))
             .order_by(contract.c.id)
         )
         async with self._engine.connect() as connection:
@@ -224,7 +224,7 @@ class KafkaLanes:
         """By the contract as it stands now (D10). Behind its last day nothing goes out; who pulls learns of its end."""
         terms = agreement.policy.terms
         today = china_date(self._clock.now())
-        return agreement.state in FED and "kafka" in terms.delivery and today <= terms.valid_until
+        return agreement.state in IN_FORCE and "kafka" in terms.delivery and today <= terms.valid_until
 
     def _messages(self, run: Run, begun: Mapping[str | None, str | None]) -> list[Message]:
         """One for each event, with the `traceparent` that was `begun` for its trace.

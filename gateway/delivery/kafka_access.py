@@ -30,6 +30,7 @@ from confluent_kafka.admin import (
     UserScramCredentialUpsertion,
 )
 
+from gateway.broker import SCRAM, gateway_broker
 from gateway.delivery.access import MENDED, NAMESPACE, PARTY_USERS, Access, Acl, Drift, Topic
 from gateway.errors import FuyuanError, Refused, Unavailable
 from gateway.settings import Settings
@@ -216,24 +217,19 @@ class Brokers:
 
 def open_brokers(settings: Settings) -> Brokers:
     """As the gateway's own user. Raises Refused (`kafka-settings`) where a file or a setting is wanting."""
-    if settings.kafka_bootstrap is None:
+    broker = gateway_broker(settings)
+    if broker is None:
         raise Refused("kafka-settings", "Set FUYUAN_KAFKA_BOOTSTRAP to the brokers' addresses.")
     options: dict[str, str | int] = {
-        "bootstrap.servers": settings.kafka_bootstrap,
-        "security.protocol": settings.kafka_security,
+        "bootstrap.servers": broker.bootstrap,
+        "security.protocol": broker.security,
         "socket.timeout.ms": int(SECONDS * 1000),
         "log_level": 0,  # its lines would go past our log; an error is raised, and logged by us
     }
-    if settings.kafka_security == "sasl_ssl":
-        if settings.kafka_password_file is None:
-            raise Refused("kafka-settings", "Set FUYUAN_KAFKA_PASSWORD_FILE, the file of the gateway's password.")
-        try:
-            password = settings.kafka_password_file.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError):
-            raise Refused("kafka-settings", "The file of FUYUAN_KAFKA_PASSWORD_FILE cannot be read.") from None
-        options |= {"sasl.mechanism": "SCRAM-SHA-512", "sasl.username": settings.kafka_user, "sasl.password": password}
-        if settings.kafka_ca_file is not None:
-            options["ssl.ca.location"] = str(settings.kafka_ca_file)
+    if broker.security == "sasl_ssl":
+        options |= {"sasl.mechanism": SCRAM, "sasl.username": settings.kafka_user, "sasl.password": broker.password()}
+        if broker.ca_file is not None:
+            options["ssl.ca.location"] = str(broker.ca_file)
     return Brokers(options)
 
 

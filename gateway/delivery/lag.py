@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, ScalarSelect, and_, case, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.lifecycle import FED
+from contracts.lifecycle import IN_FORCE
 from gateway.clock import unstamp
 from gateway.delivery.route import LANE_OF_STATUS
 from gateway.journal.tables import activation, contract, delivery_log, entry, journal_leaf, kafka_lane, lane
@@ -78,7 +78,7 @@ async def read_lags(connection: AsyncConnection) -> Sequence[LaneLag]:
             and_(
                 kafka_lane.c.contract == lane.c.contract,
                 kafka_lane.c.lane == lane.c.lane,
-                contract.c.state.in_(FED),
+                contract.c.state.in_(IN_FORCE),
             ),
         )
         .where(contract.c.state != "closed")

@@ -8,14 +8,15 @@ import orjson
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from contracts.lifecycle import IN_FORCE
 from gateway.clock import Clock, china_date
-from gateway.delivery.coverage import Agreement, read_agreement
+from gateway.delivery.coverage import Agreement, read_agreement, unknown_contract
 from gateway.delivery.cursor import Cursor
 from gateway.delivery.heartbeat import Heartbeats
 from gateway.delivery.route import Router
 from gateway.delivery.send import Page, Sender
 from gateway.delivery.wakeup import Wakeup
-from gateway.errors import BadRequest, Conflict, NotFound
+from gateway.errors import BadRequest, Conflict
 from gateway.journal.tables import contract_version
 from gateway.journal.tables import lane as lane_table
 from gateway.trace import span
@@ -72,7 +73,7 @@ class Pull:
         async with self._engine.connect() as connection:
             agreement = await read_agreement(connection, contract_id)
             if agreement is None or party not in (agreement.subscriber, agreement.provider):
-                raise _unknown()
+                raise unknown_contract()
             document = (
                 await connection.execute(
                     select(contract_version.c.document).where(
@@ -87,7 +88,7 @@ class Pull:
         async with self._engine.connect() as connection:
             agreement = await read_agreement(connection, contract_id)
         if agreement is None or agreement.subscriber != subscriber or agreement.state == "closed":
-            raise _unknown()
+            raise unknown_contract()
         return agreement
 
     async def _end_if_over(self, agreement: Agreement) -> None:
@@ -97,7 +98,7 @@ class Pull:
         ends nothing, and releases nobody.
         """
         over = china_date(self._clock.now()) > agreement.policy.terms.valid_until
-        if over and agreement.state in ("active", "suspended"):
+        if over and agreement.state in IN_FORCE:
             with suppress(Conflict):
                 await self._end(agreement.id)
 
@@ -108,7 +109,3 @@ class Pull:
             heads = {row.lane: row.last for row in rows}
         if any(after.of(lane) > heads[lane] for lane in LANES):
             raise BadRequest("cursor-ahead", "The cursor is ahead of the journal; start again from the beginning.")
-
-
-def _unknown() -> NotFound:
-    return NotFound("unknown-contract", "No such contract is yours; ask the gateway's operator.")

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from contracts.lifecycle import may_send
 from contracts.policy import Projected, Source
 from gateway.clock import Clock, stamp
-from gateway.delivery.coverage import Agreement, read_agreement
+from gateway.delivery.coverage import Agreement, read_agreement, unknown_contract
 from gateway.delivery.cursor import Cursor
 from gateway.delivery.log import RUN, Routed, unpack
 from gateway.delivery.versions import Version, Versions
@@ -90,7 +90,7 @@ class Sender:
         async with self._engine.connect() as connection:
             agreement = await read_agreement(connection, contract_id)
             if agreement is None:
-                raise NotFound("unknown-contract", "No such contract is yours; ask the gateway's operator.")
+                raise unknown_contract()
             for lane in LANES:
                 numbers = await _numbers(connection, contract_id, lane, after.of(lane), limit - len(events))
                 for start in range(0, len(numbers), RUN):

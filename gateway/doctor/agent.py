@@ -35,6 +35,13 @@ WHY_UNKNOWN: Final = {
     "list-stale": "the list is older than its lease",
 }
 
+REMEDIES: Final = {
+    "gateway-unreachable": "See that FUYUAN_GATEWAY_URL is right and that nothing between blocks it.",
+    "signature-stale": "Let a time service keep this machine's clock.",
+    "contract-unverified": "Get the trusted keys anew; if it stays so, call the gateway's operator.",
+    "unknown-contract": "See that FUYUAN_AGENT_CONTRACT and the agency's key belong together.",
+}
+
 
 async def examine_agent(
     settings: Settings, clock: Clock, transport: httpx.AsyncBaseTransport | None = None
@@ -118,7 +125,7 @@ async def _gateway(
                 area,
                 error.code,
                 error.detail,
-                _REMEDIES.get(error.code, "The gateway's operator can say more of this code."),
+                REMEDIES.get(error.code, "The gateway's operator can say more of this code."),
             )
         ]
     except ValueError:
@@ -128,7 +135,7 @@ async def _gateway(
                 "gateway",
                 "answer-unreadable",
                 "The gateway's key set cannot be read.",
-                _REMEDIES["gateway-unreachable"],
+                REMEDIES["gateway-unreachable"],
             )
         ]
     found = _ends(terms, now)
@@ -145,14 +152,6 @@ async def _gateway(
         )
     told = f"It answers, and {contract} version {terms.version} is signed by both parties."
     return found or [Finding("ok", "gateway", "gateway", told)]
-
-
-_REMEDIES: Final = {
-    "gateway-unreachable": "See that FUYUAN_GATEWAY_URL is right and that nothing between blocks it.",
-    "signature-stale": "Let a time service keep this machine's clock.",
-    "contract-unverified": "Get the trusted keys anew; if it stays so, call the gateway's operator.",
-    "unknown-contract": "See that FUYUAN_AGENT_CONTRACT and the agency's key belong together.",
-}
 
 
 def _ends(terms: Terms, now: datetime) -> list[Finding]:

@@ -8,6 +8,7 @@ import orjson
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from contracts.lifecycle import IN_FORCE
 from contracts.model import Side, SignedContract, Terms
 from gateway.clock import china_date, unstamp
 from gateway.doctor.finding import SOON, Finding, in_words, since
@@ -16,7 +17,6 @@ from gateway.journal.tables import activation, contract, contract_version, journ
 from gateway.trust.keys import KeySet, PublicKey
 from gateway.trust.verify import verify_contract
 
-IN_FORCE: Final = ("active", "suspended")
 REVOKING_LONG: Final = timedelta(days=1)
 
 

@@ -1,6 +1,6 @@
 """Writing many rows at once: by COPY on PostgreSQL, by an INSERT of each row on SQLite.
 
-The only place where a statement is spelled for one engine; the rows and the transaction are the same on both.
+The only place where what is stored is written in another way on each engine; rows and transaction are the same.
 """
 
 from collections.abc import Sequence

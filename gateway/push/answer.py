@@ -18,8 +18,8 @@ from gateway.delivery.access import reply_topic
 from gateway.errors import BadRequest, FuyuanError, TooLarge, Unauthenticated
 from gateway.intake import KEY_SHAPE, Intake, Result, Submission
 from gateway.problem import MEDIA_TYPE, known, write_problem
-from gateway.providers import check_provider
 from gateway.push.message import KEY, QUERY, RELIST, Arrived, Reply, verify_push, write_reply
+from gateway.push_rights import check_provider
 from gateway.retry import passing
 from gateway.trust.http_signature import KeyDirectory
 from gateway.trust.keys import Signer

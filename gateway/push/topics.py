@@ -18,14 +18,16 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from contracts.lifecycle import IN_FORCE
 from gateway.backoff import Backoff
 from gateway.broker import end_reader
-from gateway.delivery.access import READABLE, intake_topic, reply_topic
+from gateway.delivery.access import intake_topic, reply_topic
 from gateway.delivery.producer import Producer
 from gateway.errors import FuyuanError
 from gateway.journal.tables import contract
 from gateway.push.answer import Answers
 from gateway.push.message import Arrived
+from schemas.catalog import RECEIPT
 
 log = structlog.get_logger(__name__)
 
@@ -78,6 +80,7 @@ class PushTopics:
             log.info("push-topics-read", count=len(topics))
             while not await self._changed(topics):
                 hold.check()
+                # Such as no right to the group: a fetch raises it, but without a partition nobody fetches.
                 consumer._coordinator.check_errors()
                 await asyncio.sleep(LOOK_SECONDS)
         finally:
@@ -165,7 +168,7 @@ async def read_topics(engine: AsyncEngine) -> Topics:
     """The topics that the contracts let providers push to."""
     query = (
         select(contract.c.provider, contract.c.feed)
-        .where(contract.c.state.in_(READABLE), contract.c.feed != "receipt")
+        .where(contract.c.state.in_(IN_FORCE), contract.c.feed != RECEIPT.name)
         .distinct()
     )
     async with engine.connect() as connection:

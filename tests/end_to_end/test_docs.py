@@ -126,3 +126,22 @@ LINK = re.compile(r"\]\((?!https?://)([^)#]+)")
 def test_links_between_documents_lead_somewhere(document: Path) -> None:
     for target in LINK.findall(document.read_text("utf-8")):
         assert (document.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", DOCUMENTS, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_path_that_a_document_names_is_there(page: Path) -> None:
+    named = re.findall(
+        r"`((?:adapters|contracts|deploy|docs|gateway|schemas|tests)/[\w./*-]+)`", page.read_text("utf-8")
+    )
+    made = "deploy/local"  # by deploy/prepare.sh
+    assert [path for path in named if path != made and not list(ROOT.glob(path))] == []
+
+
+@pytest.mark.parametrize("page", DOCUMENTS, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for target, anchor in re.findall(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)", page.read_text("utf-8")):
+        file = page.parent / target if target else page
+        assert file.exists(), target
+        if anchor:
+            headings = re.findall(r"^#+ (.*)$", file.read_text("utf-8"), re.MULTILINE)
+            assert anchor in [re.sub(r"[^\w -]", "", one.lower()).replace(" ", "-") for one in headings], anchor

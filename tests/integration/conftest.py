@@ -14,17 +14,11 @@ from gateway.settings import Settings
 from gateway.wiring import open_gateway
 from tests.databases import Databases
 from tests.integration.agency import Agent, open_agency
-from tests.integration.district import ROOT, District, Founded, captured_log, open_district
+from tests.integration.district import ROOT, District, Founded, open_district
 from tests.integration.fed import Feed, open_feed
 from tests.integration.following import Following, open_following
 from tests.integration.spans import recorded_spans
 from tests.servers.kafka import Kafka
-
-
-@pytest.fixture
-def log_lines() -> Iterator[io.StringIO]:
-    with captured_log() as stream:
-        yield stream
 
 
 @pytest.fixture(scope="session")

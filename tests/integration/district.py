@@ -2,7 +2,6 @@
 
 import io
 import json
-import logging
 import shutil
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -11,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import structlog
 from sqlalchemy import func, select
 
 from contracts.model import Terms
@@ -20,8 +18,8 @@ from gateway.client import EventPage, GatewayClient
 from gateway.clock import ManualClock, stamp
 from gateway.demo.cast import COURT, Cast, sign
 from gateway.journal.erase import erase_record
+from gateway.journal.proofs import TreeHead, read_tree_head
 from gateway.journal.tables import metadata
-from gateway.log import configure_logging
 from gateway.running import Running
 from gateway.settings import Settings
 from gateway.trust import jws
@@ -85,6 +83,11 @@ class District:
             self.clock,
             transport=self.transport,
         )
+
+    async def tree_head(self) -> TreeHead:
+        """The journal's tree as it stands now."""
+        async with self.running.engine.connect() as connection:
+            return await read_tree_head(connection)
 
     async def activate(self, contract: str = TO_MARKET, **changed: Any) -> None:
         """The agreement with market regulation, changed and signed anew by both: a next version, or another one."""
@@ -224,20 +227,6 @@ class District:
 
 def sample_records(name: str = "shixin_zxgk.jsonl") -> list[dict[str, Any]]:
     return [json.loads(line) for line in (SAMPLES / name).read_text(encoding="utf-8").splitlines()]
-
-
-@contextmanager
-def captured_log() -> Iterator[io.StringIO]:
-    """The process's log as `fuyuan serve` writes it, JSON lines at debug level; undone afterwards."""
-    handlers, level = logging.root.handlers, logging.root.level
-    stream = io.StringIO()
-    configure_logging("json", "debug", stream=stream)
-    yield stream
-    structlog.reset_defaults()
-    structlog.contextvars.clear_contextvars()
-    logging.captureWarnings(False)
-    logging.root.handlers = handlers
-    logging.root.setLevel(level)
 
 
 @asynccontextmanager

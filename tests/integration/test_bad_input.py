@@ -1,6 +1,7 @@
 """Bad input over HTTP: a problem document with a stable code, nothing half-done, nothing personal in answer or log.
 
 What is refused must leave every table as it was; `refused` checks that, the document, and the log, for each case.
+Receipts stand in `test_bad_receipts.py`.
 """
 
 import asyncio
@@ -17,56 +18,21 @@ import pytest
 from gateway.clock import ManualClock
 from gateway.demo.cast import COURT
 from gateway.trust.keys import SigningKey
-from gateway.trust.merkle import root
-from schemas.canonical import b64u, canonical
+from schemas.canonical import b64u
 from tests.integration.district import (
     BATCHES,
     FEED,
-    FROM_MARKET,
     MARKET,
     NDJSON,
     RECEIPTS,
     SAMPLES,
     TO_MARKET,
-    TRADING,
     District,
-    Event,
     sample_records,
 )
+from tests.integration.refusals import BODY, HEADERS, JSON, refused, says_nothing_personal
 
-BODY = (SAMPLES / "shixin_zxgk.jsonl").read_bytes()
-HEADERS = {"content-type": NDJSON, "idempotency-key": "push-0001"}
-JSON = {"content-type": "application/json"}
 EVENTS = f"/v1/contracts/{TO_MARKET}/events"
-DOCUMENT = {"type", "title", "status", "code", "detail", "error_id"}
-PERSONAL = sorted(
-    value
-    for record in sample_records()
-    for value in (record["iname"], record["cardNum"], record["caseCode"], record["duty"], record.get("businessEntity"))
-    if value
-)
-
-
-def says_nothing_personal(text: str) -> bool:
-    escaped = (json.dumps(value)[1:-1] for value in PERSONAL)
-    return not any(value in text for value in (*PERSONAL, *escaped))
-
-
-async def refused(district: District, request: httpx.Request, status: int, code: str) -> dict[str, Any]:
-    """The answer's document, once all is well with it and nothing was changed."""
-    before = await district.table_counts()
-    response = await district.send(request)
-    document = response.json()
-    assert (response.status_code, document["code"]) == (status, code), document
-    assert response.headers["content-type"] == "application/problem+json"
-    assert set(document) == DOCUMENT
-    assert (document["status"], document["type"]) == (status, f"urn:fuyuan:problem:{code}")
-    assert response.headers["request-id"] == document["error_id"]
-    assert await district.table_counts() == before, "nothing half-done"
-    line = [line for line in district.logged() if line["event"] == "request"][-1]
-    assert (line["event"], line["code"], line["error_id"]) == ("request", code, document["error_id"])
-    assert says_nothing_personal(response.text + str(response.headers) + district.log.getvalue())
-    return document
 
 
 def push(district: District, **headers: str) -> httpx.Request:
@@ -365,136 +331,6 @@ async def test_a_cursor_ahead_of_the_lane(district: District, cursor: bytes) -> 
     await district.client(MARKET).events(TO_MARKET)
     async with asyncio.timeout(5):
         await refused(district, pull(district, f"wait=30&after={b64u(cursor)}"), 400, "cursor-ahead")
-
-
-# --- Receipts (D12) ---
-
-
-@pytest.fixture
-async def shown(district: District) -> Event:
-    """The first listing that market regulation was shown."""
-    await district.client(COURT).push(FEED, BODY, NDJSON, "push-0001")
-    events, _ = await district.pull(MARKET, TO_MARKET)
-    return next(event for event in events if event["kind"] == "upsert")
-
-
-async def hand_in(
-    district: District, code: str, *tokens: str, party: str = MARKET, status: int = 422
-) -> dict[str, Any]:
-    body = canonical(list(tokens))
-    return await refused(district, district.signed(party, "POST", RECEIPTS, body, JSON), status, code)
-
-
-async def test_d12_a_receipt_for_anothers_contract(district: District, shown: Event) -> None:
-    payload = await district.receipt_payload(shown)
-    theirs = {"contract": "debtors-to-credit-platform", "key": "debtors-to-credit-platform/bulk/1/7"}
-    known = await hand_in(district, "receipt-not-yours", district.sign(payload | theirs))
-    nowhere = {"contract": "no-such-contract", "key": "no-such-contract/bulk/1/7"}
-    unknown = await hand_in(district, "receipt-not-yours", district.sign(payload | nowhere))
-    assert known["detail"] == unknown["detail"], "P1: unknown and forbidden answer alike"
-
-
-async def test_d12_a_receipt_signed_by_another(district: District, shown: Event) -> None:
-    payload = await district.receipt_payload(shown)
-    good = district.sign(payload)
-    await hand_in(district, "receipt-not-yours", good, party=TRADING)
-    forged = district.sign(payload, by=district.cast.keys[TRADING])
-    await hand_in(district, "receipt-unreadable", forged, status=400)
-    stranger = SigningKey.generate(MARKET, district.clock.now())
-    await hand_in(district, "receipt-unreadable", district.sign(payload, by=stranger), status=400)
-
-
-async def test_d12_a_receipt_by_a_retired_key(district: District, shown: Event) -> None:
-    token = await district.receipt(shown)
-    old = district.cast.keys[MARKET].public()
-    fresh = SigningKey.generate(MARKET, district.clock.now())
-    await district.running.registry.enter_key(fresh.public())
-    district.clock.advance(timedelta(hours=1))
-    retired = replace(old, validity=replace(old.validity, retired_at=district.clock.now()))
-    await district.running.registry.enter_key(retired)
-    request = district.signed(MARKET, "POST", RECEIPTS, canonical([token]), JSON, key=fresh)
-    await refused(district, request, 400, "receipt-unreadable")
-
-
-async def test_d12_a_receipt_for_a_number_that_was_not_sent(district: District, shown: Event) -> None:
-    for number in (4, 500, 2**53 - 1):
-        payload = with_event(await district.receipt_payload(shown), number=number)
-        await hand_in(district, "receipt-unsent", district.sign(payload))
-
-
-async def test_d12_a_receipt_for_what_was_routed_and_not_read(district: District) -> None:
-    """The number is there, and nobody was shown it."""
-    await district.client(COURT).push(FEED, BODY, NDJSON, "push-0001")
-    page = await district.client(MARKET).events(TO_MARKET, limit=2)
-    event = page.events[1]
-    payload = with_event(await district.receipt_payload(event), number=2)
-    await hand_in(district, "receipt-unsent", district.sign(payload))
-
-
-def with_event(payload: dict[str, Any], **changed: Any) -> dict[str, Any]:
-    event = payload["event"] | changed
-    key = f"{payload['contract']}/{event['lane']}/{event['number']}/{payload['row']}"
-    return payload | {"event": event, "key": key}
-
-
-async def test_d12_a_receipt_for_other_content(district: District, shown: Event) -> None:
-    payload = await district.receipt_payload(shown)
-    other = with_event(payload, leaf=b64u(bytes(32)))
-    await hand_in(district, "receipt-mismatch", district.sign(other))
-    await hand_in(district, "receipt-mismatch", district.sign(with_event(payload, cause=shown["cause"] + 1)))
-    await hand_in(district, "receipt-mismatch", district.sign(payload | {"record_id": "a" * 52}))
-
-
-async def test_d12_a_range_that_was_not_sent_or_holds_something_else(district: District, shown: Event) -> None:
-    events, _ = await district.pull(MARKET, TO_MARKET)
-    bulk = [event for event in events if event["lane"] == "bulk"]
-    longer = [*bulk, bulk[-1] | {"number": 4}]
-    token = await district.received(bulk)
-    await hand_in(district, "receipt-unsent", await received_to(district, longer, 4))
-    await hand_in(district, "receipt-mismatch", await received_to(district, bulk[:2], 3))
-    await hand_in(district, "receipt-mismatch", await received_to(district, list(reversed(bulk)), 3, first=1))
-    assert (await district.client(MARKET).send_receipts([token])).counts["listed"] == 1
-
-
-async def received_to(district: District, events: list[Event], last: int, first: int | None = None) -> str:
-    """A receipt for a range up to `last` with the digest of these events."""
-    leaves = [await district.leaf(event) if event["number"] < 4 else bytes(32) for event in events]
-    first = first or events[0]["number"]
-    payload = await district.receipt_payload(events[0], "received")
-    span = {"lane": "bulk", "first": first, "last": last, "digest": b64u(root(leaves))}
-    key = f"{TO_MARKET}/bulk/{first}-{last}"
-    return district.sign(payload | {"event": None, "range": span, "key": key, "row": None, "record_id": None})
-
-
-async def test_d12_receipts_are_not_receipted(district: District, shown: Event) -> None:
-    await district.client(MARKET).send_receipts([await district.receipt(shown)])
-    events, _ = await district.pull(COURT, FROM_MARKET)
-    answer = next(event for event in events if event["kind"] == "upsert")
-    token = await district.receipt(answer, measure=None)
-    await hand_in(district, "receipt-of-receipt", token, party=COURT)
-
-
-async def test_d12_one_bad_receipt_and_none_is_taken(district: District, shown: Event) -> None:
-    good = await district.receipt(shown)
-    bad = district.sign(with_event(await district.receipt_payload(shown), number=4))
-    await hand_in(district, "receipt-unsent", good, bad)
-    assert (await district.client(MARKET).send_receipts([good])).counts["listed"] == 1
-
-
-@pytest.mark.parametrize("body", [b"", b"{}", b"[]", b"[1]", b'["x"]', b'["a.b.c"]', b"[" * 5000])
-async def test_receipts_that_cannot_be_read(district: District, body: bytes) -> None:
-    await refused(district, district.signed(MARKET, "POST", RECEIPTS, body, JSON), 400, "receipt-unreadable")
-
-
-async def test_p1_a_receipt_that_names_people_where_it_may_not(district: District, shown: Event) -> None:
-    payload = await district.receipt_payload(shown)
-    for changed in (
-        {PERSONAL[0]: 1},
-        {"kind": PERSONAL[0]},
-        {"event": {PERSONAL[0]: PERSONAL[1]}},
-        {"at": PERSONAL[0]},
-    ):
-        await hand_in(district, "receipt-unreadable", district.sign(payload | changed), status=400)
 
 
 # --- Withdrawals and stale lists (J4, J5) ---

@@ -78,7 +78,7 @@ async def test_what_comes_in_is_counted_by_outcome_once(district: District) -> N
     assert of(found, "fuyuan_intake_records_total", feed=feed, outcome="unchanged") == 2
     assert of(found, "fuyuan_intake_records_total", feed=feed, outcome="quarantined") == 2
     assert of(found, "fuyuan_quarantined", feed=feed, code="unknown-shape") == 2
-    assert of(found, "fuyuan_journal_positions") == (await district.running.tree_head()).positions
+    assert of(found, "fuyuan_journal_positions") == (await district.tree_head()).positions
     assert of(found, "fuyuan_requests_total", route="/v1/feeds/{feed}/batches", status="201") == 2
 
 

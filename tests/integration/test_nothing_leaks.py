@@ -26,6 +26,7 @@ from gateway.demo.cast import COURT
 from gateway.trust.verify import verify_line
 from schemas.canonical import canonical
 from schemas.catalog import DISHONEST_DEBTOR
+from tests.captured_log import captured_log
 from tests.integration.district import (
     BATCHES,
     FEED,
@@ -35,7 +36,6 @@ from tests.integration.district import (
     TRADING,
     District,
     Founded,
-    captured_log,
     open_district,
 )
 
@@ -135,7 +135,7 @@ class Wire:
                 break
             events += page["events"]
             after = page["next"]
-        size = await self.district.running.tree_head()
+        size = await self.district.tree_head()
         for target in (
             f"/v1/contracts/{CONTRACT}", "/v1/log/checkpoint", f"/v1/log/consistency?first=1&second={size.size}",
             *(f"/v1/log/inclusion?leaf={leaf}&size={size.size}" for leaf in range(size.size - 3, size.size + 1)),

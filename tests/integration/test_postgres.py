@@ -5,7 +5,8 @@ import os
 import random
 import secrets
 import subprocess
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -146,40 +147,42 @@ async def test_a_database_that_does_not_let_us_in_is_told_in_words(database_url:
         await engine.dispose()
 
 
+@asynccontextmanager
+async def far_district(founded: Founded, folder: Path, log: io.StringIO) -> AsyncIterator[tuple[District, Proxy]]:
+    """A district whose database is reached through what may befall a network."""
+    url = make_url(founded.database_url)
+    proxy = Proxy(lambda: [url.port or 5432], random.Random(1))
+    await proxy.start()
+    through = url.set(host="127.0.0.1", port=proxy.port).render_as_string(hide_password=False)
+    async with open_district(founded, folder, log, database_url=through) as district:
+        yield district, proxy
+    await proxy.stop()
+
+
 async def test_a_server_that_nothing_comes_through_to_is_away_and_not_our_fault(
     founded_copy: Founded, tmp_path: Path, log_lines: io.StringIO
 ) -> None:
     """As a firewall that drops what it carried: connections stay open, and nobody answers on them."""
-    url = make_url(founded_copy.database_url)
-    proxy = Proxy(lambda: [url.port or 5432], random.Random(1))
-    await proxy.start()
-    through = url.set(host="127.0.0.1", port=proxy.port).render_as_string(hide_password=False)
-    async with open_district(founded_copy, tmp_path, log_lines, database_url=through) as district:
+    async with far_district(founded_copy, tmp_path, log_lines) as (district, proxy):
         assert await ready(district) == (200, None)
         proxy.turn("half-open")
         district.clock.advance(timedelta(seconds=1))
         assert await ready(district) == (503, "journal-away")
         with pytest.raises(OperationalError):
-            await district.running.tree_head()
+            await district.tree_head()
         proxy.turn("pass")
         district.clock.advance(timedelta(seconds=1))
         assert await ready(district) == (200, None)
         await proxy.hang_up()
-    await proxy.stop()
 
 
 async def test_a_connection_that_was_dropped_on_the_way_is_made_anew(
     founded_copy: Founded, tmp_path: Path, log_lines: io.StringIO
 ) -> None:
-    url = make_url(founded_copy.database_url)
-    proxy = Proxy(lambda: [url.port or 5432], random.Random(1))
-    await proxy.start()
-    through = url.set(host="127.0.0.1", port=proxy.port).render_as_string(hide_password=False)
-    async with open_district(founded_copy, tmp_path, log_lines, database_url=through) as district:
-        assert (await district.running.tree_head()).positions
+    async with far_district(founded_copy, tmp_path, log_lines) as (district, proxy):
+        assert (await district.tree_head()).positions
         proxy.forget()
-        assert (await district.running.tree_head()).positions
-    await proxy.stop()
+        assert (await district.tree_head()).positions
 
 
 async def ready(district: District) -> tuple[int, str | None]:

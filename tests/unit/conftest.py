@@ -1,15 +1,11 @@
 """What unit tests share."""
 
-import io
-import logging
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-import structlog
 from pytest_socket import disable_socket, enable_socket, socket_allow_hosts
 
-from gateway.log import configure_logging
 from tests.servers.postgres import Postgres
 from tests.small_gateway import Gateway, open_test_gateway
 
@@ -32,17 +28,3 @@ async def gateway(tmp_path: Path, database_url: str) -> AsyncIterator[Gateway]:
     opened = await open_test_gateway(tmp_path, database_url)
     yield opened
     await opened.engine.dispose()
-
-
-@pytest.fixture
-def log_lines() -> Iterator[io.StringIO]:
-    """The process's log as `fuyuan serve` writes it, JSON lines; undone afterwards."""
-    handlers, level = logging.root.handlers, logging.root.level
-    stream = io.StringIO()
-    configure_logging("json", "debug", stream=stream)
-    yield stream
-    structlog.reset_defaults()
-    structlog.contextvars.clear_contextvars()
-    logging.captureWarnings(False)
-    logging.root.handlers = handlers
-    logging.root.setLevel(level)

@@ -87,3 +87,8 @@ def test_each_setting_has_a_name_and_a_meaning() -> None:
         assert name.startswith("FUYUAN_")
         assert value
         assert meaning.endswith(".")
+
+
+def test_every_setting_is_documented() -> None:
+    pages = "".join(page.read_text("utf-8") for page in (Path(__file__).parents[2] / "docs").glob("*.md"))
+    assert [name for name in Settings.model_fields if f"`FUYUAN_{name.upper()}`" not in pages] == []

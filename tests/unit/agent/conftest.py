@@ -14,7 +14,7 @@ from gateway.agent.applicant import Keyed, UnreadableApplicant, read_applicant
 from gateway.agent.apply import Applied, apply_events
 from gateway.agent.enforce import Row, Task, next_task, settle
 from gateway.agent.event import Arrived, EventRef
-from gateway.agent.holds import all_holds
+from gateway.agent.holds import read_hold
 from gateway.agent.index import Change, Index
 from gateway.agent.receipts import Scribe
 from gateway.agent.records import live_records
@@ -202,7 +202,8 @@ class Agent:
     def holds(self) -> dict[str, tuple[str, ...]]:
         """Row or reference -> the record ids that support its hold."""
         with self.index.read() as view:
-            return {hold.row: tuple(record for _, record in hold.supports) for hold in all_holds(view)}
+            found = [read_hold(view, key) for key, _ in view.items("holds")]
+            return {hold.row: tuple(record for _, record in hold.supports) for hold in found if hold is not None}
 
 
 RUN = "run"

@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from gateway.delivery.access import user_of
-from gateway.settings import PREFIX, Settings, load_settings
+from gateway.settings import PREFIX, Settings
+from tests.unit.deploy.conftest import Load
 
 DEPLOY = Path(__file__).parents[3] / "deploy"
 VARIABLE = re.compile(r"\$\{(\w+):\?[^}]+\}")
@@ -162,14 +163,10 @@ def test_a_folder_that_was_not_prepared_is_not_made_by_root() -> None:
 
 
 @pytest.mark.parametrize("name", [*GATEWAYS, "agent"])
-def test_every_setting_is_one_and_its_value_is_taken(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_setting_is_one_and_its_value_is_taken(name: str, load: Load) -> None:
     environment = {key: value for key, value in SERVICES[name]["environment"].items() if key.startswith(PREFIX)}
     assert set(environment) <= SETTINGS
-    for key in [key for key in os.environ if key.startswith(PREFIX)]:
-        monkeypatch.delenv(key)
-    for key, value in environment.items():
-        monkeypatch.setenv(key, value)
-    settings = load_settings()
+    settings = load(environment)
     assert {key: str(getattr(settings, key.removeprefix(PREFIX).lower())) for key in environment} == environment
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.settings import CONFIG, PREFIX, Settings, load_settings
+from gateway.settings import CONFIG, PREFIX, Settings
+from tests.unit.deploy.conftest import Load
 
 UNITS = sorted((Path(__file__).parents[3] / "deploy/systemd").glob("*.service"))
 SETTINGS = {PREFIX + name.upper() for name in Settings.model_fields}
@@ -99,7 +100,7 @@ def test_every_setting_is_one_and_every_key_file_is_handed_over(unit: Path) -> N
 
 
 @each_unit
-def test_every_setting_for_kafka_is_one_and_is_taken(unit: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_setting_for_kafka_is_one_and_is_taken(unit: Path, load: Load) -> None:
     assert set(parsed(kafka(unit))) == {"Service"}
     said = service(kafka(unit))
     assert set(said) == {"Environment", "LoadCredential"}
@@ -107,11 +108,7 @@ def test_every_setting_for_kafka_is_one_and_is_taken(unit: Path, monkeypatch: py
     assert set(environment) <= SETTINGS
     handed = {one.partition(":")[0] for one in said["LoadCredential"]}
     assert {value.removeprefix("%d/") for value in environment.values() if value.startswith("%d/")} == handed
-    for key in [key for key in os.environ if key.startswith(PREFIX)]:
-        monkeypatch.delenv(key)
-    for key, value in environment.items():
-        monkeypatch.setenv(key, value)
-    settings = load_settings()
+    settings = load(environment)
     assert {key: str(getattr(settings, key.removeprefix(PREFIX).lower())) for key in environment} == environment
     assert environment[next(key for key in environment if key.endswith("_SECURITY"))] == "sasl_ssl"
 
@@ -162,12 +159,9 @@ def test_systemd_calls_its_exposure_low(unit: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["gateway", "agent"])
-def test_the_settings_beside_it_are_taken(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for key in [key for key in os.environ if key.startswith(PREFIX)]:
-        monkeypatch.delenv(key)
+def test_the_settings_beside_it_are_taken(name: str, load: Load) -> None:
     file = UNITS[0].with_name(f"{name}.toml")
-    monkeypatch.setenv(CONFIG, str(file))
-    settings = load_settings()
+    settings = load({CONFIG: str(file)})
     given = tomllib.loads(file.read_text("utf-8"))
     assert {key: str(getattr(settings, key)) for key in given} == {key: str(value) for key, value in given.items()}
     assert settings.host == settings.agent_host == "127.0.0.1"

@@ -5,11 +5,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.errors import NotFound
 from gateway.journal.tables import contract
+from schemas.catalog import RECEIPT
 
 
 async def feeds_of(engine: AsyncEngine, provider: str) -> list[str]:
     """The feeds that a party may push to: those of contracts that name it as provider, receipts apart."""
-    query = select(contract.c.feed).where(contract.c.provider == provider, contract.c.feed != "receipt").distinct()
+    query = select(contract.c.feed).where(contract.c.provider == provider, contract.c.feed != RECEIPT.name).distinct()
     async with engine.connect() as connection:
         return sorted((await connection.execute(query)).scalars().all())
 
