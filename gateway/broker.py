@@ -8,6 +8,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import UnsupportedCodecError
 from aiokafka.helpers import create_ssl_context
 
 from gateway.delivery.access import user_of
@@ -21,6 +22,8 @@ BATCH_BYTES: Final = 256 * 1024
 FETCH_BYTES: Final = 4 * 1024 * 1024  # of one partition at once
 METADATA_MS: Final = 5000
 NEVER_MS: Final = 10 * 366 * 86_400_000
+# What the client library cannot open however often it tries; what a disk or a wire spoils is not of this kind.
+UNREADABLE: Final = (UnicodeDecodeError, UnsupportedCodecError)
 
 
 @dataclass(frozen=True, slots=True)
