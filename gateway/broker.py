@@ -8,6 +8,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import UnsupportedCodecError
 from aiokafka.helpers import create_ssl_context
 
 from gateway.delivery.access import user_of
@@ -21,6 +22,9 @@ BATCH_BYTES: Final = 256 * 1024
 FETCH_BYTES: Final = 4 * 1024 * 1024  # of one partition at once
 METADATA_MS: Final = 5000
 SCRAM: Final = "SCRAM-SHA-512"
+NEVER_MS: Final = 10 * 366 * 86_400_000
+# What the client library cannot open however often it tries; what a disk or a wire spoils is not of this kind.
+UNREADABLE: Final = (UnicodeDecodeError, UnsupportedCodecError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,9 @@ def make_reader(broker: Broker) -> AIOKafkaConsumer:
 def make_member(broker: Broker, group: str) -> AIOKafkaConsumer:
     """A member of a consumer group, which passes what it is told to. It reads what was written for good, all that the
     group has not passed yet, and hears of a new topic within seconds.
+
+    However long it fetches nothing, it stays a member: aiokafka would leave the group and come back only once somebody
+    fetches, which nobody does who has no partition, and whose messages in hand wait for a database fetches none.
     """
     return AIOKafkaConsumer(
         **broker.options(),
@@ -98,6 +105,7 @@ def make_member(broker: Broker, group: str) -> AIOKafkaConsumer:
         isolation_level="read_committed",
         max_partition_fetch_bytes=FETCH_BYTES,
         metadata_max_age_ms=METADATA_MS,
+        max_poll_interval_ms=NEVER_MS,
     )
 
 

@@ -3,6 +3,7 @@
 import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import orjson
@@ -111,19 +112,18 @@ class Receipts:
     async def _check_shown(self, connection: AsyncConnection, agreement: Agreement, payload: SignedReceipt) -> None:
         """A receipt must be for what was really shown: the leaf hash, the range's digest or the record says so."""
         if payload.event is not None:
-            shown = await _shown(
-                connection, payload.contract, payload.event.lane, payload.event.number, payload.event.number
-            )
-            matches = payload.event.leaf_hash in shown[0] and await _is_meant(
+            number = payload.event.number
+            runs = await _runs_shown(connection, payload.contract, payload.event.lane, number, number)
+            matches = payload.event.leaf_hash in _leaves_shown(runs, number, number)[0] and await _is_meant(
                 connection, payload.contract, payload.event, payload.record_id
             )
         elif payload.range is not None:
             asked = payload.range
-            shown = await _shown(connection, payload.contract, asked.lane, asked.first, asked.last)
-            # A number shown twice, under two contract versions, has two leaves; a run's own root settles which.
-            matches = (
-                await _run_shown(connection, payload.contract, asked.lane, asked.first, asked.digest_hash)
-                or root([min(leaves) for leaves in shown]) == asked.digest_hash
+            runs = await _runs_shown(connection, payload.contract, asked.lane, asked.first, asked.last)
+            leaves = _leaves_shown(runs, asked.first, asked.last)
+            # A number shown twice, otherwise the second time, has two leaves: what one run showed settles which.
+            matches = any(run.root_of(asked.first, asked.last) == asked.digest_hash for run in runs) or (
+                root([min(one) for one in leaves]) == asked.digest_hash
             )
         else:
             matches = await self._is_seen(connection, agreement, payload.record_id)
@@ -251,33 +251,45 @@ async def _is_meant(connection: AsyncConnection, contract: str, event: ReceiptEv
     return event.cause == routed.cause and (None in (record, record_id) or record == record_id)
 
 
-async def _shown(connection: AsyncConnection, contract: str, lane: Lane, first: int, last: int) -> list[set[bytes]]:
-    """For each number from first to last, the leaf hashes under which it was shown. Refused for an unsent one."""
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A run that was shown: the number that it begins with, its leaf hashes, and its root."""
+
+    first: int
+    leaves: Sequence[bytes]
+    root: bytes
+
+    def root_of(self, first: int, last: int) -> bytes | None:
+        """The root over these numbers; None where the run has not all of them."""
+        begin, end = first - self.first, last - self.first + 1
+        if begin < 0 or end > len(self.leaves):
+            return None
+        return self.root if (begin, end) == (0, len(self.leaves)) else root(self.leaves[begin:end])
+
+
+async def _runs_shown(connection: AsyncConnection, contract: str, lane: Lane, first: int, last: int) -> list[Shown]:
+    """The runs that have any of these numbers."""
     rows = await connection.execute(
-        select(provision.c.first, provision.c.leaves).where(
+        select(provision.c.first, provision.c.leaves, provision.c.root).where(
             provision.c.contract == contract,
             provision.c.lane == lane,
             provision.c.first <= last,
             provision.c.first + provision.c.numbers > first,
         )
     )
-    shown: dict[int, set[bytes]] = {}
-    for row in rows:
-        for offset in range(len(row.leaves) // HASH_BYTES):
-            leaf = row.leaves[offset * HASH_BYTES : (offset + 1) * HASH_BYTES]
-            shown.setdefault(row.first + offset, set()).add(leaf)
+    return [Shown(row.first, _cut(row.leaves), row.root) for row in rows]
+
+
+def _leaves_shown(runs: Sequence[Shown], first: int, last: int) -> list[set[bytes]]:
+    """For each number from first to last, the leaf hashes under which it was shown. Refused for an unsent one."""
+    shown: dict[int, set[bytes]] = defaultdict(set)
+    for run in runs:
+        for number, leaf in enumerate(run.leaves, start=run.first):
+            shown[number].add(leaf)
     if any(number not in shown for number in range(first, last + 1)):
         raise Refused("receipt-unsent", "A receipt is for a number that was not sent under that contract.")
     return [shown[number] for number in range(first, last + 1)]
 
 
-async def _run_shown(connection: AsyncConnection, contract: str, lane: Lane, first: int, digest: bytes) -> bool:
-    row = await connection.execute(
-        select(provision.c.numbers).where(
-            provision.c.contract == contract,
-            provision.c.lane == lane,
-            provision.c.first == first,
-            provision.c.root == digest,
-        )
-    )
-    return row.first() is not None
+def _cut(leaves: bytes) -> Sequence[bytes]:
+    return [leaves[start : start + HASH_BYTES] for start in range(0, len(leaves), HASH_BYTES)]

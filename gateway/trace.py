@@ -35,10 +35,10 @@ if TYPE_CHECKING:
 
 HEADER: Final = "traceparent"
 SHAPE: Final = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
-IDENTITY: Final = re.compile(r"\d{15}")  # a trace id that may be an identity number's digits is not passed on
+IDENTITY: Final = re.compile(r"\d{15}")  # an id that may be an identity number's digits is not passed on
 EXPORT_SECONDS: Final = 5.0  # a collector that is away holds up the end of the process no longer
 
-Headers = Sequence[tuple[str, bytes]]
+Headers = Sequence[tuple[str, bytes | None]]  # as they come: a header of Kafka may have no value
 
 _tracer: Tracer | None = None
 
@@ -125,7 +125,7 @@ def read_parent(given: Iterable[str]) -> Context | None:
     """The parent for `span`, from the values of a message's `traceparent` fields; None where none holds."""
     values = list(given)
     found = SHAPE.fullmatch(values[0]) if len(values) == 1 else None
-    if found is None or IDENTITY.search(found[1]):
+    if found is None or IDENTITY.search(found[1]) or IDENTITY.search(found[2]):
         return None
     sender = SpanContext(
         int(found[1], 16), int(found[2], 16), is_remote=True, trace_flags=TraceFlags(int(found[3], 16))
@@ -152,12 +152,12 @@ def spans(
         yield begun
 
 
-def inject(headers: Headers, parent: str | None) -> list[tuple[str, bytes]]:
+def inject(headers: Sequence[tuple[str, bytes]], parent: str | None) -> list[tuple[str, bytes]]:
     """The headers of a Kafka message with this `traceparent`, where there is one."""
     return [*headers, *([] if parent is None else [(HEADER, parent.encode())])]
 
 
 def extract(headers: Headers) -> str | None:
     """The `traceparent` in the headers of a Kafka message; None where there is none, or none that holds."""
-    values = [value.decode("latin-1") for name, value in headers if name == HEADER]
+    values = [(value or b"").decode("latin-1") for name, value in headers if name == HEADER]
     return None if read_parent(values) is None else values[0]

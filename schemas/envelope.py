@@ -58,7 +58,7 @@ def write_heartbeat(token: str, *, contract: str, gateway: str, at: str) -> Mess
     return Message(canonical({"heads": token}), headers)
 
 
-def read_message(value: bytes | None, headers: Iterable[tuple[str, bytes]]) -> "JsonObject | str":
+def read_message(value: bytes | None, headers: Iterable[tuple[str, bytes | None]]) -> "JsonObject | str":
     """The event, or the token of a heartbeat. Nothing of it is verified yet. Raises BadMessage."""
     found = dict(headers)
     try:
@@ -68,7 +68,7 @@ def read_message(value: bytes | None, headers: Iterable[tuple[str, bytes]]) -> "
                 case {"heads": str(token)}:
                     return token
             raise BadMessage("a heartbeat's value is its token")
-        rest = orjson.loads(found.get(EVENT, b""))
+        rest = orjson.loads(found.get(EVENT) or b"")
     except orjson.JSONDecodeError:
         raise BadMessage("value or header is no JSON") from None
     if not isinstance(rest, dict) or any(name in rest for name in BODY):
@@ -78,11 +78,11 @@ def read_message(value: bytes | None, headers: Iterable[tuple[str, bytes]]) -> "
     return {**rest, "record": parts[0], "notice": parts[1]}
 
 
-def read_number(headers: Iterable[tuple[str, bytes]]) -> int | None:
+def read_number(headers: Iterable[tuple[str, bytes | None]]) -> int | None:
     """The number that an event's id tells, without opening it; None where it is no event, as a heartbeat is none."""
     for name, value in headers:
         if name == "ce_id":
-            number = value.rpartition(b"/")[2]
+            number = (value or b"").rpartition(b"/")[2]
             return int(number) if number.isdigit() and len(number) < MOST_DIGITS else None
     return None
 

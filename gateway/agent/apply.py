@@ -43,7 +43,8 @@ def apply_events(
     An event that was applied before changes nothing.
     """
     terms = read_terms(change, scribe.contract)
-    taken: dict[tuple[Lane, str], list[EventRef]] = {}
+    taken: list[list[EventRef]] = []
+    last: dict[Lane, tuple[str, list[EventRef]]] = {}  # the run that the lane is in, and what was taken of it
     gap = False
     for event in events:
         expected = standing.applied(event.ref.lane) + 1
@@ -54,10 +55,17 @@ def apply_events(
             break
         standing = _take(change, scribe, keyed, standing, terms, event, today)
         standing = replace(standing.with_applied(event.ref.lane, expected), cause=max(standing.cause, event.ref.cause))
-        taken.setdefault((event.ref.lane, event.run), []).append(event.ref)
-    for refs in taken.values():  # one receipt for each run: the gateway knows them by what it sealed together
+        run, refs = last.get(event.ref.lane, (None, []))
+        if run != event.run:
+            refs = []
+            taken.append(refs)
+            last[event.ref.lane] = event.run, refs
+        refs.append(event.ref)
+    # One receipt for each piece of a run: the gateway knows them by what it sealed together. Two gateways may have
+    # sealed the same numbers, and their runs lie in a topic in turns.
+    for refs in taken:
         scribe.received(change, refs, standing.checkpoint)
-    return Applied(standing, sum(map(len, taken.values())), gap)
+    return Applied(standing, sum(map(len, taken)), gap)
 
 
 def _take(

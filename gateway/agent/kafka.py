@@ -7,6 +7,7 @@ forged message, lost retention or silence, the answer is one: pull. While heartb
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 import structlog
@@ -82,6 +83,8 @@ class KafkaFollower:
         """Fetch once and use it; whether all of it held. Raises FuyuanError where neither Kafka nor pull answers."""
         fetched = await self._topics.fetch(FETCH_SECONDS)
         good = fetched.unreadable == 0
+        if fetched.heartbeat is not None:
+            good = self._take_beat(fetched.heartbeat) and good
         while fetched.events:
             standing, terms = await self._pages.ground()
             following = follow_on(fetched.events, standing)
@@ -96,8 +99,6 @@ class KafkaFollower:
             log.error("message-refused")
             while await self._catch_up():
                 pass
-        if fetched.heartbeat is not None:
-            good = self._take_beat(fetched.heartbeat) and good
         await self._use_beat(fetched.offsets)
         return good
 
@@ -137,7 +138,7 @@ class KafkaFollower:
             self._good_until = 0.0
             log.error("page-refused", code=error.code)  # noqa: TRY400 - the code says it; an alarm, no bug
         self._beat, self._beat_after = None, now + BEAT_SECONDS
-        age = self._clock.now() - unstamp(beat.at)
+        age = max(timedelta(), self._clock.now() - unstamp(beat.at))  # one of the future counts as one of now
         due = due_within(terms)
         if age < due:
             self._rest_pull((due - age).total_seconds())

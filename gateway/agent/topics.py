@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 from aiokafka.structs import ConsumerRecord
 
-from gateway.broker import end_reader
+from gateway.broker import UNREADABLE, end_reader
 from gateway.clock import unstamp
 from gateway.errors import Unavailable
 from gateway.trust.documents import LANES, Lane
@@ -82,7 +82,9 @@ class Topics:
         self._heard = asyncio.get_running_loop().time()
 
     async def fetch(self, seconds: float) -> Fetched:
-        """What there is, waiting up to `seconds` for it. Raises Unavailable (`kafka-away`)."""
+        """What there is, waiting up to `seconds` for it. Where one message cannot be opened, all is passed over that
+        lies there by now: the numbers tell what is missing, and pull has it. Raises Unavailable (`kafka-away`).
+        """
         consumer, now = self._consumer, asyncio.get_running_loop().time
         if consumer is None:
             raise _away(None)
@@ -98,6 +100,9 @@ class Topics:
             # Retention took what lies there, or the topic is another one now. The numbers will tell what is missing.
             await consumer.seek_to_beginning(*error.args[0])
             return Fetched()
+        except UNREADABLE:
+            await self._pass_over()
+            return Fetched(unreadable=1)
         except (KafkaError, OSError) as error:
             raise _away(error) from error
         fetched = Fetched()
@@ -128,6 +133,17 @@ class Topics:
         consumer, self._consumer = self._consumer, None
         if consumer is not None:
             await end_reader(consumer)
+
+    async def _pass_over(self) -> None:
+        """The library does not tell which message it was, and may have lost what came with it."""
+        assert self._consumer is not None  # noqa: S101 - it has just fetched
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                ends = await self._consumer.end_offsets(list(self._places))
+        except (KafkaError, OSError) as error:
+            raise _away(error) from error
+        for place, end in ends.items():
+            self._consumer.seek(place, end)
 
     def _sort(self, fetched: Fetched, lane: Lane, records: Iterable[ConsumerRecord]) -> None:
         for record in records:
@@ -167,9 +183,9 @@ async def _first_time(consumer: AIOKafkaConsumer, place: TopicPartition) -> date
     try:
         while not (came := await consumer.getmany(place, timeout_ms=1000, max_records=1)):
             pass
-    except OffsetOutOfRangeError:
-        return None  # retention took it
-    told = dict(came[place][0].headers).get("ce_time", b"")
+    except (OffsetOutOfRangeError, *UNREADABLE):
+        return None  # retention took it, or it cannot be opened
+    told = dict(came[place][0].headers).get("ce_time") or b""
     try:
         return unstamp(told.decode("ascii"))
     except ValueError:

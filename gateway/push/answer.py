@@ -69,7 +69,7 @@ class Answers:
         """
         error_id = _error_id(push.place)
         began = time.perf_counter()
-        came_by = trace.extract([(name, value or b"") for name, value in push.headers])
+        came_by = trace.extract(push.headers)
         parent = None if came_by is None else trace.read_parent([came_by])
         with (
             structlog.contextvars.bound_contextvars(error_id=error_id, party=party, feed=feed),

@@ -13,14 +13,14 @@ from typing import Final, TypeAlias
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError, UnsupportedCodecError
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from contracts.lifecycle import IN_FORCE
 from gateway.backoff import Backoff
-from gateway.broker import end_reader
+from gateway.broker import UNREADABLE, end_reader
 from gateway.delivery.access import intake_topic, reply_topic
 from gateway.delivery.producer import Producer
 from gateway.errors import FuyuanError
@@ -34,9 +34,6 @@ log = structlog.get_logger(__name__)
 OPEN_SECONDS: Final = 10.0
 LOOK_SECONDS: Final = 1.0  # how soon a new contract's topic is read
 FINISH_SECONDS: Final = 5.0  # for a push in hand when its partition is taken away
-
-# What the client library cannot open however often it tries; what a disk or a wire spoils is not of this kind.
-UNREADABLE: Final = (UnicodeDecodeError, UnsupportedCodecError)
 
 Topics: TypeAlias = Mapping[str, tuple[str, str]]  # topic -> party, feed
 Follow: TypeAlias = Callable[[TopicPartition, asyncio.Lock], Awaitable[None]]

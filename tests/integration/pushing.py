@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from aiokafka.record.util import calc_crc32c
+from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import ConsumerRecord, TopicPartition
 from sqlalchemy import func, select
 
@@ -25,7 +24,6 @@ from schemas.envelope import Message
 from tests.integration.district import FEED, NDJSON, District, Founded, open_district
 from tests.integration.topics import make_topics
 
-SPOILED = "header-name-to-spoil"
 PUSHED, REPLIES = intake_topic(COURT, FEED), reply_topic(COURT)
 
 
@@ -82,21 +80,6 @@ class Pushing:
         try:
             for push in pushes:
                 await producer.send_and_wait(PUSHED, push.value, push.key, partition=0, headers=push.headers)
-        finally:
-            await producer.stop()
-
-    async def produce_spoiled(self, *pushes: Message) -> None:
-        """Put them into the topic in one batch, whose header names `SPOILED` are no UTF-8, as any client may."""
-        producer = AIOKafkaProducer(**self.broker.options())
-        await producer.start()
-        try:
-            batch = producer.create_batch()
-            for push in pushes:
-                assert batch.append(key=None, value=push.value, timestamp=None, headers=push.headers)
-            spoiled = bytearray(batch._build().replace(SPOILED.encode(), b"\xff" * len(SPOILED)))
-            spoiled[17:21] = calc_crc32c(spoiled[21:]).to_bytes(4)  # the batch's checksum, of all behind it
-            batch._buffer = bytes(spoiled)
-            await (await producer.send_batch(batch, PUSHED, partition=0))
         finally:
             await producer.stop()
 

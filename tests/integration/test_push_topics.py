@@ -30,7 +30,7 @@ from schemas.envelope import Message
 from tests.integration.agency import listing
 from tests.integration.district import BATCHES, FEED, MARKET, NDJSON, District, Founded, open_district
 from tests.integration.pushing import PUSHED, REPLIES, Pushing, open_pushing
-from tests.integration.topics import make_topics
+from tests.integration.topics import SPOILED, make_topics, produce_spoiled
 from tests.servers.kafka import Kafka
 from tests.servers.postgres import Postgres
 
@@ -98,8 +98,8 @@ async def test_what_never_will_be_taken_is_answered_and_passed_and_nothing_of_it
         ("message-unreadable", Message(None, good.headers, b"a key alone")),
     ]
     await pushing.produce(*(push for _, push in cases))
-    spoiled = Message(body, [("header-name-to-spoil", b"")])
-    await pushing.produce_spoiled(spoiled, spoiled)
+    spoiled = Message(body, [(SPOILED, b"")])
+    await produce_spoiled(pushing.broker, PUSHED, spoiled, spoiled)
     await pushing.produce(good, pushing.written(body_of(3), "key-00003", clock=young))
     async with pushing.reading():
         replies = await pushing.replies(len(cases) + 4)

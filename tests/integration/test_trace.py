@@ -102,6 +102,7 @@ async def test_a_stranger_s_flags_decide_nothing(district: District, spans: InMe
         "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
         FOREIGN + "-more",
         "00-000000000000004108811990010112340-00f067aa0ba902b7-01"[:35] + "-00f067aa0ba902b7-01",
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-0110108900101123-01",
         "王伟",
     ],
 )

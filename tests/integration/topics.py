@@ -4,12 +4,15 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.record.util import calc_crc32c
 from aiokafka.structs import ConsumerRecord
 
 from gateway.broker import Broker, make_reader
-from schemas.envelope import read_message, topic_of
+from schemas.envelope import Message, read_message, topic_of
+
+SPOILED = "header-name-to-spoil"
 
 Event = dict[str, Any]
 
@@ -24,6 +27,22 @@ async def make_topics(broker: Broker, *names: str, **configs: str) -> None:
     ]
     await admin.create_topics(topics)
     await admin.close()
+
+
+async def produce_spoiled(broker: Broker, topic: str, *messages: Message) -> None:
+    """Put them into a topic in one batch, whose header names `SPOILED` are no UTF-8, as any client may."""
+    producer = AIOKafkaProducer(**broker.options())
+    await producer.start()
+    try:
+        batch = producer.create_batch()
+        for message in messages:
+            assert batch.append(key=None, value=message.value, timestamp=None, headers=message.headers)
+        spoiled = bytearray(batch._build().replace(SPOILED.encode(), b"\xff" * len(SPOILED)))
+        spoiled[17:21] = calc_crc32c(spoiled[21:]).to_bytes(4)  # the batch's checksum, of all behind it
+        batch._buffer = bytes(spoiled)
+        await (await producer.send_batch(batch, topic, partition=0))
+    finally:
+        await producer.stop()
 
 
 class Reading:
