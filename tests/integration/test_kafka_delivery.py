@@ -10,6 +10,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from gateway.broker import Broker, make_producer
+from gateway.clock import ManualClock
+from gateway.delivery.kafka import LEASE
 from gateway.delivery.producer import Producer
 from gateway.errors import Unavailable
 from gateway.trust.documents import LANES
@@ -125,6 +127,31 @@ async def test_d9_a_zombie_is_fenced_out(feed: Feed) -> None:
     assert "lane-lost" in {line["event"] for line in feed.district.logged()}
     events = await feed.read(1, 2)
     assert [one["number"] for one in events if one["lane"] == "bulk"] == [1, 2, 1]
+
+
+async def test_d9_a_gateway_that_died_with_its_clock_ahead_holds_a_lane_no_longer_than_any(feed: Feed) -> None:
+    await feed.district.push(listing(1))
+    await feed.district.running.router.catch_up(feed.contract)
+    sending = asyncio.Event()
+
+    class Dying(Producer):
+        async def send(self, *_: Any) -> None:
+            sending.set()
+            await asyncio.Event().wait()
+
+    clock = feed.district.clock
+    ahead = ManualClock(clock.now() + timedelta(minutes=10))
+    dying = asyncio.create_task(
+        feed.another(Dying(lambda: make_producer(feed.broker)), ahead).drain(feed.contract, "bulk")
+    )
+    await sending.wait()
+    assert await feed.lanes.drain(feed.contract, "bulk") == 0
+    dying.cancel()
+    clock.advance(LEASE - timedelta(seconds=1))
+    assert await feed.lanes.drain(feed.contract, "bulk") == 0
+    clock.advance(timedelta(seconds=2))
+    assert await feed.lanes.drain(feed.contract, "bulk") == 1
+    assert (await feed.sent())["bulk"] == 1
 
 
 async def limit(broker: Broker, topic: str, size: str) -> None:
