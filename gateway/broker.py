@@ -1,6 +1,7 @@
 """Where Kafka is and how to reach it, and the clients that everything here uses (rules D8, D9)."""
 
 import asyncio
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ REQUEST_SECONDS: Final = 10.0  # until what no broker answers is given up
 BATCH_BYTES: Final = 256 * 1024
 FETCH_BYTES: Final = 4 * 1024 * 1024  # of one partition at once
 METADATA_MS: Final = 5000
+ADDRESS: Final = re.compile(r"(?:[^\s:\[\]]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})")
+LARGEST_PORT: Final = 65_535
 NEVER_MS: Final = 10 * 366 * 86_400_000
 # What the client library cannot open however often it tries; what a disk or a wire spoils is not of this kind.
 UNREADABLE: Final = (UnicodeDecodeError, UnsupportedCodecError)
@@ -37,7 +40,11 @@ class Broker:
     ca_file: Path | None = None
 
     def options(self) -> dict[str, Any]:
-        """What every client is made with. Raises Refused (`kafka-settings`) where a file is not set or not readable."""
+        """What every client is made with. Raises Refused (`kafka-settings`) where an address is none, or a file is not
+        set or not readable.
+        """
+        if not all(_is_address(one) for one in self.bootstrap.split(",")):
+            raise Refused("kafka-settings", "Give the Kafka brokers as host:port, several with commas.")
         options: dict[str, Any] = {
             "bootstrap_servers": self.bootstrap,
             "security_protocol": self.security.upper(),
@@ -54,8 +61,13 @@ class Broker:
                 "sasl_plain_username": self.user,
                 "sasl_plain_password": self.password_file.read_text(encoding="utf-8").strip(),
             }
-        except OSError as error:  # ssl.SSLError is one
+        except (OSError, UnicodeDecodeError) as error:  # ssl.SSLError is an OSError
             raise Refused("kafka-settings", f"A file for Kafka cannot be read ({type(error).__name__}).") from None
+
+
+def _is_address(text: str) -> bool:
+    found = ADDRESS.fullmatch(text.strip())
+    return found is not None and int(found[1]) <= LARGEST_PORT
 
 
 def make_producer(broker: Broker) -> AIOKafkaProducer:
