@@ -4,16 +4,19 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
+import orjson
 import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from sqlalchemy import select
 
 from gateway.broker import Broker, make_producer
 from gateway.clock import ManualClock
 from gateway.delivery.kafka import LEASE
 from gateway.delivery.producer import Producer
 from gateway.errors import Unavailable
+from gateway.journal.tables import journal_leaf, lane
 from gateway.trust.documents import LANES
 from schemas.envelope import Message
 from tests.integration.agency import listing
@@ -97,6 +100,29 @@ async def test_d10_a_contract_that_does_not_say_so_now_is_not_fed(feed: Feed, ho
         await feed.district.running.registry.change_state(feed.contract, how)
     assert await feed.send() == 0
     assert await feed.lanes._behind() == [] or how == "over"
+
+
+async def test_d10_what_is_entered_while_the_contract_is_revoked_comes_before_or_never(feed: Feed) -> None:
+    """The revocation's entry says what was handed out by then; nothing is handed out behind it."""
+    engine, sender = feed.district.running.engine, feed.lanes._sender
+    if engine.dialect.name == "sqlite":
+        pytest.skip("SQLite has one writer at a time")
+    await feed.district.push(listing(1))
+    await feed.district.running.router.catch_up(feed.contract)
+    run = await sender.prepare(feed.contract, "bulk", 0, feed.lanes._may_feed)
+    assert run is not None
+    async with engine.begin() as connection:
+        await connection.execute(select(lane.c.last).where(lane.c.contract == feed.contract).with_for_update())
+        entering = asyncio.create_task(sender.enter(run, feed.lanes._may_feed))
+        await asyncio.sleep(0.5)  # it has read the contract, and waits for the lane
+        revoking = asyncio.create_task(feed.district.running.registry.change_state(feed.contract, "revoke"))
+        await asyncio.sleep(0.5)
+    assert await entering
+    await revoking
+    async with engine.connect() as connection:
+        documents = (await connection.execute(select(journal_leaf.c.document))).scalars().all()
+    (said,) = [one for one in documents if b'"state":"revoking"' in one]
+    assert orjson.loads(said)["lanes"]["bulk"]["shown"] == run.sealed.last
 
 
 async def test_d9_a_zombie_is_fenced_out(feed: Feed) -> None:
