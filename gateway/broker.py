@@ -1,6 +1,7 @@
 """Where Kafka is and how to reach it, and the clients that everything here uses (rules D8, D9)."""
 
 import asyncio
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,8 @@ BATCH_BYTES: Final = 256 * 1024
 FETCH_BYTES: Final = 4 * 1024 * 1024  # of one partition at once
 METADATA_MS: Final = 5000
 SCRAM: Final = "SCRAM-SHA-512"
+ADDRESS: Final = re.compile(r"(?:[^\s:\[\]]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})")
+LARGEST_PORT: Final = 65_535
 NEVER_MS: Final = 10 * 366 * 86_400_000
 # What the client library cannot open however often it tries; what a disk or a wire spoils is not of this kind.
 UNREADABLE: Final = (UnicodeDecodeError, UnsupportedCodecError)
@@ -47,7 +50,11 @@ class Broker:
             raise _unreadable(error) from None
 
     def options(self) -> dict[str, Any]:
-        """What every client here is made with. Raises as `password` does, and for the certificates too."""
+        """What every client here is made with. Raises as `password` does, for the certificates too, and where an
+        address is none.
+        """
+        if not all(_is_address(one) for one in self.bootstrap.split(",")):
+            raise Refused("kafka-settings", "Give the Kafka brokers as host:port, several with commas.")
         options: dict[str, Any] = {
             "bootstrap_servers": self.bootstrap,
             "security_protocol": self.security.upper(),
@@ -70,6 +77,11 @@ class Broker:
 
 def _unreadable(error: Exception) -> Refused:
     return Refused("kafka-settings", f"A file for Kafka cannot be read ({type(error).__name__}).")
+
+
+def _is_address(text: str) -> bool:
+    found = ADDRESS.fullmatch(text.strip())
+    return found is not None and int(found[1]) <= LARGEST_PORT
 
 
 def make_producer(broker: Broker) -> AIOKafkaProducer:

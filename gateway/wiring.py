@@ -1,7 +1,7 @@
 """Which implementation stands behind each border. The only module that knows `adapters`."""
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -82,7 +82,8 @@ async def open_gateway(settings: Settings, clock: Clock) -> Running:
         receipts=Receipts(engine, clock, keyring, intake, versions, Closing(engine, clock, router)),
         pull=Pull(engine, clock, heartbeats, router, sender, wakeup, partial(registry.change_state, action="end")),
         proofs=Proofs(engine, clock, keyring.signing),
-        nonces=Nonces(engine, clock),
+        # Gateways that one sender's clock suits are no further apart.
+        nonces=Nonces(engine, clock, 2 * timedelta(seconds=settings.signature_skew_seconds)),
         router=router,
         heartbeats=heartbeats,
         kafka=_feed_kafka(settings, engine, clock, sender, heartbeats, numbered),

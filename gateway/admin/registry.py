@@ -209,7 +209,9 @@ class _Standing:
 
 
 async def _contract_row(connection: AsyncConnection, contract_id: str) -> _Standing | None:
-    row = (await connection.execute(select(tables.contract).where(tables.contract.c.id == contract_id))).first()
+    """To be changed: runs that were entered under it are there by now, and none is entered meanwhile."""
+    query = select(tables.contract).where(tables.contract.c.id == contract_id).with_for_update()
+    row = (await connection.execute(query)).first()
     if row is None:
         return None
     return _Standing(row.version, row.state, row.feed, row.provider, row.subscriber)

@@ -100,7 +100,7 @@ class Keyed:
                 return None
             state.update(b"cn-id|" + value.encode())
         elif scheme == "cn-uscc" and PLAIN_USCC.fullmatch(value):
-            if value.isdigit() or not uscc_passes(value):
+            if value.isdigit() or "XXX" in value or not uscc_passes(value):  # three X in a row may be a mask
                 return None
             state.update(f"cn-org|{value[8:16]}-{value[16]}".encode())
         else:

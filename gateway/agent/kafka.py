@@ -7,7 +7,7 @@ forged message, lost retention or silence, the answer is one: pull. While heartb
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
@@ -49,6 +49,7 @@ class KafkaFollower:
         self._catch_up = catch_up
         self._good_until = 0.0
         self._beat: Heartbeat | None = None  # the newest that was not used yet
+        self._newest: tuple[datetime, str] | None = None  # of all that came: its time and token
         self._beat_after = 0.0
 
     async def run(self) -> None:
@@ -116,10 +117,14 @@ class KafkaFollower:
         return True
 
     def _take_beat(self, token: str) -> bool:
+        """Keep it to be used, unless it came before: one of the future would be fresh each time."""
         try:
-            self._beat = self._pages.open_heartbeat(token)
+            beat = self._pages.open_heartbeat(token)
         except Broken:
             return False
+        at = unstamp(beat.at)
+        if self._newest is None or (at >= self._newest[0] and token != self._newest[1]):
+            self._beat, self._newest = beat, (at, token)
         return True
 
     async def _use_beat(self, offsets: dict[str, int]) -> None:

@@ -13,12 +13,12 @@ import os
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
 import structlog
 from opentelemetry.trace import SpanKind
-from sqlalchemy import Update, or_, select, update
+from sqlalchemy import Update, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -80,6 +80,7 @@ class KafkaLanes:
         self._beating: dict[str, asyncio.Task[None]] = {}
         self._beat_at: dict[str, float] = {}
         self._beat_every: dict[tuple[str, int], float] = {}
+        self._held: dict[tuple[str, Lane], tuple[str, datetime]] = {}  # another's leases, and since when we see them
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -242,17 +243,26 @@ class KafkaLanes:
         return messages
 
     async def _claim(self, contract_id: str, lane: Lane) -> Claim | None:
-        """The lane, where nobody else holds it."""
-        now = self._clock.now()
-        held = update(kafka_lane).where(
-            kafka_lane.c.contract == contract_id,
-            kafka_lane.c.lane == lane,
-            or_(kafka_lane.c.until < stamp(now), kafka_lane.c.owner == self._owner),
-        )
-        taken = held.values(owner=self._owner, epoch=kafka_lane.c.epoch + 1, until=stamp(now + LEASE))
+        """The lane, where nobody else holds it. Its holder renews the lease, so one that we have seen unchanged for as
+        long as it lasts is over, however far ahead the clock was by which a gateway that died wrote it.
+        """
+        now, key = self._clock.now(), (contract_id, lane)
+        this = (kafka_lane.c.contract == contract_id) & (kafka_lane.c.lane == lane)
+        free = (kafka_lane.c.until < stamp(now)) | (kafka_lane.c.owner == self._owner)
+        until, since = self._held.get(key, ("", now))
+        if now - since > LEASE:
+            free |= kafka_lane.c.until == until
+        taken = update(kafka_lane).where(this, free)
+        taken = taken.values(owner=self._owner, epoch=kafka_lane.c.epoch + 1, until=stamp(now + LEASE))
         async with self._engine.begin() as connection:
             row = (await connection.execute(taken.returning(kafka_lane.c.epoch, kafka_lane.c.sent))).first()
-        return None if row is None else Claim(contract_id, lane, row.epoch, row.sent)
+            if row is not None:
+                self._held.pop(key, None)
+                return Claim(contract_id, lane, row.epoch, row.sent)
+            held = (await connection.execute(select(kafka_lane.c.until).where(this))).scalar()
+        if held is not None and held != until:
+            self._held[key] = held, now
+        return None
 
     async def _store(self, claim: Claim, sent: int) -> Claim | None:
         """The broker has all up to `sent`. None where somebody else has claimed the lane since."""

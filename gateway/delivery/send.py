@@ -124,7 +124,8 @@ class Sender:
             query = select(contract_table.c.state, contract_table.c.version).where(
                 contract_table.c.id == run.agreement.id
             )
-            row = (await connection.execute(query)).first()
+            # Whoever changes the contract waits: PostgreSQL would else let the run be entered behind a revocation.
+            row = (await connection.execute(query.with_for_update(read=True))).first()
             if row is None or (row.state, row.version) != (run.agreement.state, run.agreement.version):
                 return False
             if not may(run.agreement):

@@ -1,6 +1,7 @@
 """The Kafka brokers: do they answer, and do topics, ACLs and users stand there as the contracts want them."""
 
 from collections import defaultdict
+from collections.abc import Callable
 from typing import Final
 
 from gateway.delivery.access import MENDED
@@ -16,10 +17,10 @@ REMEDIES: Final = {
 }
 
 
-async def check_broker(reconciler: Reconciler) -> list[Finding]:
+async def check_broker(open_reconciler: Callable[[], Reconciler]) -> list[Finding]:
     """Looks, and mends nothing."""
     try:
-        compared = await reconciler.compare()
+        compared = await open_reconciler().compare()
     except FuyuanError as error:
         remedy = "See that the brokers run, and what FUYUAN_KAFKA_* says of address, user, password and certificates."
         return [Finding("error", "broker", error.code, error.detail, remedy)]

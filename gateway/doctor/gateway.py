@@ -2,6 +2,7 @@
 
 import shutil
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy.engine import make_url
@@ -74,7 +75,7 @@ async def _examine_database(
         found += await check_lag(connection, now, timedelta(seconds=settings.ready_lag_seconds))
         found += await check_quarantine(connection, now)
     if settings.kafka_bootstrap is not None and keyring is not None:
-        found += await check_broker(open_reconciler(settings, engine, Registry(engine, clock, keyring)))
+        found += await check_broker(partial(open_reconciler, settings, engine, Registry(engine, clock, keyring)))
     return found
 
 

@@ -14,11 +14,15 @@ SWEEP_EVERY = timedelta(minutes=1)
 
 
 class Nonces:
-    """The store behind `verify_request`; it forgets what is stale by itself."""
+    """The store behind `verify_request`; it forgets what is stale by itself.
 
-    def __init__(self, engine: AsyncEngine, clock: Clock) -> None:
+    What is stale here may not be at a gateway whose clock is behind: it is kept for as long as they may be `apart`.
+    """
+
+    def __init__(self, engine: AsyncEngine, clock: Clock, apart: timedelta = timedelta()) -> None:
         self._engine = engine
         self._clock = clock
+        self._apart = apart
         self._swept = clock.now()
 
     async def remember(self, kid: str, nonce: str, until: datetime) -> bool:
@@ -34,5 +38,5 @@ class Nonces:
         if now - self._swept > SWEEP_EVERY:
             self._swept = now
             async with self._engine.begin() as connection:
-                await connection.execute(delete(request_nonce).where(request_nonce.c.until < stamp(now)))
+                await connection.execute(delete(request_nonce).where(request_nonce.c.until < stamp(now - self._apart)))
         return True

@@ -14,6 +14,7 @@ from aiokafka.structs import ConsumerRecord, TopicPartition
 from sqlalchemy import select
 
 from gateway.broker import Broker, make_producer
+from gateway.clock import Clock
 from gateway.delivery.kafka import KafkaLanes
 from gateway.delivery.producer import Producer
 from gateway.journal.tables import kafka_lane
@@ -38,12 +39,10 @@ class Feed:
         assert self.district.running.kafka is not None
         return self.district.running.kafka
 
-    def another(self, producer: Producer) -> KafkaLanes:
+    def another(self, producer: Producer, clock: Clock | None = None) -> KafkaLanes:
         """A second process's, over the same journal."""
-        running = self.district.running
-        return KafkaLanes(
-            running.engine, self.district.clock, self.lanes._sender, running.heartbeats, producer, running.wakeup, "x"
-        )
+        running, clock = self.district.running, clock or self.district.clock
+        return KafkaLanes(running.engine, clock, self.lanes._sender, running.heartbeats, producer, running.wakeup, "x")
 
     async def send(self) -> int:
         """Route and send all that there is, priority first; the number of events sent."""

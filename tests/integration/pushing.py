@@ -104,11 +104,21 @@ class Pushing:
 
     async def passed(self) -> int | None:
         """How far the gateways' group has got."""
+        async with self._group() as reader:
+            return await reader.committed(TopicPartition(PUSHED, 0))
+
+    async def move_to(self, offset: int) -> None:
+        """Let the group go on from there, as an operator may while no gateway is in it."""
+        async with self._group() as reader:
+            await reader.commit({TopicPartition(PUSHED, 0): offset})
+
+    @asynccontextmanager
+    async def _group(self) -> AsyncIterator[AIOKafkaConsumer]:
         reader = AIOKafkaConsumer(**self.broker.options(), group_id="fuyuan.in.gateway", enable_auto_commit=False)
         await reader.start()
         try:
             reader.assign([TopicPartition(PUSHED, 0)])
-            return await reader.committed(TopicPartition(PUSHED, 0))
+            yield reader
         finally:
             await reader.stop()
 

@@ -13,6 +13,7 @@ from sqlalchemy import select
 
 from gateway.agent.run import run_agent
 from gateway.client import GatewayProblem
+from gateway.clock import ManualClock
 from gateway.demo.cast import COURT
 from gateway.errors import Conflict, Refused
 from gateway.journal.tables import journal_leaf
@@ -20,6 +21,7 @@ from gateway.settings import Settings
 from gateway.trust import jws
 from gateway.trust.keyring import load_keyring
 from gateway.trust.seal import submission_commitment
+from gateway.wiring import open_gateway
 from schemas.canonical import b64u, canonical
 from tests.integration.district import (
     BATCHES,
@@ -194,3 +196,25 @@ async def test_s5_a_withdrawals_commitment_opens_with_the_body_that_was_signed(d
 def test_the_agent_listens_to_others_only_with_a_token(host: str) -> None:
     with pytest.raises(Refused, match="agent-exposed"):
         run_agent(Settings(agent_host=host))
+
+
+# Somebody sends again what went by, to the one of two gateways whose clock is behind.
+
+
+async def test_p2_a_gateway_whose_clock_is_ahead_forgets_nothing_that_another_would_take_again(
+    district: District,
+) -> None:
+    now = district.clock.now()
+    sender = replace(district, clock=ManualClock(now + timedelta(minutes=4)))
+    request = sender.signed(MARKET, "GET", f"/v1/contracts/{TO_MARKET}/events")
+    assert (await district.send(request)).status_code == 200
+    ahead = ManualClock(now + timedelta(minutes=8))  # it too takes what that sender signs
+    other = await open_gateway(district.running.settings, ahead)
+    try:
+        ahead.advance(timedelta(minutes=5))
+        district.clock.advance(timedelta(minutes=5))
+        assert await other.nonces.remember("k" * 43, "another", ahead.now())
+    finally:
+        await other.stop()
+    again = await district.send(request)
+    assert (again.status_code, again.json()["code"]) == (401, "signature-replayed")

@@ -4,14 +4,19 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
+import orjson
 import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from sqlalchemy import select
 
 from gateway.broker import Broker, make_producer
+from gateway.clock import ManualClock
+from gateway.delivery.kafka import LEASE
 from gateway.delivery.producer import Producer
 from gateway.errors import Unavailable
+from gateway.journal.tables import journal_leaf, lane
 from gateway.trust.documents import LANES
 from schemas.envelope import Message
 from tests.integration.agency import listing
@@ -97,6 +102,29 @@ async def test_d10_a_contract_that_does_not_say_so_now_is_not_fed(feed: Feed, ho
     assert await feed.lanes._behind() == [] or how == "over"
 
 
+async def test_d10_what_is_entered_while_the_contract_is_revoked_comes_before_or_never(feed: Feed) -> None:
+    """The revocation's entry says what was handed out by then; nothing is handed out behind it."""
+    engine, sender = feed.district.running.engine, feed.lanes._sender
+    if engine.dialect.name == "sqlite":
+        pytest.skip("SQLite has one writer at a time")
+    await feed.district.push(listing(1))
+    await feed.district.running.router.catch_up(feed.contract)
+    run = await sender.prepare(feed.contract, "bulk", 0, feed.lanes._may_feed)
+    assert run is not None
+    async with engine.begin() as connection:
+        await connection.execute(select(lane.c.last).where(lane.c.contract == feed.contract).with_for_update())
+        entering = asyncio.create_task(sender.enter(run, feed.lanes._may_feed))
+        await asyncio.sleep(0.5)  # it has read the contract, and waits for the lane
+        revoking = asyncio.create_task(feed.district.running.registry.change_state(feed.contract, "revoke"))
+        await asyncio.sleep(0.5)
+    assert await entering
+    await revoking
+    async with engine.connect() as connection:
+        documents = (await connection.execute(select(journal_leaf.c.document))).scalars().all()
+    (said,) = [one for one in documents if b'"state":"revoking"' in one]
+    assert orjson.loads(said)["lanes"]["bulk"]["shown"] == run.sealed.last
+
+
 async def test_d9_a_zombie_is_fenced_out(feed: Feed) -> None:
     """It still produces, which harms nobody; it can store nothing, and so it stops."""
     await feed.district.push(listing(1))
@@ -125,6 +153,31 @@ async def test_d9_a_zombie_is_fenced_out(feed: Feed) -> None:
     assert "lane-lost" in {line["event"] for line in feed.district.logged()}
     events = await feed.read(1, 2)
     assert [one["number"] for one in events if one["lane"] == "bulk"] == [1, 2, 1]
+
+
+async def test_d9_a_gateway_that_died_with_its_clock_ahead_holds_a_lane_no_longer_than_any(feed: Feed) -> None:
+    await feed.district.push(listing(1))
+    await feed.district.running.router.catch_up(feed.contract)
+    sending = asyncio.Event()
+
+    class Dying(Producer):
+        async def send(self, *_: Any) -> None:
+            sending.set()
+            await asyncio.Event().wait()
+
+    clock = feed.district.clock
+    ahead = ManualClock(clock.now() + timedelta(minutes=10))
+    dying = asyncio.create_task(
+        feed.another(Dying(lambda: make_producer(feed.broker)), ahead).drain(feed.contract, "bulk")
+    )
+    await sending.wait()
+    assert await feed.lanes.drain(feed.contract, "bulk") == 0
+    dying.cancel()
+    clock.advance(LEASE - timedelta(seconds=1))
+    assert await feed.lanes.drain(feed.contract, "bulk") == 0
+    clock.advance(timedelta(seconds=2))
+    assert await feed.lanes.drain(feed.contract, "bulk") == 1
+    assert (await feed.sent())["bulk"] == 1
 
 
 async def limit(broker: Broker, topic: str, size: str) -> None:

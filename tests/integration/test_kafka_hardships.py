@@ -81,6 +81,25 @@ async def test_d11_a_heartbeat_from_the_future_lets_pull_rest_no_longer_than_one
     assert 0 < left <= terms.duties.heartbeat_lease_seconds / 2
 
 
+async def test_d11_a_heartbeat_from_the_future_is_fresh_once_and_not_again(following: Following) -> None:
+    """Whoever holds the topic could else keep a list fresh that grows old, for as long as the clock was ahead."""
+    district = following.feed.district
+    await following.feed.send()
+    district.running.heartbeats.complete(following.feed.contract, district.clock.now() + timedelta(hours=1))
+    await following.feed.lanes.beat(following.feed.contract)
+    await following.open()
+    async with asyncio.timeout(20):
+        while following.standing.fresh_at is None:
+            await following.kafka.turn()
+    assert (await following.agent.screen())["decision"] == "clear"
+    district.clock.advance(timedelta(seconds=121))
+    await produce(following.feed, *await truncated(following.feed))
+    await asyncio.sleep(1)
+    for _ in range(4):
+        await following.kafka.turn()
+    assert (await following.agent.screen("A-2"))["cause"] == "list-stale"
+
+
 async def sent_again(following: Following) -> list[ConsumerRecord]:
     """Empty the topics and send everything once more, as a gateway does that was thought dead; all that was sent,
     those of the first time first.

@@ -3,7 +3,7 @@
 from datetime import date
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.agent.applicant import Keyed, UnreadableApplicant, read_applicant
@@ -202,6 +202,7 @@ def test_the_short_way_to_a_key_is_the_long_way(serial: int, organisation: bool)
 
 
 @given(st.text("0123456789X", min_size=18, max_size=18), st.sampled_from(["cn-id", "cn-uscc"]))
+@example("7307245383XXX17657", "cn-uscc")
 def test_the_short_way_takes_nothing_that_the_long_way_refuses(value: str, scheme: str) -> None:
     if Keyed(b"k" * 32, "contract").plain(scheme, value) is not None:
         (identifier,) = read_applicant(None, [(scheme, value)]).identifiers
