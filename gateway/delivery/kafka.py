@@ -103,7 +103,7 @@ class KafkaLanes:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def close(self) -> None:
-        """Behind `run`, or without it: what still waits is sent, and the broker left."""
+        """Leave the broker; behind `run`, or without it."""
         await self._producer.stop()
 
     async def drain(self, contract_id: str, lane: Lane) -> int:

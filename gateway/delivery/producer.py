@@ -94,15 +94,11 @@ class Producer:
 
 
 async def _end(producer: AIOKafkaProducer) -> None:
-    """Let it send what it still has, where that is quick, and leave the broker.
+    """Leave the broker. What was not acknowledged is not sent any more: it is for the next producer, in order.
 
-    Not by its own `stop`: where the broker is away that waits for ever, and leaves a task and its connections behind.
+    Not by its own `stop`, which sends it: where the broker is away that waits for ever, and leaves a task and
+    its connections behind.
     """
-    try:
-        async with asyncio.timeout(STOP_SECONDS):
-            await producer.flush()
-    except (KafkaError, OSError) as error:
-        log.warning("producer-ended-badly", error=type(error).__name__)
     producer._closed = True
     if producer._sender is not None:
         with suppress(KafkaError, OSError):
