@@ -6,8 +6,9 @@ from datetime import date
 import orjson
 
 from adapters.feeds.debtor import Refused, debtor
+from adapters.feeds.listings import Shape
 from adapters.feeds.own import said_by_us, withdrawn_ids
-from adapters.feeds.published import is_removed
+from adapters.feeds.removal import is_removed
 from adapters.feeds.repair import repaired
 from adapters.feeds.said import Said, WrongValue
 from adapters.feeds.shapes import is_fragment, other_feed, shape_of, trimmed
@@ -39,9 +40,10 @@ def _read_piece(feed: str, line: int, piece: Piece, *, record_key: bytes, today:
         if piece.deletes:
             return _deleted(line, value, raw)
         record = _record(value)
-        if withdrawal := _withdrawal(feed, line, record, raw, record_key):
+        shape = shape_of(record)
+        if withdrawal := _withdrawal(feed, line, record, shape, raw, record_key):
             return withdrawal
-        said = _said(feed, record)
+        said = _said(feed, record, shape)
         if warned:
             said = said._replace(warnings=(*said.warnings, REPAIRED))
         return Accepted(line, debtor(said, raw, record_key=record_key, today=today), raw)
@@ -71,7 +73,8 @@ def _record(value: JsonValue) -> JsonObject:
         if isinstance(value, int | str) and _is_rounded(str(value)):
             raise Refused("rounded-identifier", "a lone number that a spreadsheet rounded, and no record")
         raise Refused("unknown-shape", "the record is no JSON object")
-    return value if "caseCode" in value else trimmed(value)
+    inner = value.get("_source")
+    return trimmed(inner if isinstance(inner, dict) else value)  # a hit of a search index holds the record
 
 
 def _is_rounded(text: str) -> bool:
@@ -90,9 +93,11 @@ def _deleted(line: int, value: JsonValue, raw: bytes) -> Item:
     raise Refused("unknown-shape", "an entry of the delete list is no record id of this gateway")
 
 
-def _withdrawal(feed: str, line: int, record: JsonObject, raw: bytes, record_key: bytes) -> Withdrawal | None:
+def _withdrawal(
+    feed: str, line: int, record: JsonObject, shape: Shape | None, raw: bytes, record_key: bytes
+) -> Withdrawal | None:
     """Comes first of all: no other defect may keep a debtor on the list (rule J5)."""
-    if record.get("status") != "withdrawn" and not ("removeStatus" in record and is_removed(record)):
+    if record.get("status") != "withdrawn" and not is_removed(record, shape.states if shape else {}):
         return None
     if record.get("feed", feed) != feed:
         raise Refused("wrong-feed", "the withdrawal is for another feed")
@@ -103,10 +108,13 @@ def _withdrawal(feed: str, line: int, record: JsonObject, raw: bytes, record_key
     return Withdrawal(line, ids, reason if isinstance(reason, str) else None, raw)
 
 
-def _said(feed: str, record: JsonObject) -> Said:
-    if shape := shape_of(record):
+def _said(feed: str, record: JsonObject, shape: Shape | None) -> Said:
+    if shape:
         if float in map(type, record.values()):
-            raise _fraction(record)
+            _refuse_fractions(record, shape)
+        for key, values in shape.only.items():
+            if key in record and str(record[key]) not in values:
+                raise Refused("wrong-feed", "the record says of itself that it is of another list")
         return shape.said(record)
     if "feed" in record:
         if record["feed"] != feed:
@@ -119,8 +127,10 @@ def _said(feed: str, record: JsonObject) -> Said:
     raise Refused("unknown-shape", "the keys are those of no known list")
 
 
-def _fraction(record: JsonObject) -> ValueError:
-    """A list holds no fractions and no number past 64 bits: some program read a code as a number."""
-    if isinstance(record.get("cardNum"), float):
-        return Refused("rounded-identifier", "the identifier was written as a number, and its digits are lost")
-    return Refused("wrong-value", "a field holds a fraction or a number too large")
+def _refuse_fractions(record: JsonObject, shape: Shape) -> None:
+    """A list holds no fractions and no number past 64 bits: some program read a code as a number. Raises `Refused`."""
+    fractions = {key for key, value in record.items() if isinstance(value, float)}
+    if not fractions.isdisjoint(shape.identifiers):
+        raise Refused("rounded-identifier", "the identifier was written as a number, and its digits are lost")
+    if not fractions.isdisjoint(shape.known - shape.ignored):
+        raise Refused("wrong-value", "a field holds a fraction or a number too large")
