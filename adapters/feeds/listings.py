@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
+from adapters.feeds import labels
 from adapters.feeds.fields import Fields, said_with
 from adapters.feeds.published import said_by_baidu, said_by_zxgk
 from adapters.feeds.removal import REMOVAL, States
@@ -53,8 +54,9 @@ class Shape:
 
 
 def _row(
-    name: str,
+    system: str,
     required: str,
+    /,
     *telling: str,
     ignored: str = "",
     only: Mapping[str, frozenset[str]] | None = None,
@@ -66,10 +68,10 @@ def _row(
     passed_over = frozenset(ignored.split()) | frozenset(only or ()) | frozenset(states or ())
     return Shape(
         feed=DISHONEST_DEBTOR.name,
-        name=name,
+        name=system,
         required=frozenset(required.split()),
         known=words.all() | passed_over | REMOVAL,
-        said=partial(said_with, words, name),
+        said=partial(said_with, words, system),
         fields=words,
         telling=tuple(frozenset(one.split()) for one in telling),
         ignored=passed_over,
@@ -91,4 +93,103 @@ _BAIDU = _ZXGK | {
 LISTINGS = (
     Shape(DISHONEST_DEBTOR.name, "zxgk", _NEEDED, _ZXGK, said_by_zxgk),
     Shape(DISHONEST_DEBTOR.name, "baidu", _NEEDED | {"publishDateStamp"}, _BAIDU, said_by_baidu),
-)
+    _row(  # 天眼查: zxgk's keys in lower case, some as they were; its later keys too (`SPELLED_ANYHOW`)
+        "tyc", "iname casecode cardnum courtname publishdate",
+        case_number="casecode", name="iname", identifiers="cardnum", age="age", sex="sexy sexname gender",
+        head="businessentity businessEntity", responsible="staff qysler", court="courtname",
+        province="areaname areaName", filed_on="regdate", basis="gistid", issuer="gistunit", obligation="duty",
+        performance="performance", performed="performedpart performedPart", unperformed="unperformpart unperformPart",
+        grounds="disrupttypename disruptTypeName", published_on="publishdate", record="id key",
+        ignored="partytypename partyTypeName type focusnumber focusNumber connList sType ysfzd riskMark sourceType "
+        "corporationId dataSourceType",
+        states={
+            "status": {"0": False, "1": True},  # whether the court's own site still shows it
+            "isBlacklist": {"true": False, "1": False, "false": True, "0": True},
+        },
+    ),
+    _row(  # 企查查, older and current keys
+        "qcc", "Name Anno", "Actionremark Executestatus Yiwu Publicdate",
+        case_number="Anno", name="Name", identifiers="Orgno CreditCode", age="Age", sex="Sexy Sex", head="Ownername",
+        court="Executegov", province="Province", filed_on="Liandate", basis="Executeno", issuer="Executeunite",
+        obligation="Yiwu", performance="Executestatus", performed="Performedpart", unperformed="Unperformpart",
+        grounds="Actionremark", published_on="Publicdate", record="Id Uniqueno",
+        ignored="OrgType OrgTypeName Isperson IsPerson Createdate Updatedate Sourceid Follows Follow KeyNo Amount",
+    ),
+    _row(  # BBD, and its tables
+        "bbd", "pname case_code", "concrete_situation perform_degree definiteo_bligation pubdate",
+        case_number="case_code", name="pname", identifiers="pname_id", scheme="idtype", age="age", sex="sex gender",
+        head="frname", court="exec_court_name", province="province", filed_on="case_create_time", basis="exe_code",
+        issuer="exec_basunit", obligation="definiteo_bligation", performance="perform_degree",
+        performed="performed_part", unperformed="unperform_part unperformed_part", grounds="concrete_situation",
+        published_on="pubdate", record="bbd_xgxx_id id", ignored="type company_name dis_id focus_number frname_id",
+    ),
+    _row(  # 法海, and what passes its keys on: several lists in one form
+        "fahai", "caseNo", "jtqx lxqk yiwu yjCode",
+        case_number="caseNo", name="pname ename name companyName", identifiers="idcardNo", age="age", sex="sex",
+        head="ownerName", court="court", province="province", filed_on="sortTime", basis="yjCode", issuer="yjdw",
+        obligation="yiwu", performance="lxqk", performed="performedpart", unperformed="unperformpart", grounds="jtqx",
+        published_on="postTime", record="shixinId entryId id",
+        ignored="body title matchRatio sortTimeString orgType orgTypeName updatedate",
+        only={"dataType": frozenset({"shixin"})},
+    ),
+    _row(  # 百融: two lists in one form
+        "bairong", "casenum name", "concretesituation obligation posttime",
+        case_number="casenum", name="name", identifiers="cid", scheme="cidtype", age="age", sex="sex", head="leader",
+        court="court", province="address", filed_on="time", basis="base", issuer="basecompany",
+        obligation="obligation", performance="performance", performed="performedpart", unperformed="unperformpart",
+        grounds="concretesituation", published_on="posttime",
+        ignored="datatime lasttime breaktime money",
+        only={"datatypeid": frozenset({"102"}), "datatype": frozenset({"失信被执行人"})},
+    ),
+    _row(  # a debt-monitoring product
+        "monitor", "caseCode court name", "disruptType gmtPublishDate removeStatus",
+        case_number="caseCode", name="name", identifiers="number", age="age", sex="sex", head="legalPersonName",
+        court="court", province="area province", filed_on="registerDate gmtRegisterDate", basis="gistId",
+        issuer="gistUnit", obligation="duty", performance="performance", grounds="disruptType fact",
+        published_on="gmtPublishDate publishDate", record="id",
+        ignored="isAttention isRead isBorrower obligorType obligorName obligorNumber status bankruptcyStatus "
+        "dishonestStatus",
+    ),
+    _row(  # the same, short: the debtor is the page's, not the record's
+        "monitor-short", "caseCode court fact", "publishDate duty performance",
+        case_number="caseCode", name="name", identifiers="number", court="court", obligation="duty",
+        performance="performance", grounds="fact", published_on="publishDate gmtPublishDate", record="id",
+        ignored="url",
+    ),
+    _row(  # a personal credit report
+        "report", "caseCode releaseTime", "filingTime exeCode disruptTypeName duty",
+        case_number="caseCode", name="name iname", identifiers="cardNum idCard idNo certNo", age="age", sex="sex",
+        head="businessEntity legalPerson", court="courtName court execCourtName", province="areaName",
+        filed_on="filingTime", basis="exeCode", issuer="exeUnit gistUnit exeCourt", obligation="duty",
+        performance="performance", performed="performedPart", unperformed="unperformPart", grounds="disruptTypeName",
+        published_on="releaseTime", record="id", ignored="type focusNumber",
+    ),
+    _row(  # a list that shows no more than region and year of birth
+        "masked", "name caseNo court", "areaCode birthYear",
+        case_number="caseNo", name="name", identifiers="cardNum idCard", birth_year="birthYear", sex="sex",
+        court="court", published_on="publishDate", record="id", ignored="areaCode",
+    ),
+    _row(  # crawlers' tables
+        "crawled", "entity_name case_code", "obligation publish_time executor_unit",
+        case_number="case_code", name="entity_name", identifiers="entity_id", age="age", sex="sex",
+        head="legal_person", court="court", province="province area", filed_on="case_create_time", basis="file_id",
+        issuer="executor_unit", obligation="obligation", performance="performance", performed="performed",
+        unperformed="unperformed", grounds="behavior situation", published_on="publish_time", record="id",
+        ignored="entity_type",
+    ),
+    _row(  # the labels of the court's own site, as tables and pages have them
+        "labels", "", labels.CASE, labels.NAME,
+        f"{labels.LISTED} {labels.GROUNDS} {labels.OBLIGATION} {labels.PERFORMANCE}",
+        case_number=labels.CASE, name=labels.NAME, identifiers=labels.IDENTIFIER, scheme="证件类型 证照类型",
+        age="年龄", sex="性别", birth_year="出生年份 出生年", head=labels.HEAD, court="执行法院 执行法院名称 法院",
+        province="省份 所在省份 地域 区域", filed_on="立案时间 立案日期", basis="执行依据文号 执行依据",
+        issuer=labels.ISSUER, obligation=labels.OBLIGATION, performance=labels.PERFORMANCE,
+        performed="已履行部分 已履行", unperformed="未履行部分 未履行", grounds=labels.GROUNDS,
+        published_on=labels.PUBLISHED, record="记录编号",
+        ignored="关注次数 类型 被执行人类型 失信被执行人类型 类别",
+        states={"状态": labels.STATE},
+    ),
+)  # fmt: skip
+
+SPELLED_ANYHOW = next(shape for shape in LISTINGS if shape.name == "tyc")
+"""The row whose keys are zxgk's: databases write them in capitals, or in words joined by low lines."""

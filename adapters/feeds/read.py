@@ -11,7 +11,7 @@ from adapters.feeds.own import said_by_us, withdrawn_ids
 from adapters.feeds.removal import is_removed
 from adapters.feeds.repair import repaired
 from adapters.feeds.said import Said, WrongValue
-from adapters.feeds.shapes import is_fragment, other_feed, shape_of, trimmed
+from adapters.feeds.shapes import is_fragment, other_feed, recognised
 from adapters.feeds.split import Piece, split
 from adapters.feeds.twice import key_stands_twice
 from schemas.canonical import JsonObject, JsonValue
@@ -39,8 +39,7 @@ def _read_piece(feed: str, line: int, piece: Piece, *, record_key: bytes, today:
         value, warned = _parse(raw)
         if piece.deletes:
             return _deleted(line, value, raw)
-        record = _record(value)
-        shape = shape_of(record)
+        record, shape = recognised(_record(value))
         if withdrawal := _withdrawal(feed, line, record, shape, raw, record_key):
             return withdrawal
         said = _said(feed, record, shape)
@@ -74,7 +73,7 @@ def _record(value: JsonValue) -> JsonObject:
             raise Refused("rounded-identifier", "a lone number that a spreadsheet rounded, and no record")
         raise Refused("unknown-shape", "the record is no JSON object")
     inner = value.get("_source")
-    return trimmed(inner if isinstance(inner, dict) else value)  # a hit of a search index holds the record
+    return inner if isinstance(inner, dict) else value  # a hit of a search index holds the record
 
 
 def _is_rounded(text: str) -> bool:

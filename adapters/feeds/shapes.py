@@ -3,9 +3,9 @@
 `OTHER_FEEDS` only recognises what belongs elsewhere: whoever is merely under enforcement must not enter this list.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
-from adapters.feeds.listings import COPIED, LISTINGS, Shape
+from adapters.feeds.listings import COPIED, LISTINGS, SPELLED_ANYHOW, Shape
 from schemas.canonical import JsonObject, JsonValue
 from schemas.text import EMPTY_WORDS
 
@@ -35,6 +35,29 @@ FREE_TEXT = frozenset({"duty"}).union(*(shape.fields.obligation for shape in LIS
 # The keys under which any list has case number and name, our own withdrawals first.
 CASE_KEYS = ("caseCode", *(key for shape in LISTINGS if shape.fields for key in shape.fields.case_number))
 NAME_KEYS = ("name", "iname", *(key for shape in LISTINGS if shape.fields for key in shape.fields.name))
+_SPELLINGS = {key.replace("_", "").lower(): key for key in sorted(SPELLED_ANYHOW.known)}
+
+
+def recognised(record: JsonObject) -> tuple[JsonObject, Shape | None]:
+    """The shape that the record has, and the record with its keys spelled as that shape's are."""
+    if shape := shape_of(record):
+        return record, shape
+    for respelled in (_respelled(record, str.strip), _respelled(record, _as_zxgk)):
+        if respelled is not None and (shape := shape_of(respelled)):
+            return respelled, shape
+    return record, None
+
+
+def _as_zxgk(key: str) -> str:
+    return _SPELLINGS.get(key.strip().replace("_", "").lower(), key)
+
+
+def _respelled(record: JsonObject, spell: Callable[[str], str]) -> JsonObject | None:
+    """The same record under other keys; None where that changes nothing, or makes two keys one."""
+    keys = {key: spell(key) for key in record}
+    if len(set(keys.values())) < len(keys) or all(key == other for key, other in keys.items()):
+        return None
+    return {keys[key]: value for key, value in record.items()}
 
 
 def shape_of(record: JsonObject) -> Shape | None:
@@ -79,11 +102,3 @@ def other_feed(record: JsonObject) -> str | None:
 def is_fragment(record: JsonObject) -> bool:
     """Whether this is one person of a `qysler` list: part of a record, and not itself a listing."""
     return any(keys == record.keys() for keys in _FRAGMENT)
-
-
-def trimmed(record: JsonObject) -> JsonObject:
-    """The same record with blanks around its key names removed, where that makes no two keys one."""
-    keys = {key: key.strip() for key in record}
-    if len(set(keys.values())) < len(keys) or all(key == bare for key, bare in keys.items()):
-        return record
-    return {keys[key]: value for key, value in record.items()}
