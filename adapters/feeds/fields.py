@@ -52,7 +52,7 @@ def said_with(words: Fields, system: str, record: JsonObject) -> Said:
     responsible = responsible_people(_first(record, words.responsible), first_text(record, words.head))
     return Said(
         system=system,
-        record=first_text(record, words.record),
+        record=first_text(record, words.record) or first_text(record, ("md5", "_id")),
         case_number=first_text(record, words.case_number),
         name=first_text(record, words.name),
         identifiers=_identifiers(record, words),

@@ -38,7 +38,7 @@ def _read_piece(feed: str, line: int, piece: Piece, *, record_key: bytes, today:
     try:
         value, warned = _parse(raw)
         if piece.deletes:
-            return _deleted(line, value, raw)
+            return _deleted(feed, line, value, raw, record_key)
         record, shape = recognised(_record(value))
         if withdrawal := _withdrawal(feed, line, record, shape, raw, record_key):
             return withdrawal
@@ -86,10 +86,14 @@ def _is_rounded(text: str) -> bool:
     return False
 
 
-def _deleted(line: int, value: JsonValue, raw: bytes) -> Item:
+def _deleted(feed: str, line: int, value: JsonValue, raw: bytes, record_key: bytes) -> Item:
+    """An entry of a delete list: a record id, or a record that names its case and its debtor."""
     if isinstance(value, str) and is_record_id(value):
         return Withdrawal(line, (value,), None, raw)
-    raise Refused("unknown-shape", "an entry of the delete list is no record id of this gateway")
+    if isinstance(value, dict) and (ids := withdrawn_ids(recognised(value)[0], feed, record_key)):
+        return Withdrawal(line, ids, None, raw)
+    reason = "the delete list names a record by a key that is not ours; send record id, or case number and name"
+    raise Refused("withdrawal-without-key", reason)
 
 
 def _withdrawal(

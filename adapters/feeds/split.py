@@ -12,8 +12,10 @@ from typing import NamedTuple
 import orjson
 
 from adapters.feeds.shapes import is_listing
+from schemas.canonical import JsonObject
 
 MOST_BROKEN = 1000  # behind so many broken elements of one array the rest is one broken piece
+DEEPEST = 8  # wrappers in wrappers
 WINDOW = 1 << 16  # characters looked at to tell whether a record begins somewhere
 
 _SCAN = json.JSONDecoder(strict=False).raw_decode
@@ -26,7 +28,14 @@ _CLOSES = (b"}", b"]")
 _BOM = b"\xef\xbb\xbf"
 
 UPDATES, DELETES = "updateList", "deleteList"
-_CONTAINER = frozenset({UPDATES, DELETES, "index", "type"})
+_LISTS = frozenset({UPDATES, DELETES})
+# What interfaces wrap an answer in: members that lead to the list.
+_WRAPPERS = frozenset(
+    {"data", "Data", "result", "Result", "results", "items", "rows", "list", "records", "hits", "content", "disp_data"}
+)
+_WRAPPED = re.compile(
+    rb'"(?:%s)"[ \t\r\n]*:[ \t\r\n]*[\[{]' % b"|".join(sorted(name.encode() for name in _WRAPPERS | _LISTS))
+)
 
 
 class Piece(NamedTuple):
@@ -52,7 +61,7 @@ def split(data: bytes) -> Iterator[Piece]:
 def _lines(data: bytes) -> Iterator[Piece]:
     """One value a line. A line that opens no value goes on from the line before: a raw line break in a text."""
     pending = b""
-    containers = any(b'"%s"' % name.encode() in data for name in (UPDATES, DELETES))
+    containers = _WRAPPED.search(data) is not None
     for line in data.split(b"\n"):
         if pending[:1] in _OPENS and line[:1] not in _OPENS and not pending.rstrip(_BLANK).endswith(_CLOSES):
             pending += b"\n" + line
@@ -68,7 +77,7 @@ def _value(raw: bytes, *, containers: bool) -> Iterable[Piece]:
     if raw.startswith(b"["):
         return _array(raw)
     if containers and _is_container(raw):
-        return _contained(raw.decode())
+        return _of_container(raw.decode())
     return (Piece(raw),)
 
 
@@ -84,26 +93,43 @@ def _is_container(raw: bytes) -> bool:
         value = orjson.loads(raw)
     except orjson.JSONDecodeError:
         return False
-    return (
-        isinstance(value, dict)
-        and _CONTAINER.issuperset(value)
-        and all(isinstance(value.get(name, []), list) for name in (UPDATES, DELETES))
-    )
+    return isinstance(value, dict) and not is_listing(value) and "feed" not in value and _lists_in(value) == 1
 
 
-def _contained(text: str) -> Iterator[Piece]:
-    """The elements of both lists of a valid container, each with its own bytes."""
-    position = _skip(text, 1)
+def _lists_in(value: JsonObject, depth: int = 0) -> int:
+    """How many lists of records a value holds, an update list and its delete list being one."""
+    if not _LISTS.isdisjoint(value):
+        return 1 if all(isinstance(value.get(name, []), list) for name in _LISTS) else 0
+    count = 0
+    for name in value.keys() & _WRAPPERS:
+        inner = value[name]
+        if isinstance(inner, dict) and depth < DEEPEST:
+            count += _lists_in(inner, depth + 1)
+        elif isinstance(inner, list) and any(isinstance(one, dict) for one in inner):
+            count += 1
+    return count
+
+
+def _of_container(text: str) -> Iterator[Piece]:
+    yield from _contained(text, _skip(text, 0))
+
+
+def _contained(text: str, start: int, depth: int = 0) -> Generator[Piece, None, int]:
+    """The elements of a valid container's lists, each with its own bytes. Returns the position behind it."""
+    position = _skip(text, start + 1)
     while text[position] != "}":
         key, position = _SCAN(text, position)
         position = _skip(text, _skip(text, position) + 1)
-        if key in (UPDATES, DELETES):
+        if text[position] == "[" and key in _LISTS | _WRAPPERS:
             position = yield from _elements(text, position, deletes=key == DELETES)
+        elif text[position] == "{" and key in _WRAPPERS and depth < DEEPEST:
+            position = yield from _contained(text, position, depth + 1)
         else:
             _, position = _SCAN(text, position)
         position = _skip(text, position)
         if text[position] == ",":
             position = _skip(text, position + 1)
+    return position + 1
 
 
 def _elements(text: str, start: int, *, deletes: bool = False) -> Generator[Piece, None, int]:

@@ -43,6 +43,8 @@ SCHEMES: dict[str, Scheme] = {
     "注册号": "cn-reg",
     "工商注册号": "cn-reg",
     "护照": "passport",
+    "1": "cn-id",
+    "11": "cn-org",
 }
 
 SEXES: dict[str, Literal["male", "female"]] = {
