@@ -186,7 +186,7 @@ LISTINGS = (
         issuer=labels.ISSUER, obligation=labels.OBLIGATION, performance=labels.PERFORMANCE,
         performed="已履行部分 已履行", unperformed="未履行部分 未履行", grounds=labels.GROUNDS,
         published_on=labels.PUBLISHED, record="记录编号",
-        ignored="关注次数 类型 被执行人类型 失信被执行人类型 类别",
+        ignored="关注次数 类型 被执行人类型 失信被执行人类型 类别 民族 地址 住址 住所地 联系电话 承办人 承办法官",
         states={"状态": labels.STATE},
     ),
 )  # fmt: skip

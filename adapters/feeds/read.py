@@ -8,11 +8,12 @@ import orjson
 from adapters.feeds.debtor import Refused, debtor
 from adapters.feeds.listings import Shape
 from adapters.feeds.own import said_by_us, withdrawn_ids
+from adapters.feeds.piece import Piece
 from adapters.feeds.removal import is_removed
 from adapters.feeds.repair import repaired
 from adapters.feeds.said import Said, WrongValue
 from adapters.feeds.shapes import is_fragment, other_feed, recognised
-from adapters.feeds.split import Piece, split
+from adapters.feeds.submission import pieces
 from adapters.feeds.twice import key_stands_twice
 from schemas.canonical import JsonObject, JsonValue
 from schemas.catalog import DISHONEST_DEBTOR, UnknownFeed
@@ -29,14 +30,14 @@ def read(feed: str, data: bytes, *, record_key: bytes, today: date) -> Iterator[
     if feed not in READABLE:
         raise UnknownFeed("no adapter reads this feed")
     return (
-        _read_piece(feed, line, piece, record_key=record_key, today=today) for line, piece in enumerate(split(data), 1)
+        _read_piece(feed, line, piece, record_key=record_key, today=today) for line, piece in enumerate(pieces(data), 1)
     )
 
 
 def _read_piece(feed: str, line: int, piece: Piece, *, record_key: bytes, today: date) -> Item:
     raw = piece.raw
     try:
-        value, warned = _parse(raw)
+        value, warned = _value(piece)
         if piece.deletes:
             return _deleted(feed, line, value, raw, record_key)
         record, shape = recognised(_record(value))
@@ -50,6 +51,15 @@ def _read_piece(feed: str, line: int, piece: Piece, *, record_key: bytes, today:
         return Rejected(line, refused.code, str(refused), raw)
     except WrongValue as wrong:
         return Rejected(line, "wrong-value", str(wrong), raw)
+
+
+def _value(piece: Piece) -> tuple[JsonValue, bool]:
+    """The value, and whether it was repaired. Raises `Refused`."""
+    if piece.fault is not None:
+        raise Refused(piece.fault.code, piece.fault.reason)
+    if piece.row is not None:
+        return piece.row, False
+    return _parse(piece.raw if piece.utf8 is None else piece.utf8)
 
 
 def _parse(raw: bytes) -> tuple[JsonValue, bool]:

@@ -42,13 +42,14 @@ def recognised(record: JsonObject) -> tuple[JsonObject, Shape | None]:
     """The shape that the record has, and the record with its keys spelled as that shape's are."""
     if shape := shape_of(record):
         return record, shape
-    for respelled in (_respelled(record, str.strip), _respelled(record, _as_zxgk)):
+    for respelled in (_respelled(record, str.strip), _respelled(record, spelled_as_zxgk)):
         if respelled is not None and (shape := shape_of(respelled)):
             return respelled, shape
     return record, None
 
 
-def _as_zxgk(key: str) -> str:
+def spelled_as_zxgk(key: str) -> str:
+    """A key in capitals or in words joined by low lines as zxgk's lists have it; any other key as it is."""
     return _SPELLINGS.get(key.strip().replace("_", "").lower(), key)
 
 

@@ -1,4 +1,4 @@
-"""A submission cut into the bytes of its records: NDJSON, an array, one object, a container of lists.
+"""JSON cut into the bytes of its records: NDJSON, an array, one object, a container of lists.
 
 A broken record must not take its neighbours with it, so an array is walked element by element, and behind a broken
 one the walk goes on at the next element that can be told for certain.
@@ -7,10 +7,11 @@ one the walk goes on at the next element that can be told for certain.
 import json
 import re
 from collections.abc import Generator, Iterable, Iterator
-from typing import NamedTuple
 
 import orjson
 
+from adapters.feeds.encodings import BOM
+from adapters.feeds.piece import Piece
 from adapters.feeds.shapes import is_listing
 from schemas.canonical import JsonObject
 
@@ -25,7 +26,6 @@ _FIRST_KEY = re.compile(r'\{[ \t\r\n]*"((?:[^"\\]|\\.){1,64})"')
 _BLANK = b" \t\r\n"
 _OPENS = (b"{", b"[")
 _CLOSES = (b"}", b"]")
-_BOM = b"\xef\xbb\xbf"
 
 UPDATES, DELETES = "updateList", "deleteList"
 _LISTS = frozenset({UPDATES, DELETES})
@@ -38,16 +38,9 @@ _WRAPPED = re.compile(
 )
 
 
-class Piece(NamedTuple):
-    """The bytes of one input record. `deletes` where it stands in a list of what is to be deleted."""
-
-    raw: bytes
-    deletes: bool = False
-
-
 def split(data: bytes) -> Iterator[Piece]:
     """Every record of a submission, in order. A piece may still be broken; an empty one stands for what was cut off."""
-    data = data.removeprefix(_BOM).strip(_BLANK)
+    data = data.removeprefix(BOM).strip(_BLANK)
     if data.startswith(b"["):
         text = data.decode("utf-8", "surrogateescape")
         end = yield from _elements(text, 0)

@@ -299,9 +299,10 @@ def test_fahai_holds_several_lists_and_only_shixin_is_this_one(read_items) -> No
 
 def test_bairong_kind_of_number_1_is_an_id_card_and_11_an_org_code(read_items) -> None:
     record = {
-        "name": "章清远", "cid": FULL, "cidtype": 1, "casenum": "(2016)建执字第00047号",
+        "name": "章清远", "cid": FULL, "cidtype": 1, "casenum": "(2016)建执字第00047号", "performance": "全部未履行",
         "court": "黑龙江省建三江农垦法院", "posttime": "2016年05月11日", "time": "2016年01月07日",
-        "concretesituation": "违反财产报告制度", "datatypeid": 102, "datatype": "失信被执行人", "base": "（2015）建商初字第428号", "performance": "全部未履行",
+        "concretesituation": "违反财产报告制度", "datatypeid": 102, "datatype": "失信被执行人",
+        "base": "（2015）建商初字第428号",
     }  # fmt: skip
     (item,) = read_items(orjson.dumps(record))
     assert (item.record.subject.kind, item.record.doubts) == ("person", ())
