@@ -91,7 +91,7 @@ def _read(
 
 def _fault(table: _Table, place: int, cells: Sequence[str], used: int) -> Fault | None:
     """What tells that the row does not end where it seems to: no row may vanish in a text of the row before it."""
-    width = len(table.headings)
+    width = table.headings.width
     for inner in range(place + 1, place + used):
         other, _, _ = _read(table.lines, inner, table.encoding, table.delimiter)
         if len(other) >= width > 2:

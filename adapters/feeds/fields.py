@@ -1,6 +1,7 @@
 """Which keys of a family say what: a row of words, read by one function for all families."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
+from functools import lru_cache
 
 from adapters.feeds.said import Said, SaidIdentifier, SaidPerson, WrongValue, text
 from adapters.feeds.vocabulary import SCHEMES, read_grounds, read_performance
@@ -13,7 +14,7 @@ _NAME, _ROLE, _NUMBER = ("iname", "name"), ("corporationtypename", "role"), ("ca
 Keys = tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Fields:
     """For each thing that is said the keys that may say it: the first that holds anything counts.
 
@@ -42,12 +43,16 @@ class Fields:
     published_on: Keys = ()
     record: Keys = ()
 
-    def all(self) -> frozenset[str]:
-        return frozenset(key for field in fields(self) for key in getattr(self, field.name))
+    all: frozenset[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        keys = frozenset(key for one in fields(self) if one.init for key in getattr(self, one.name))
+        object.__setattr__(self, "all", keys)
 
 
 def said_with(words: Fields, system: str, record: JsonObject) -> Said:
     """What the record says under these keys. Raises `WrongValue` where a field holds what it cannot."""
+    words = _present(words, words.all.intersection(record))
     issuer = first_text(record, words.issuer)
     responsible = responsible_people(_first(record, words.responsible), first_text(record, words.head))
     return Said(
@@ -72,6 +77,13 @@ def said_with(words: Fields, system: str, record: JsonObject) -> Said:
         unit_fields=bool(responsible),
         birth_year=_year(first_text(record, words.birth_year)),
     )
+
+
+@lru_cache(maxsize=1000)
+def _present(words: Fields, keys: frozenset[str]) -> Fields:
+    """The same without the keys that are not there: a list has a few of the many ways to write a heading."""
+    kept = {one.name: getattr(words, one.name) for one in fields(words) if one.init}
+    return Fields(**{name: tuple(key for key in known if key in keys) for name, known in kept.items()})
 
 
 def first_text(record: JsonObject, keys: Keys) -> str:

@@ -20,7 +20,7 @@ from schemas.catalog import DISHONEST_DEBTOR
 
 # What crawlers, search engines, queues and databases put beside a record.
 COPIED = re.compile(
-    r"_.*|bbd_.*|md5|hash|uuid|guid|rowkey|keyid|keyno|key|index|seq|sn|rn|rownum|version|序号|编号"
+    r"(?:_|bbd_)(?!.*(?:del|rem|stat|valid)).*|md5|hash|uuid|guid|rowkey|keyid|keyno|key|index|seq|sn|rn|rownum|version|序号|编号"
     r"|(?:company|corp|ent|enterprise|obligor|record|data|task|batch|row|tyc|tycCompany|shixin|[oucgsr])?_?id"
     r"|(?:source_?)?url|link|source|data_?source|website|StdSt[gl]|SiteId|priority|lastmod"
     r"|(?:gmt|data|row|last)?_?(?:create|update|insert|modify|modifie|crawl|fetch|grab|spider|load|sync|build|collect|up|do|etl)"
@@ -70,7 +70,7 @@ def _row(
         feed=DISHONEST_DEBTOR.name,
         name=system,
         required=frozenset(required.split()),
-        known=words.all() | passed_over | REMOVAL,
+        known=words.all | passed_over | REMOVAL,
         said=partial(said_with, words, system),
         fields=words,
         telling=tuple(frozenset(one.split()) for one in telling),

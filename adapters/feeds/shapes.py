@@ -38,6 +38,11 @@ NAME_KEYS = ("name", "iname", *(key for shape in LISTINGS if shape.fields for ke
 _SPELLINGS = {key.replace("_", "").lower(): key for key in sorted(SPELLED_ANYHOW.known)}
 
 
+# The orders of keys met before: a list has one or two. All of them are known, so that no stranger's keys are kept.
+_MET: dict[tuple[str, ...], Shape] = {}
+_MOST_MET = 1000
+
+
 def recognised(record: JsonObject) -> tuple[JsonObject, Shape | None]:
     """The shape that the record has, and the record with its keys spelled as that shape's are."""
     if shape := shape_of(record):
@@ -63,9 +68,15 @@ def _respelled(record: JsonObject, spell: Callable[[str], str]) -> JsonObject | 
 
 def shape_of(record: JsonObject) -> Shape | None:
     """The listing shape that the keys have."""
+    order = tuple(record)
+    if shape := _MET.get(order):
+        return shape
     keys = record.keys()
     for shape in LISTINGS:
         if shape.required <= keys <= shape.known and _tells(shape, keys):
+            if len(_MET) >= _MOST_MET:
+                _MET.clear()
+            _MET[order] = shape
             return shape
     return next((shape for shape in LISTINGS if _passes(shape, record)), None)
 

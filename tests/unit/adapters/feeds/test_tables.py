@@ -26,6 +26,7 @@ from tests.unit.adapters.feeds.test_hostile import account
 
 ZXGK = [orjson.loads(line) for line in (SAMPLES / "shixin_zxgk.jsonl").read_bytes().splitlines()]
 ROWS = table_of(ZXGK)
+SHEET = "xl/worksheets/sheet1.xml"
 ENCODINGS = {
     "utf-8": as_csv,
     "utf-8-with-bom": lambda rows: codecs.BOM_UTF8 + as_csv(rows),
@@ -248,10 +249,10 @@ def test_every_sheet_is_read_and_a_sheet_without_headings_is_told_of(read_items)
 
 def test_a_sheet_s_own_word_on_its_size_is_not_believed(read_items) -> None:
     book = as_xlsx(ROWS)
-    part = part_of(book, "xl/worksheets/sheet1.xml")
+    part = part_of(book, SHEET)
     lied = part.replace(b'<dimension ref="A1:Q4"', b'<dimension ref="A1:B2"')
     assert lied != part
-    assert [type(item) for item in read_items(with_part(book, "xl/worksheets/sheet1.xml", lied))] == [Accepted] * 3
+    assert [type(item) for item in read_items(with_part(book, SHEET, lied))] == [Accepted] * 3
 
 
 def test_an_error_of_a_formula_is_found(read_items) -> None:
@@ -262,7 +263,7 @@ def test_an_error_of_a_formula_is_found(read_items) -> None:
 def test_a_zip_bomb_is_measured_and_not_opened(read_items, monkeypatch) -> None:
     monkeypatch.setattr(workbook.openpyxl, "load_workbook", lambda *_, **__: pytest.fail("it was opened"))
     book = as_xlsx(ROWS)
-    bomb = with_part(book, "xl/worksheets/sheet1.xml", b"<a>" + b" " * (64 << 20))
+    bomb = with_part(book, SHEET, b"<a>" + b" " * (64 << 20))
     assert len(bomb) < 100_000
     (item,) = read_items(bomb)
     assert (item.code, item.raw) == ("unparseable", bomb)
@@ -272,28 +273,35 @@ def test_an_xml_bomb_in_a_workbook_is_an_error(read_items) -> None:
     book = as_excel_writes(as_xlsx(ROWS))
     entities = b"".join(b'<!ENTITY e%d "%s">' % (n, b"&e%d;" % (n - 1) * 10) for n in range(1, 12))
     bomb = b'<?xml version="1.0"?><!DOCTYPE s [<!ENTITY e0 "x">' + entities + b"]>"
-    for name in ("xl/worksheets/sheet1.xml", SHARED, "xl/workbook.xml"):
+    for name in (SHEET, SHARED, "xl/workbook.xml"):
         part = part_of(book, name)
         part = bomb + part[part.index(b"<", 2) if part.startswith(b"<?") else 0 :]
         (item,) = read_items(with_part(book, name, part))
         assert item.code == "unparseable"
 
 
-def test_the_library_reads_xml_through_defusedxml() -> None:
-    assert workbook.openpyxl.DEFUSEDXML
-    assert not workbook.openpyxl.LXML
-
-
-def test_rows_far_down_and_columns_far_out_cost_nothing(read_items) -> None:
+def test_a_document_type_is_seen_in_utf_16_too(read_items) -> None:
     book = as_xlsx(ROWS)
-    part = part_of(book, "xl/worksheets/sheet1.xml")
-    for cell in (
-        b'<row r="99999999"><c r="A99999999"><v>1</v></c></row>',
-        b'<row r="9"><c r="XFD9"><v>1</v></c></row>',
-    ):
-        far = part.replace(b"</sheetData>", cell + b"</sheetData>")
-        items = read_items(with_part(book, "xl/worksheets/sheet1.xml", far))
-        assert [type(item) for item in items] == [*[Accepted] * 3, Rejected]
+    for encoding in ("utf-16", "utf-16-le", "utf-16-be"):
+        part = '<?xml version="1.0" encoding="UTF-16"?><!DOCTYPE s [<!ENTITY e "x">]><s/>'.encode(encoding)
+        (item,) = read_items(with_part(book, "xl/styles.xml", part))
+        assert "document type" in item.reason
+
+
+def test_a_column_far_out_costs_nothing(read_items) -> None:
+    book = as_xlsx(ROWS)
+    part = part_of(book, SHEET)
+    far = part.replace(b"</sheetData>", b'<row r="1048576"><c r="XFD1048576"><v>1</v></c></row></sheetData>')
+    assert [type(item) for item in read_items(with_part(book, SHEET, far))] == [*[Accepted] * 3, Rejected]
+
+
+@pytest.mark.parametrize("row", [b"1", b"4", b"1048577", b"99999999999"])
+def test_no_row_of_a_sheet_is_lost_that_stands_twice_or_out_of_bounds(row: bytes, read_items) -> None:
+    book = as_xlsx(ROWS)
+    part = part_of(book, SHEET)
+    more = part.replace(b"</sheetData>", b'<row  spans="1:2" r="%s"><c><v>1</v></c></row></sheetData>' % row)
+    (item,) = read_items(with_part(book, SHEET, more))
+    assert item.code == "unparseable"
 
 
 @pytest.mark.parametrize(
@@ -306,8 +314,8 @@ def test_what_only_begins_like_a_workbook(data: bytes, read_items) -> None:
 
 def test_a_workbook_that_breaks_off_is_told_of(read_items) -> None:
     book = as_xlsx(ROWS)
-    part = part_of(book, "xl/worksheets/sheet1.xml")
-    items = read_items(with_part(book, "xl/worksheets/sheet1.xml", part[: len(part) * 3 // 4]))
+    part = part_of(book, SHEET)
+    items = read_items(with_part(book, SHEET, part[: len(part) * 3 // 4]))
     assert isinstance(items[-1], Rejected)
     (item,) = read_items(book[: len(book) // 2])
     assert item.code == "unparseable"
@@ -346,15 +354,13 @@ def test_mutated_csv(read_items, data: st.DataObject, form: str) -> None:
 
 
 XLSX = as_excel_writes(as_xlsx(ROWS))
-PARTS = ["xl/worksheets/sheet1.xml", SHARED, "xl/workbook.xml", "xl/styles.xml", "[Content_Types].xml"]
+PARTS = [SHEET, SHARED, "xl/workbook.xml", "xl/styles.xml", "[Content_Types].xml"]
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_mutated_workbook(read_items, data: st.DataObject) -> None:
-    name = data.draw(
-        st.sampled_from(["xl/worksheets/sheet1.xml", "xl/sharedStrings.xml", "xl/workbook.xml", "xl/styles.xml"])
-    )
+    name = data.draw(st.sampled_from([SHEET, "xl/sharedStrings.xml", "xl/workbook.xml", "xl/styles.xml"]))
     part = bytearray(part_of(XLSX, name))
     for _ in range(data.draw(st.integers(1, 4))):
         place = data.draw(st.integers(0, len(part) - 1))
