@@ -4,7 +4,10 @@ from collections.abc import Mapping
 
 from gateway.errors import WrongType
 
-READABLE_FEEDS = frozenset({"application/json", "application/x-ndjson", "application/ndjson"})
+NDJSON, CSV = "application/x-ndjson", "text/csv"
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+# What a list may be sent as. The adapters tell by the bytes what it is: clerks' machines name the types as they please.
+READABLE_FEEDS = frozenset({"application/json", NDJSON, "application/ndjson", CSV, XLSX})
 JSON = frozenset({"application/json"})
 
 

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import sys
 import time
+from codecs import BOM_UTF8
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -16,6 +17,7 @@ from rich.progress import Progress
 
 from gateway.client import EventPage, GatewayClient, PushResult
 from gateway.clock import SystemClock
+from gateway.content import CSV, NDJSON, XLSX
 from gateway.errors import BadRequest
 from gateway.settings import load_settings
 from gateway.trust.keys import SigningKey
@@ -66,19 +68,33 @@ async def push_file(
 
 
 def _pieces(data: bytes, most_bytes: int | None) -> Iterator[tuple[str, bytes]]:
-    """The file as (content type, bytes). NDJSON is cut at line ends; anything else goes as one piece."""
-    if data.lstrip().startswith(b"["):
-        yield "application/json", data
+    """The file as (content type, bytes). NDJSON is cut at line ends; anything else goes as one piece.
+
+    The rows of a table say nothing without the headings over them.
+    """
+    kind = _kind(data)
+    if kind != NDJSON:
+        yield kind, data
         return
     piece: list[bytes] = []
     size = 0
     for line in data.splitlines(keepends=True):
         if piece and (len(piece) == PIECE_LINES or (most_bytes is not None and size + len(line) > most_bytes)):
-            yield "application/x-ndjson", b"".join(piece)
+            yield NDJSON, b"".join(piece)
             piece, size = [], 0
         piece.append(line)
         size += len(line)
-    yield "application/x-ndjson", b"".join(piece)
+    yield NDJSON, b"".join(piece)
+
+
+def _kind(data: bytes) -> str:
+    head = data.removeprefix(BOM_UTF8).lstrip()
+    if head.startswith(b"PK"):
+        return XLSX
+    if head.startswith(b"["):
+        return "application/json"
+    first = head.partition(b"\n")[0]
+    return CSV if not head.startswith(b"{") and any(mark in first for mark in (b",", b"\t", b";")) else NDJSON
 
 
 async def withdraw_record(

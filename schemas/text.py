@@ -10,6 +10,12 @@ _INVISIBLE = re.compile(
 _BLANKS = re.compile(r"\s+")
 _DASHES = str.maketrans(dict.fromkeys("‐‑‒–—―−﹣－", "-"))
 
+_UNREADABLE = re.compile("\ufffd|锟斤拷|烫烫烫|屯屯屯")
+_HAN = re.compile("[\u4e00-\u9fff]")
+_NO_HAN = re.compile("[^\u0000-\u007f\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]")
+_WESTERN = re.compile("[\u0080-\u00ff]")
+_WESTERN_ALONE = re.compile("[^A-Za-z\u0100-\uffff]+")
+
 EMPTY_WORDS = frozenset({"", "暂无", "无", "空", "null", "NULL", "None", "-", "--", "/"})
 
 
@@ -32,3 +38,24 @@ def said(text: str) -> str | None:
     """Text as written, trimmed; None where a word says that there is nothing."""
     trimmed = text.strip()
     return None if trimmed in EMPTY_WORDS else trimmed
+
+
+def is_garbled(text: str) -> bool:
+    """Whether bytes of one encoding were read as another: GBK as UTF-8, UTF-8 as GBK, either as Latin-1."""
+    if text.isascii():
+        return False
+    if _UNREADABLE.search(text):
+        return True
+    if _WESTERN.search(text) and (_is_han(text, "latin-1", "utf-8") or _is_han(text, "cp1252", "utf-8")):
+        return True
+    if _WESTERN_ALONE.fullmatch(text) and _is_han(text, "latin-1", "gbk"):
+        return True
+    return len(text) >= 3 and _is_han(text, "gbk", "utf-8")
+
+
+def _is_han(text: str, wrong: str, right: str) -> bool:
+    try:
+        meant = text.encode(wrong).decode(right)
+    except UnicodeError:
+        return False
+    return len(_HAN.findall(meant)) >= 2 and not _NO_HAN.search(meant)

@@ -39,11 +39,13 @@ from schemas.records.debtor import (
     Warned,
     doubts_of,
 )
+from schemas.text import is_garbled
 from schemas.text import said as said_text
 
 ADULT = 18
 OLDEST = 150
 _EVER = date(2200, 1, 1)  # a listing may end in the future
+_NO_DATE = "0001-01-01"  # what a program writes where it has no date
 
 Warnings = list[tuple[str, str]]
 
@@ -61,6 +63,8 @@ def debtor(said: Said, raw: bytes, *, record_key: bytes, today: date) -> Dishone
     number = normalise_case_number(said.case_number)
     name = read_name(said.name)
     _check_columns(said, number)
+    if is_garbled(said.name) or is_garbled(said.court) or is_garbled(said.case_number):
+        raise Refused("garbled-text", "bytes of one encoding were read as another in name, court or case")
     warnings: Warnings = list(said.warnings)
     identifiers = _identifiers(said.identifiers, warnings)
     if name is None and not identifiers:
@@ -77,7 +81,7 @@ def debtor(said: Said, raw: bytes, *, record_key: bytes, today: date) -> Dishone
     if kind == "unknown":
         warnings.append(("kind-unclear", "subject.kind"))
     published = _day(said.published_on, today, "published_on", warnings, needed=True)
-    _check_age(kind, age, identifiers, published or today)
+    _check_age(kind, age, said.birth_year, identifiers, published or today)
     until = _day(said.listed_until, _EVER, "listed_until", warnings)
     filed = _day(said.filed_on, today, "case.filed_on", warnings)
     if said.performance is None:
@@ -201,10 +205,13 @@ def _age(text: str, warnings: Warnings) -> int | None:
     return None
 
 
-def _check_age(kind: Kind, age: int | None, identifiers: Sequence[Identifier], published: date) -> None:
+def _check_age(
+    kind: Kind, age: int | None, birth_year: int | None, identifiers: Sequence[Identifier], published: date
+) -> None:
     """Minors are never listed. A citizen number that passes its check is believed before the age field."""
     proved = False
     young = kind != "organisation" and age is not None and age < ADULT
+    young = young or (birth_year is not None and published.year - birth_year < ADULT)
     for identifier in identifiers:
         if born := birth_date(identifier):
             young = (young and proved) or years_between(born, published) < ADULT
@@ -221,7 +228,7 @@ def years_between(born: date, day: date) -> int:
 
 
 def _day(value: JsonValue, last: date, field: str, warnings: Warnings, *, needed: bool = False) -> date | None:
-    if value is None or (isinstance(value, str) and said_text(value) is None):
+    if value is None or (isinstance(value, str) and (said_text(value) is None or value.startswith(_NO_DATE))):
         if needed:
             warnings.append(("no-date", field))
         return None

@@ -1,6 +1,6 @@
 """Our own line: a canonical record, or a withdrawal. What it claims is checked anew; nothing is taken on trust."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 
 import orjson
@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from adapters.feeds.debtor import Refused
 from adapters.feeds.said import Said, SaidIdentifier, SaidPerson
+from adapters.feeds.shapes import CASE_KEYS, NAME_KEYS
 from schemas.canonical import JsonObject, JsonValue
 from schemas.case_number import normalise_case_number
 from schemas.names import normalise_name
@@ -28,8 +29,8 @@ def withdrawn_ids(record: JsonObject, feed: str, record_key: bytes) -> tuple[str
     if isinstance(own, str) and is_record_id(own):
         return (own,)
     case, subject = record.get("case"), record.get("subject")
-    number = _first(record.get("case_number"), record.get("caseCode"), case and _member(case, "number"), case)
-    name = _first(record.get("name"), record.get("iname"), subject and _member(subject, "name"))
+    number = _first(record.get("case_number"), *_values(record, CASE_KEYS), case and _member(case, "number"), case)
+    name = _first(*_values(record, NAME_KEYS), subject and _member(subject, "name"))
     number, name = normalise_case_number(number), normalise_name(name)
     if not number or not name:
         return ()
@@ -38,6 +39,10 @@ def withdrawn_ids(record: JsonObject, feed: str, record_key: bytes) -> tuple[str
 
 def _member(value: JsonValue, name: str) -> JsonValue:
     return value.get(name) if isinstance(value, Mapping) else None
+
+
+def _values(record: JsonObject, keys: Iterable[str]) -> Iterator[JsonValue]:
+    return (record.get(key) for key in keys)
 
 
 def _first(*values: JsonValue) -> str:

@@ -3,15 +3,12 @@
 import re
 from operator import itemgetter
 
-from adapters.feeds.said import Said, SaidIdentifier, SaidPerson, WrongValue, text
+from adapters.feeds.fields import bases, responsible_people
+from adapters.feeds.said import Said, SaidIdentifier, WrongValue, text
 from adapters.feeds.vocabulary import read_grounds, read_performance
 from schemas.canonical import JsonObject
-from schemas.names import read_name
 
-HEAD_OF_UNIT = "法定代表人或者负责人"  # the label of `businessEntity`
 _DETAIL = re.compile(r"[?&]id=(\d{1,20})(?:&|$)", re.ASCII)
-_YES = frozenset({"true", "1", "是", "yes"})
-_NO = frozenset({"", "false", "0", "否", "no"})
 
 
 # Fetched in one go; what a record lacks is nothing.
@@ -39,7 +36,10 @@ def _said(record: JsonObject, system: str, number: str) -> Said:
     found = _FETCH(_ABSENT | record)
     texts = [one if type(one) is str else text(record, name) for name, one in zip(_FIELDS, found, strict=True)]
     case_number, name, card, age, sex, sex_name, court, province, issuer, duty, performance, done, left, grounds = texts
-    responsible = _responsible(record) if record.get("businessEntity") or record.get("qysler") else ()
+    head, listed = text(record, "businessEntity"), record.get("qysler") or None
+    if isinstance(listed, str):
+        raise WrongValue("qysler")
+    responsible = responsible_people(listed, head) if head or listed else ()
     return Said(
         system=system,
         record=number,
@@ -51,7 +51,7 @@ def _said(record: JsonObject, system: str, number: str) -> Said:
         court=court,
         province=province,
         filed_on=record.get("regDate"),
-        basis=_basis(record, issuer),
+        basis=bases(record.get("gistId"), issuer),
         obligation=duty,
         performance=read_performance(performance),
         performed=done,
@@ -61,43 +61,3 @@ def _said(record: JsonObject, system: str, number: str) -> Said:
         responsible=responsible,
         unit_fields=bool(responsible),
     )
-
-
-def _basis(record: JsonObject, issuer: str) -> tuple[tuple[str, str], ...]:
-    """`gistId` is a text, or a list of them."""
-    numbers = record.get("gistId")
-    if not isinstance(numbers, list):
-        return ((text(record, "gistId"), issuer),)
-    if not all(isinstance(number, str) for number in numbers):
-        raise WrongValue("gistId")
-    return tuple((str(number), issuer) for number in numbers)
-
-
-def _responsible(record: JsonObject) -> tuple[SaidPerson, ...]:
-    """`qysler`, and `businessEntity` where that list does not name the same person."""
-    listed = record.get("qysler")
-    people: list[SaidPerson] = []
-    if listed not in (None, ""):
-        if not isinstance(listed, list):
-            raise WrongValue("qysler")
-        for one in listed:
-            if not isinstance(one, dict):
-                raise WrongValue("qysler")
-            name, number = text(one, "iname"), text(one, "cardNum")
-            people.append(SaidPerson(name, text(one, "corporationtypename"), (SaidIdentifier(number),)))
-    if (head := read_name(text(record, "businessEntity"))) and all(head != read_name(one.name) for one in people):
-        people.append(SaidPerson(head.value, HEAD_OF_UNIT, ()))
-    return tuple(one for one in people if read_name(one.name))
-
-
-def is_removed(record: JsonObject) -> bool:
-    """Whether `removeStatus` says that the debtor is off the list. Raises `WrongValue`."""
-    value = record.get("removeStatus")
-    if value is None or isinstance(value, bool):
-        return bool(value)
-    word = text(record, "removeStatus").strip().lower()
-    if word in _YES:
-        return True
-    if word in _NO:
-        return False
-    raise WrongValue("removeStatus")

@@ -6,12 +6,14 @@ from datetime import date
 import orjson
 
 from adapters.feeds.debtor import Refused, debtor
+from adapters.feeds.listings import Shape
 from adapters.feeds.own import said_by_us, withdrawn_ids
-from adapters.feeds.published import is_removed
+from adapters.feeds.piece import Piece
+from adapters.feeds.removal import is_removed
 from adapters.feeds.repair import repaired
 from adapters.feeds.said import Said, WrongValue
-from adapters.feeds.shapes import is_fragment, other_feed, shape_of, trimmed
-from adapters.feeds.split import Piece, split
+from adapters.feeds.shapes import is_fragment, other_feed, recognised
+from adapters.feeds.submission import pieces
 from adapters.feeds.twice import key_stands_twice
 from schemas.canonical import JsonObject, JsonValue
 from schemas.catalog import DISHONEST_DEBTOR, UnknownFeed
@@ -28,20 +30,20 @@ def read(feed: str, data: bytes, *, record_key: bytes, today: date) -> Iterator[
     if feed not in READABLE:
         raise UnknownFeed("no adapter reads this feed")
     return (
-        _read_piece(feed, line, piece, record_key=record_key, today=today) for line, piece in enumerate(split(data), 1)
+        _read_piece(feed, line, piece, record_key=record_key, today=today) for line, piece in enumerate(pieces(data), 1)
     )
 
 
 def _read_piece(feed: str, line: int, piece: Piece, *, record_key: bytes, today: date) -> Item:
     raw = piece.raw
     try:
-        value, warned = _parse(raw)
+        value, warned = _value(piece)
         if piece.deletes:
-            return _deleted(line, value, raw)
-        record = _record(value)
-        if withdrawal := _withdrawal(feed, line, record, raw, record_key):
+            return _deleted(feed, line, value, raw, record_key)
+        record, shape = recognised(_record(value))
+        if withdrawal := _withdrawal(feed, line, record, shape, raw, record_key):
             return withdrawal
-        said = _said(feed, record)
+        said = _said(feed, record, shape)
         if warned:
             said = said._replace(warnings=(*said.warnings, REPAIRED))
         return Accepted(line, debtor(said, raw, record_key=record_key, today=today), raw)
@@ -49,6 +51,15 @@ def _read_piece(feed: str, line: int, piece: Piece, *, record_key: bytes, today:
         return Rejected(line, refused.code, str(refused), raw)
     except WrongValue as wrong:
         return Rejected(line, "wrong-value", str(wrong), raw)
+
+
+def _value(piece: Piece) -> tuple[JsonValue, bool]:
+    """The value, and whether it was repaired. Raises `Refused`."""
+    if piece.fault is not None:
+        raise Refused(piece.fault.code, piece.fault.reason)
+    if piece.row is not None:
+        return piece.row, False
+    return _parse(piece.raw if piece.utf8 is None else piece.utf8)
 
 
 def _parse(raw: bytes) -> tuple[JsonValue, bool]:
@@ -71,7 +82,8 @@ def _record(value: JsonValue) -> JsonObject:
         if isinstance(value, int | str) and _is_rounded(str(value)):
             raise Refused("rounded-identifier", "a lone number that a spreadsheet rounded, and no record")
         raise Refused("unknown-shape", "the record is no JSON object")
-    return value if "caseCode" in value else trimmed(value)
+    inner = value.get("_source")
+    return inner if isinstance(inner, dict) else value  # a hit of a search index holds the record
 
 
 def _is_rounded(text: str) -> bool:
@@ -84,15 +96,21 @@ def _is_rounded(text: str) -> bool:
     return False
 
 
-def _deleted(line: int, value: JsonValue, raw: bytes) -> Item:
+def _deleted(feed: str, line: int, value: JsonValue, raw: bytes, record_key: bytes) -> Item:
+    """An entry of a delete list: a record id, or a record that names its case and its debtor."""
     if isinstance(value, str) and is_record_id(value):
         return Withdrawal(line, (value,), None, raw)
-    raise Refused("unknown-shape", "an entry of the delete list is no record id of this gateway")
+    if isinstance(value, dict) and (ids := withdrawn_ids(recognised(value)[0], feed, record_key)):
+        return Withdrawal(line, ids, None, raw)
+    reason = "the delete list names a record by a key that is not ours; send record id, or case number and name"
+    raise Refused("withdrawal-without-key", reason)
 
 
-def _withdrawal(feed: str, line: int, record: JsonObject, raw: bytes, record_key: bytes) -> Withdrawal | None:
+def _withdrawal(
+    feed: str, line: int, record: JsonObject, shape: Shape | None, raw: bytes, record_key: bytes
+) -> Withdrawal | None:
     """Comes first of all: no other defect may keep a debtor on the list (rule J5)."""
-    if record.get("status") != "withdrawn" and not ("removeStatus" in record and is_removed(record)):
+    if record.get("status") != "withdrawn" and not is_removed(record, shape.states if shape else {}):
         return None
     if record.get("feed", feed) != feed:
         raise Refused("wrong-feed", "the withdrawal is for another feed")
@@ -103,10 +121,13 @@ def _withdrawal(feed: str, line: int, record: JsonObject, raw: bytes, record_key
     return Withdrawal(line, ids, reason if isinstance(reason, str) else None, raw)
 
 
-def _said(feed: str, record: JsonObject) -> Said:
-    if shape := shape_of(record):
+def _said(feed: str, record: JsonObject, shape: Shape | None) -> Said:
+    if shape:
         if float in map(type, record.values()):
-            raise _fraction(record)
+            _refuse_fractions(record, shape)
+        for key, values in shape.only.items():
+            if key in record and str(record[key]) not in values:
+                raise Refused("wrong-feed", "the record says of itself that it is of another list")
         return shape.said(record)
     if "feed" in record:
         if record["feed"] != feed:
@@ -119,8 +140,10 @@ def _said(feed: str, record: JsonObject) -> Said:
     raise Refused("unknown-shape", "the keys are those of no known list")
 
 
-def _fraction(record: JsonObject) -> ValueError:
-    """A list holds no fractions and no number past 64 bits: some program read a code as a number."""
-    if isinstance(record.get("cardNum"), float):
-        return Refused("rounded-identifier", "the identifier was written as a number, and its digits are lost")
-    return Refused("wrong-value", "a field holds a fraction or a number too large")
+def _refuse_fractions(record: JsonObject, shape: Shape) -> None:
+    """A list holds no fractions and no number past 64 bits: some program read a code as a number. Raises `Refused`."""
+    fractions = {key for key, value in record.items() if isinstance(value, float)}
+    if not fractions.isdisjoint(shape.identifiers):
+        raise Refused("rounded-identifier", "the identifier was written as a number, and its digits are lost")
+    if not fractions.isdisjoint(shape.known - shape.ignored):
+        raise Refused("wrong-value", "a field holds a fraction or a number too large")

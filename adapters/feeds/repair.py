@@ -1,4 +1,4 @@
-"""Broken JSON mended, where nothing but the free text `duty` (义务) is touched and the rest reads as it stands.
+"""Broken JSON mended, where nothing but the free text (义务, `duty` mostly) is touched and the rest reads as it stands.
 
 Seen in real records: quotes of word-processor hyperlinks that nobody escaped, raw tabs and line breaks, the whole text
 in doubled quotes. Everything else stays broken, for the quarantine.
@@ -8,11 +8,11 @@ import re
 
 import orjson
 
-from adapters.feeds.shapes import KNOWN_KEYS, shape_of
+from adapters.feeds.shapes import FREE_TEXT, KNOWN_KEYS, shape_of
 from adapters.feeds.twice import key_stands_twice
 from schemas.canonical import JsonValue
 
-_OPENING = re.compile(r'[{,]\s*"duty"\s*:\s*"')
+_OPENING = re.compile(r'[{,]\s*"(?:' + "|".join(map(re.escape, sorted(FREE_TEXT))) + r')"\s*:\s*"')
 _ENDING = re.compile(r'"(?=\s*(?:,\s*"(?:' + "|".join(map(re.escape, sorted(KNOWN_KEYS))) + r')\s*"\s*:|\}\s*$))')
 _PIECE = re.compile(r'\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})|["\\\x00-\x1f]')
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\t": "\\t", "\r": "\\r", "\n": "\\n"}

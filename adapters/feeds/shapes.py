@@ -1,42 +1,13 @@
-"""The table of key sets: a record's shape is told by its keys alone, never by a file's name.
+"""A record's shape is told by its keys alone, never by a file's name: the look-ups in the table of `listings`.
 
-A listing shape is a row of `LISTINGS`: all required keys, and no key that the row does not know, since an unknown key
-may say that the debtor was removed. Rows of `OTHER_FEEDS` only recognise what belongs elsewhere: a person merely under
-enforcement must not enter the dishonest list.
+`OTHER_FEEDS` only recognises what belongs elsewhere: whoever is merely under enforcement must not enter this list.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 
-from adapters.feeds.published import said_by_baidu, said_by_zxgk
-from adapters.feeds.said import Said
-from schemas.canonical import JsonObject
-
-_NEEDED = frozenset({"iname", "caseCode", "cardNum", "courtName", "publishDate"})
-_ZXGK = _NEEDED | {
-    "id", "age", "sexy", "sexname", "businessEntity", "areaName", "partyTypeName", "gistId", "regDate", "gistUnit",
-    "duty", "performance", "performedPart", "unperformPart", "disruptTypeName", "focusNumber", "qysler", "removeStatus",
-}  # fmt: skip
-_BAIDU = _ZXGK | {
-    "StdStg", "StdStl", "type", "loc", "sitelink", "publishDateStamp", "lastmod", "_update_time", "_select_time",
-    "_version", "areaNameNew", "SiteId", "changefreq", "priority", "cambrian_appid",
-}  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """A row: the keys that must be there, all keys that may be, and what they say."""
-
-    name: str
-    required: frozenset[str]
-    known: frozenset[str]
-    said: Callable[[JsonObject], Said]
-
-
-LISTINGS = (
-    Shape("zxgk", _NEEDED, _ZXGK, said_by_zxgk),
-    Shape("baidu", _NEEDED | {"publishDateStamp"}, _BAIDU, said_by_baidu),
-)
+from adapters.feeds.listings import COPIED, LISTINGS, SPELLED_ANYHOW, Shape
+from schemas.canonical import JsonObject, JsonValue
+from schemas.text import EMPTY_WORDS
 
 # (feed, keys that give it away)
 OTHER_FEEDS: tuple[tuple[str, frozenset[str]], ...] = tuple(
@@ -46,6 +17,7 @@ OTHER_FEEDS: tuple[tuple[str, frozenset[str]], ...] = tuple(
         ("judgment-debtor", {"unExecMoney"}),
         ("judgment-debtor", {"partyCardNum"}),
         ("judgment-debtor", {"pname", "caseCreateTime"}),
+        ("judgment-debtor", {"pname", "exec_subject"}),
         ("judgment-debtor", {"PartyCardNum", "Biaodi"}),
         ("judgment-debtor", {"zname", "caseCreateTime"}),
         ("judgment-debtor", {"案号", "被执行人", "执行标的金额（元）"}),
@@ -59,15 +31,73 @@ OTHER_FEEDS: tuple[tuple[str, frozenset[str]], ...] = tuple(
 _FRAGMENT = (frozenset({"corporationtypename", "iname"}), frozenset({"cardNum", "corporationtypename", "iname"}))
 
 KNOWN_KEYS = frozenset().union(*(shape.known for shape in LISTINGS))
+FREE_TEXT = frozenset({"duty"}).union(*(shape.fields.obligation for shape in LISTINGS if shape.fields))
+# The keys under which any list has case number and name, our own withdrawals first.
+CASE_KEYS = ("caseCode", *(key for shape in LISTINGS if shape.fields for key in shape.fields.case_number))
+NAME_KEYS = ("name", "iname", *(key for shape in LISTINGS if shape.fields for key in shape.fields.name))
+_SPELLINGS = {key.replace("_", "").lower(): key for key in sorted(SPELLED_ANYHOW.known)}
+
+
+# The orders of keys met before: a list has one or two. All of them are known, so that no stranger's keys are kept.
+_MET: dict[tuple[str, ...], Shape] = {}
+_MOST_MET = 1000
+
+
+def recognised(record: JsonObject) -> tuple[JsonObject, Shape | None]:
+    """The shape that the record has, and the record with its keys spelled as that shape's are."""
+    if shape := shape_of(record):
+        return record, shape
+    for respelled in (_respelled(record, str.strip), _respelled(record, spelled_as_zxgk)):
+        if respelled is not None and (shape := shape_of(respelled)):
+            return respelled, shape
+    return record, None
+
+
+def spelled_as_zxgk(key: str) -> str:
+    """A key in capitals or in words joined by low lines as zxgk's lists have it; any other key as it is."""
+    return _SPELLINGS.get(key.strip().replace("_", "").lower(), key)
+
+
+def _respelled(record: JsonObject, spell: Callable[[str], str]) -> JsonObject | None:
+    """The same record under other keys; None where that changes nothing, or makes two keys one."""
+    keys = {key: spell(key) for key in record}
+    if len(set(keys.values())) < len(keys) or all(key == other for key, other in keys.items()):
+        return None
+    return {keys[key]: value for key, value in record.items()}
 
 
 def shape_of(record: JsonObject) -> Shape | None:
     """The listing shape that the keys have."""
+    order = tuple(record)
+    if shape := _MET.get(order):
+        return shape
     keys = record.keys()
     for shape in LISTINGS:
-        if shape.required <= keys <= shape.known:
+        if shape.required <= keys <= shape.known and _tells(shape, keys):
+            if len(_MET) >= _MOST_MET:
+                _MET.clear()
+            _MET[order] = shape
             return shape
-    return None
+    return next((shape for shape in LISTINGS if _passes(shape, record)), None)
+
+
+def _tells(shape: Shape, keys: Iterable[str]) -> bool:
+    return all(not one.isdisjoint(keys) for one in shape.telling)
+
+
+def _passes(shape: Shape, record: JsonObject) -> bool:
+    """Whether the shape's keys are there, and what is there besides says nothing about a debtor."""
+    keys = record.keys()
+    if not shape.required <= keys or not _tells(shape, keys):
+        return False
+    return all(says_nothing(key, record[key]) for key in keys - shape.known)
+
+
+def says_nothing(key: str, value: JsonValue) -> bool:
+    """Whether an unknown key may be passed over: it holds nothing, or is a mark of the copying machine."""
+    if value in (None, [], {}) or (isinstance(value, str) and value.strip() in EMPTY_WORDS):
+        return True
+    return key == "upstate" or bool(COPIED.fullmatch(key))
 
 
 def is_listing(record: JsonObject) -> bool:
@@ -84,11 +114,3 @@ def other_feed(record: JsonObject) -> str | None:
 def is_fragment(record: JsonObject) -> bool:
     """Whether this is one person of a `qysler` list: part of a record, and not itself a listing."""
     return any(keys == record.keys() for keys in _FRAGMENT)
-
-
-def trimmed(record: JsonObject) -> JsonObject:
-    """The same record with blanks around its key names removed, where that makes no two keys one."""
-    keys = {key: key.strip() for key in record}
-    if len(set(keys.values())) < len(keys) or all(key == bare for key, bare in keys.items()):
-        return record
-    return {keys[key]: value for key, value in record.items()}

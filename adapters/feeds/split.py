@@ -1,4 +1,4 @@
-"""A submission cut into the bytes of its records: NDJSON, an array, one object, a container of lists.
+"""JSON cut into the bytes of its records: NDJSON, an array, one object, a container of lists.
 
 A broken record must not take its neighbours with it, so an array is walked element by element, and behind a broken
 one the walk goes on at the next element that can be told for certain.
@@ -7,13 +7,16 @@ one the walk goes on at the next element that can be told for certain.
 import json
 import re
 from collections.abc import Generator, Iterable, Iterator
-from typing import NamedTuple
 
 import orjson
 
+from adapters.feeds.encodings import BOM
+from adapters.feeds.piece import Piece
 from adapters.feeds.shapes import is_listing
+from schemas.canonical import JsonObject
 
 MOST_BROKEN = 1000  # behind so many broken elements of one array the rest is one broken piece
+DEEPEST = 8  # wrappers in wrappers
 WINDOW = 1 << 16  # characters looked at to tell whether a record begins somewhere
 
 _SCAN = json.JSONDecoder(strict=False).raw_decode
@@ -23,22 +26,21 @@ _FIRST_KEY = re.compile(r'\{[ \t\r\n]*"((?:[^"\\]|\\.){1,64})"')
 _BLANK = b" \t\r\n"
 _OPENS = (b"{", b"[")
 _CLOSES = (b"}", b"]")
-_BOM = b"\xef\xbb\xbf"
 
 UPDATES, DELETES = "updateList", "deleteList"
-_CONTAINER = frozenset({UPDATES, DELETES, "index", "type"})
-
-
-class Piece(NamedTuple):
-    """The bytes of one input record. `deletes` where it stands in a list of what is to be deleted."""
-
-    raw: bytes
-    deletes: bool = False
+_LISTS = frozenset({UPDATES, DELETES})
+# What interfaces wrap an answer in: members that lead to the list.
+_WRAPPERS = frozenset(
+    {"data", "Data", "result", "Result", "results", "items", "rows", "list", "records", "hits", "content", "disp_data"}
+)
+_WRAPPED = re.compile(
+    rb'"(?:%s)"[ \t\r\n]*:[ \t\r\n]*[\[{]' % b"|".join(sorted(name.encode() for name in _WRAPPERS | _LISTS))
+)
 
 
 def split(data: bytes) -> Iterator[Piece]:
     """Every record of a submission, in order. A piece may still be broken; an empty one stands for what was cut off."""
-    data = data.removeprefix(_BOM).strip(_BLANK)
+    data = data.removeprefix(BOM).strip(_BLANK)
     if data.startswith(b"["):
         text = data.decode("utf-8", "surrogateescape")
         end = yield from _elements(text, 0)
@@ -52,7 +54,7 @@ def split(data: bytes) -> Iterator[Piece]:
 def _lines(data: bytes) -> Iterator[Piece]:
     """One value a line. A line that opens no value goes on from the line before: a raw line break in a text."""
     pending = b""
-    containers = any(b'"%s"' % name.encode() in data for name in (UPDATES, DELETES))
+    containers = _WRAPPED.search(data) is not None
     for line in data.split(b"\n"):
         if pending[:1] in _OPENS and line[:1] not in _OPENS and not pending.rstrip(_BLANK).endswith(_CLOSES):
             pending += b"\n" + line
@@ -68,7 +70,7 @@ def _value(raw: bytes, *, containers: bool) -> Iterable[Piece]:
     if raw.startswith(b"["):
         return _array(raw)
     if containers and _is_container(raw):
-        return _contained(raw.decode())
+        return _of_container(raw.decode())
     return (Piece(raw),)
 
 
@@ -84,26 +86,43 @@ def _is_container(raw: bytes) -> bool:
         value = orjson.loads(raw)
     except orjson.JSONDecodeError:
         return False
-    return (
-        isinstance(value, dict)
-        and _CONTAINER.issuperset(value)
-        and all(isinstance(value.get(name, []), list) for name in (UPDATES, DELETES))
-    )
+    return isinstance(value, dict) and not is_listing(value) and "feed" not in value and _lists_in(value) == 1
 
 
-def _contained(text: str) -> Iterator[Piece]:
-    """The elements of both lists of a valid container, each with its own bytes."""
-    position = _skip(text, 1)
+def _lists_in(value: JsonObject, depth: int = 0) -> int:
+    """How many lists of records a value holds, an update list and its delete list being one."""
+    if not _LISTS.isdisjoint(value):
+        return 1 if all(isinstance(value.get(name, []), list) for name in _LISTS) else 0
+    count = 0
+    for name in value.keys() & _WRAPPERS:
+        inner = value[name]
+        if isinstance(inner, dict) and depth < DEEPEST:
+            count += _lists_in(inner, depth + 1)
+        elif isinstance(inner, list) and any(isinstance(one, dict) for one in inner):
+            count += 1
+    return count
+
+
+def _of_container(text: str) -> Iterator[Piece]:
+    yield from _contained(text, _skip(text, 0))
+
+
+def _contained(text: str, start: int, depth: int = 0) -> Generator[Piece, None, int]:
+    """The elements of a valid container's lists, each with its own bytes. Returns the position behind it."""
+    position = _skip(text, start + 1)
     while text[position] != "}":
         key, position = _SCAN(text, position)
         position = _skip(text, _skip(text, position) + 1)
-        if key in (UPDATES, DELETES):
+        if text[position] == "[" and key in _LISTS | _WRAPPERS:
             position = yield from _elements(text, position, deletes=key == DELETES)
+        elif text[position] == "{" and key in _WRAPPERS and depth < DEEPEST:
+            position = yield from _contained(text, position, depth + 1)
         else:
             _, position = _SCAN(text, position)
         position = _skip(text, position)
         if text[position] == ",":
             position = _skip(text, position + 1)
+    return position + 1
 
 
 def _elements(text: str, start: int, *, deletes: bool = False) -> Generator[Piece, None, int]:

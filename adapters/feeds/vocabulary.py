@@ -4,6 +4,7 @@ import re
 from functools import lru_cache
 from typing import Literal
 
+from schemas.identifiers import Scheme
 from schemas.records.debtor import Ground, Performance
 
 # 法释〔2017〕7号 article 1, in its order; display texts differ a little between sources and years.
@@ -31,6 +32,19 @@ _PERFORMANCE: dict[str, Performance] = {
     "": "unknown",
     "暂无": "unknown",
     "null": "unknown",
+}
+
+# How sources name the kind of a number (证件类型); a word that is not here names none.
+SCHEMES: dict[str, Scheme] = {
+    "身份证": "cn-id",
+    "居民身份证": "cn-id",
+    "统一社会信用代码": "cn-uscc",
+    "组织机构代码": "cn-org",
+    "注册号": "cn-reg",
+    "工商注册号": "cn-reg",
+    "护照": "passport",
+    "1": "cn-id",
+    "11": "cn-org",
 }
 
 SEXES: dict[str, Literal["male", "female"]] = {

@@ -27,7 +27,7 @@ async def push(
     mode: Annotated[Literal["delta"], Query()] = "delta",
     relist: Annotated[bool, Query()] = False,
 ) -> object:
-    """Journal a batch of records: a JSON array or NDJSON. The answer lists the sealed headers and the counts."""
+    """Journal a batch: a JSON array, NDJSON, CSV or XLSX. The answer lists the sealed headers and the counts."""
     require_content(request.headers, READABLE_FEEDS)
     await check_provider(parts.engine, sender.party, feed)
     submission = Submission(sender.party, feed, idempotency_key, sender.body, sender.signature, relist=relist)

@@ -4,6 +4,9 @@ import hashlib
 from collections import Counter
 from typing import Any
 
+import pytest
+
+from gateway.content import CSV, XLSX
 from gateway.demo.cast import AGENCIES, COURT
 from gateway.trust.merkle import leaf_hash, verify_consistency, verify_inclusion
 from gateway.trust.verify import verify_line
@@ -19,6 +22,7 @@ from tests.integration.district import (
     Event,
     sample_records,
 )
+from tests.unit.adapters.feeds.tables import as_csv, as_xlsx, table_of
 
 FILES = {"shixin_zxgk.jsonl": 3, "shixin_baidu.jsonl": 9, "shixin_baidu_raw.jsonl.txt": 1}
 RECORDS = sum(FILES.values())
@@ -45,6 +49,15 @@ async def test_every_sample_record_is_accounted_for(district: District) -> None:
         FEED, (SAMPLES / "shixin_zxgk.jsonl").read_bytes(), NDJSON, "again-01"
     )
     assert (unchanged.counts["unchanged"], unchanged.batches) == (3, [])
+
+
+@pytest.mark.parametrize("kind", [CSV, XLSX])
+async def test_a_table_of_the_same_list_changes_nothing(kind: str, district: District) -> None:
+    client, body = district.client(COURT), (SAMPLES / "shixin_zxgk.jsonl").read_bytes()
+    assert (await client.push(FEED, body, NDJSON, "as-a-list")).counts["listed"] == 3
+    table = table_of(sample_records())
+    again = await client.push(FEED, as_xlsx(table) if kind == XLSX else as_csv(table, "gb18030"), kind, "as-a-table")
+    assert (again.counts["unchanged"], again.batches, again.quarantine) == (3, [], [])
 
 
 async def test_d1_each_agency_reads_what_its_contract_shows(district: District) -> None:

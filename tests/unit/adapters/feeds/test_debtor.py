@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.feeds.shapes import LISTINGS
+from adapters.feeds.listings import LISTINGS
 from schemas.identifiers import id_check
 from schemas.reading import Accepted, Rejected, Withdrawal
 

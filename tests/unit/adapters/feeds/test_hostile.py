@@ -20,7 +20,7 @@ LINES = [
 ]
 CODES = {
     "unparseable", "unknown-shape", "wrong-feed", "no-subject", "not-a-listing", "rounded-identifier", "minor",
-    "shifted-columns", "no-case-number", "wrong-value", "invalid-record", "withdrawal-without-key",
+    "shifted-columns", "no-case-number", "wrong-value", "invalid-record", "withdrawal-without-key", "garbled-text",
 }  # fmt: skip
 
 

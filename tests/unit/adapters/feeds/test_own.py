@@ -152,7 +152,7 @@ def test_a_delete_list_of_record_ids(line, read_items) -> None:
     known, foreign = read_items(orjson.dumps({"updateList": [], "deleteList": [line["record_id"], "d41d8cd98f00"]}))
     assert isinstance(known, Withdrawal)
     assert known.record_ids == (line["record_id"],)
-    assert foreign.code == "unknown-shape"
+    assert foreign.code == "withdrawal-without-key"
 
 
 def test_a_record_id_that_the_provider_carries_on_is_kept(line, read_items) -> None:

@@ -1,0 +1,195 @@
+"""The table of key sets: one row for each published shape of a listing.
+
+A row has the keys that tell it (all of `required`, one of each set in `telling`) and, in `fields`, what each key says.
+To read another list, add a row. A key that no row knows may say that the debtor was removed, so it is never passed over
+unless it holds nothing or is a mark of the machine that copied the list.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+
+from adapters.feeds import labels
+from adapters.feeds.fields import Fields, said_with
+from adapters.feeds.published import said_by_baidu, said_by_zxgk
+from adapters.feeds.removal import REMOVAL, States
+from adapters.feeds.said import Said
+from schemas.canonical import JsonObject
+from schemas.catalog import DISHONEST_DEBTOR
+
+# What crawlers, search engines, queues and databases put beside a record.
+COPIED = re.compile(
+    r"(?:_|bbd_)(?!.*(?:del|rem|stat|valid)).*|md5|hash|uuid|guid|rowkey|keyid|keyno|key|index|seq|sn|rn|rownum|version|序号|编号"
+    r"|(?:company|corp|ent|enterprise|obligor|record|data|task|batch|row|tyc|tycCompany|shixin|[oucgsr])?_?id"
+    r"|(?:source_?)?url|link|source|data_?source|website|StdSt[gl]|SiteId|priority|lastmod"
+    r"|(?:gmt|data|row|last)?_?(?:create|update|insert|modify|modifie|crawl|fetch|grab|spider|load|sync|build|collect|up|do|etl)"
+    r"d?_?(?:time|date|at|stamp|ymd)?|[cu]time|dt|ymd",
+    re.IGNORECASE | re.ASCII,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A row. `known` are all keys that may be there, `ignored` those of them that say nothing about the debtor.
+
+    `only`: where one of these keys is there, it must hold one of these values; aggregators put all lists in one form.
+    `states`: keys that say by one of these values whether the debtor is off the list.
+    """
+
+    feed: str
+    name: str
+    required: frozenset[str]
+    known: frozenset[str]
+    said: Callable[[JsonObject], Said]
+    fields: Fields | None = None
+    telling: tuple[frozenset[str], ...] = ()
+    ignored: frozenset[str] = frozenset()
+    only: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    states: States = field(default_factory=dict)
+
+    @property
+    def identifiers(self) -> tuple[str, ...]:
+        return self.fields.identifiers if self.fields else ("cardNum",)
+
+
+def _row(
+    system: str,
+    required: str,
+    /,
+    *telling: str,
+    ignored: str = "",
+    only: Mapping[str, frozenset[str]] | None = None,
+    states: States | None = None,
+    **said: str,
+) -> Shape:
+    """A row whose sets of keys are written as words with blanks between them."""
+    words = Fields(**{field: tuple(keys.split()) for field, keys in said.items()})
+    passed_over = frozenset(ignored.split()) | frozenset(only or ()) | frozenset(states or ())
+    return Shape(
+        feed=DISHONEST_DEBTOR.name,
+        name=system,
+        required=frozenset(required.split()),
+        known=words.all | passed_over | REMOVAL,
+        said=partial(said_with, words, system),
+        fields=words,
+        telling=tuple(frozenset(one.split()) for one in telling),
+        ignored=passed_over,
+        only=only or {},
+        states=states or {},
+    )
+
+
+_NEEDED = frozenset({"iname", "caseCode", "cardNum", "courtName", "publishDate"})
+_ZXGK = _NEEDED | REMOVAL | {
+    "id", "age", "sexy", "sexname", "businessEntity", "areaName", "partyTypeName", "gistId", "regDate", "gistUnit",
+    "duty", "performance", "performedPart", "unperformPart", "disruptTypeName", "focusNumber", "qysler",
+}  # fmt: skip
+_BAIDU = _ZXGK | {
+    "StdStg", "StdStl", "type", "loc", "sitelink", "publishDateStamp", "lastmod", "_update_time", "_select_time",
+    "_version", "areaNameNew", "SiteId", "changefreq", "priority", "cambrian_appid",
+}  # fmt: skip
+
+LISTINGS = (
+    Shape(DISHONEST_DEBTOR.name, "zxgk", _NEEDED, _ZXGK, said_by_zxgk),
+    Shape(DISHONEST_DEBTOR.name, "baidu", _NEEDED | {"publishDateStamp"}, _BAIDU, said_by_baidu),
+    _row(  # 天眼查: zxgk's keys in lower case, some as they were; its later keys too (`SPELLED_ANYHOW`)
+        "tyc", "iname casecode cardnum courtname publishdate",
+        case_number="casecode", name="iname", identifiers="cardnum", age="age", sex="sexy sexname gender",
+        head="businessentity businessEntity", responsible="staff qysler", court="courtname",
+        province="areaname areaName", filed_on="regdate", basis="gistid", issuer="gistunit", obligation="duty",
+        performance="performance", performed="performedpart performedPart", unperformed="unperformpart unperformPart",
+        grounds="disrupttypename disruptTypeName", published_on="publishdate", record="id key",
+        ignored="partytypename partyTypeName type focusnumber focusNumber connList sType ysfzd riskMark sourceType "
+        "corporationId dataSourceType",
+        states={
+            "status": {"0": False, "1": True},  # whether the court's own site still shows it
+            "isBlacklist": {"true": False, "1": False, "false": True, "0": True},
+        },
+    ),
+    _row(  # 企查查, older and current keys
+        "qcc", "Name Anno", "Actionremark Executestatus Yiwu Publicdate",
+        case_number="Anno", name="Name", identifiers="Orgno CreditCode", age="Age", sex="Sexy Sex", head="Ownername",
+        court="Executegov", province="Province", filed_on="Liandate", basis="Executeno", issuer="Executeunite",
+        obligation="Yiwu", performance="Executestatus", performed="Performedpart", unperformed="Unperformpart",
+        grounds="Actionremark", published_on="Publicdate", record="Id Uniqueno",
+        ignored="OrgType OrgTypeName Isperson IsPerson Createdate Updatedate Sourceid Follows Follow KeyNo Amount",
+    ),
+    _row(  # BBD, and its tables
+        "bbd", "pname case_code", "concrete_situation perform_degree definiteo_bligation pubdate",
+        case_number="case_code", name="pname", identifiers="pname_id", scheme="idtype", age="age", sex="sex gender",
+        head="frname", court="exec_court_name", province="province", filed_on="case_create_time", basis="exe_code",
+        issuer="exec_basunit", obligation="definiteo_bligation", performance="perform_degree",
+        performed="performed_part", unperformed="unperform_part unperformed_part", grounds="concrete_situation",
+        published_on="pubdate", record="bbd_xgxx_id id", ignored="type company_name dis_id focus_number frname_id",
+    ),
+    _row(  # 法海, and what passes its keys on: several lists in one form
+        "fahai", "caseNo", "jtqx lxqk yiwu yjCode",
+        case_number="caseNo", name="pname ename name companyName", identifiers="idcardNo", age="age", sex="sex",
+        head="ownerName", court="court", province="province", filed_on="sortTime", basis="yjCode", issuer="yjdw",
+        obligation="yiwu", performance="lxqk", performed="performedpart", unperformed="unperformpart", grounds="jtqx",
+        published_on="postTime", record="shixinId entryId id",
+        ignored="body title matchRatio sortTimeString orgType orgTypeName updatedate",
+        only={"dataType": frozenset({"shixin"})},
+    ),
+    _row(  # 百融: two lists in one form
+        "bairong", "casenum name", "concretesituation obligation posttime",
+        case_number="casenum", name="name", identifiers="cid", scheme="cidtype", age="age", sex="sex", head="leader",
+        court="court", province="address", filed_on="time", basis="base", issuer="basecompany",
+        obligation="obligation", performance="performance", performed="performedpart", unperformed="unperformpart",
+        grounds="concretesituation", published_on="posttime",
+        ignored="datatime lasttime breaktime money",
+        only={"datatypeid": frozenset({"102"}), "datatype": frozenset({"失信被执行人"})},
+    ),
+    _row(  # a debt-monitoring product
+        "monitor", "caseCode court name", "disruptType gmtPublishDate removeStatus",
+        case_number="caseCode", name="name", identifiers="number", age="age", sex="sex", head="legalPersonName",
+        court="court", province="area province", filed_on="registerDate gmtRegisterDate", basis="gistId",
+        issuer="gistUnit", obligation="duty", performance="performance", grounds="disruptType fact",
+        published_on="gmtPublishDate publishDate", record="id",
+        ignored="isAttention isRead isBorrower obligorType obligorName obligorNumber status bankruptcyStatus "
+        "dishonestStatus",
+    ),
+    _row(  # the same, short: the debtor is the page's, not the record's
+        "monitor-short", "caseCode court fact", "publishDate duty performance",
+        case_number="caseCode", name="name", identifiers="number", court="court", obligation="duty",
+        performance="performance", grounds="fact", published_on="publishDate gmtPublishDate", record="id",
+        ignored="url",
+    ),
+    _row(  # a personal credit report
+        "report", "caseCode releaseTime", "filingTime exeCode disruptTypeName duty",
+        case_number="caseCode", name="name iname", identifiers="cardNum idCard idNo certNo", age="age", sex="sex",
+        head="businessEntity legalPerson", court="courtName court execCourtName", province="areaName",
+        filed_on="filingTime", basis="exeCode", issuer="exeUnit gistUnit exeCourt", obligation="duty",
+        performance="performance", performed="performedPart", unperformed="unperformPart", grounds="disruptTypeName",
+        published_on="releaseTime", record="id", ignored="type focusNumber",
+    ),
+    _row(  # a list that shows no more than region and year of birth
+        "masked", "name caseNo court", "areaCode birthYear",
+        case_number="caseNo", name="name", identifiers="cardNum idCard", birth_year="birthYear", sex="sex",
+        court="court", published_on="publishDate", record="id", ignored="areaCode",
+    ),
+    _row(  # crawlers' tables
+        "crawled", "entity_name case_code", "obligation publish_time executor_unit",
+        case_number="case_code", name="entity_name", identifiers="entity_id", age="age", sex="sex",
+        head="legal_person", court="court", province="province area", filed_on="case_create_time", basis="file_id",
+        issuer="executor_unit", obligation="obligation", performance="performance", performed="performed",
+        unperformed="unperformed", grounds="behavior situation", published_on="publish_time", record="id",
+        ignored="entity_type",
+    ),
+    _row(  # the labels of the court's own site, as tables and pages have them
+        "labels", "", labels.CASE, labels.NAME,
+        f"{labels.LISTED} {labels.GROUNDS} {labels.OBLIGATION} {labels.PERFORMANCE}",
+        case_number=labels.CASE, name=labels.NAME, identifiers=labels.IDENTIFIER, scheme="证件类型 证照类型",
+        age="年龄", sex="性别", birth_year="出生年份 出生年", head=labels.HEAD, court="执行法院 执行法院名称 法院",
+        province="省份 所在省份 地域 区域", filed_on="立案时间 立案日期", basis="执行依据文号 执行依据",
+        issuer=labels.ISSUER, obligation=labels.OBLIGATION, performance=labels.PERFORMANCE,
+        performed="已履行部分 已履行", unperformed="未履行部分 未履行", grounds=labels.GROUNDS,
+        published_on=labels.PUBLISHED, record="记录编号",
+        ignored="关注次数 类型 被执行人类型 失信被执行人类型 类别 民族 地址 住址 住所地 联系电话 承办人 承办法官",
+        states={"状态": labels.STATE},
+    ),
+)  # fmt: skip
+
+SPELLED_ANYHOW = next(shape for shape in LISTINGS if shape.name == "tyc")
+"""The row whose keys are zxgk's: databases write them in capitals, or in words joined by low lines."""
