@@ -41,16 +41,20 @@ _SPELLINGS = {key.replace("_", "").lower(): key for key in sorted(SPELLED_ANYHOW
 # The orders of keys met before: a list has one or two. All of them are known, so that no stranger's keys are kept.
 _MET: dict[tuple[str, ...], Shape] = {}
 _MOST_MET = 1000
+_ZXGK_S_OWN = frozenset({"iname", "caseCode"})  # spelled as on the court's site: what such a record lacks, it lacks
 
 
 def recognised(record: JsonObject) -> tuple[JsonObject, Shape | None]:
     """The shape that the record has, and the record with its keys spelled as that shape's are."""
     if shape := shape_of(record):
         return record, shape
-    for respelled in (_respelled(record, str.strip), _respelled(record, spelled_as_zxgk)):
-        if respelled is not None and (shape := shape_of(respelled)):
-            return respelled, shape
-    return record, None
+    bare = _respelled(record, str.strip) or record
+    if shape := shape_of(bare):
+        return bare, shape
+    respelled = None if bare.keys() >= _ZXGK_S_OWN else _respelled(bare, spelled_as_zxgk)
+    if respelled and (shape := shape_of(respelled)):
+        return respelled, shape
+    return bare, None
 
 
 def spelled_as_zxgk(key: str) -> str:

@@ -390,3 +390,22 @@ def test_a_masked_list_shows_year_of_birth_and_never_a_minor(read_items, samples
     record = orjson.loads((samples / "shixin_masked.jsonl").read_bytes())
     (item,) = read_items(orjson.dumps({**record, "birthYear": 2015}))
     assert item.code == "minor"
+
+
+def test_shanghai_writes_unit_and_head_and_court_and_telephone_in_one(read_items, samples) -> None:
+    record = orjson.loads((samples / "hshfy.jsonl").read_bytes())
+    (item,) = read_items(orjson.dumps(record))
+    assert item.code == "wrong-feed"  # 执行信息 is no list of the dishonest
+    listed = {**record, "失信被执行人行为具体情形": "违反财产报告制度", "发布时间": "2014-05-06"}
+    (item,) = read_items(orjson.dumps(listed))
+    assert (item.record.subject.name, item.record.case.court) == ("上海浩龙实业发展总公司", "虹口区人民法院")
+    assert item.record.responsible_persons == ()
+    (item,) = read_items(orjson.dumps({**listed, "被执行人": "上海浩龙实业发展总公司（法定代表人：张三）"}))
+    assert [one.name for one in item.record.responsible_persons] == ["张三"]
+
+
+def test_baidu_without_some_of_its_keys(read_items, samples) -> None:
+    record = orjson.loads((samples / "shixin_baidu.jsonl").read_bytes().splitlines()[0])
+    for gone in ("publishDateStamp", "loc", "StdStg"):
+        (item,) = read_items(orjson.dumps({key: value for key, value in record.items() if key != gone}))
+        assert item.record.source.system == "baidu"

@@ -323,15 +323,15 @@ def test_a_workbook_that_breaks_off_is_told_of(read_items) -> None:
 
 # Whatever the bytes are
 
-CELLS = st.sampled_from(
-    ["", "张三", "(2019)豫0811执1号", "69670740-9", '"', ",", "\n", "\r", "x" * 200_000, "是"]
-) | st.text(max_size=9)
+CELLS = st.sampled_from(["", "张三", "(2019)豫0811执1号", "69670740-9", '"', ",", "\n", "\r", "LONG", "是"]) | st.text(
+    max_size=9
+)
 
 
 @settings(max_examples=150)
 @given(st.lists(st.lists(CELLS, max_size=20), max_size=6), st.sampled_from(["utf-8", "gb18030"]))
 def test_any_rows_under_the_headings_are_accounted_for(read_items, rows, encoding: str) -> None:
-    clean = [[cell.replace("\x00", "") for cell in row] for row in rows]
+    clean = [[cell.replace("\x00", "").replace("LONG", "x" * 200_000) for cell in row] for row in rows]
     account(read_items(as_csv(ROWS[:1] + clean, "utf-8").decode("utf-8", "replace").encode(encoding, "replace")))
 
 
