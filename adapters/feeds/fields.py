@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
 
+import orjson
+
 from adapters.feeds.said import Said, SaidIdentifier, SaidPerson, WrongValue, text
 from adapters.feeds.vocabulary import SCHEMES, read_grounds, read_performance
 from schemas.canonical import JsonObject, JsonValue
@@ -117,6 +119,7 @@ def _year(said: str) -> int | None:
 
 def bases(numbers: JsonValue, issuer: str) -> tuple[tuple[str, str], ...]:
     """The documents that are enforced: one number, or a list of them. Raises `WrongValue`."""
+    numbers = unpacked(numbers)
     if not isinstance(numbers, list):
         return ((text({"basis": numbers}, "basis"), issuer),)
     if not all(isinstance(number, str) for number in numbers):
@@ -124,8 +127,20 @@ def bases(numbers: JsonValue, issuer: str) -> tuple[tuple[str, str], ...]:
     return tuple((str(number), issuer) for number in numbers)
 
 
+def unpacked(value: JsonValue) -> JsonValue:
+    """A list that stands as JSON in the cell of a table; any other value as it is."""
+    if not isinstance(value, str) or not value.startswith("["):
+        return value
+    try:
+        found: JsonValue = orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return value
+    return found
+
+
 def responsible_people(listed: JsonValue, head: str) -> tuple[SaidPerson, ...]:
     """A unit's responsible persons, and its head where that list does not name the same person. Raises `WrongValue`."""
+    listed = unpacked(listed)
     people: list[SaidPerson] = []
     if isinstance(listed, str):
         people += [SaidPerson(name, "", ()) for name in listed.replace("，", ",").replace("、", ",").split(",")]

@@ -40,6 +40,7 @@ FIELDS = {
     "sex": "性别",
     "birth_year": "出生年份 出生年",
     "head": HEAD,
+    "responsible": "企业失信人责任人 企业责任人 责任人",
     "court": "执行法院 执行法院名称 承办法院 承办法院、联系电话 法院",
     "province": "省份 所在省份 地域 区域",
     "filed_on": "立案时间 立案日期",

@@ -32,6 +32,8 @@ _FRAGMENT = (frozenset({"corporationtypename", "iname"}), frozenset({"cardNum", 
 
 KNOWN_KEYS = frozenset().union(*(shape.known for shape in LISTINGS))
 FREE_TEXT = frozenset({"duty"}).union(*(shape.fields.obligation for shape in LISTINGS if shape.fields))
+_UNNAMED = ("column 1", "Unnamed: 0")  # row numbers, as programs put them before a table
+
 # The keys under which any list has case number and name, our own withdrawals first.
 CASE_KEYS = ("caseCode", *(key for shape in LISTINGS if shape.fields for key in shape.fields.case_number))
 NAME_KEYS = ("name", "iname", *(key for shape in LISTINGS if shape.fields for key in shape.fields.name))
@@ -101,6 +103,8 @@ def says_nothing(key: str, value: JsonValue) -> bool:
     """Whether an unknown key may be passed over: it holds nothing, or is a mark of the copying machine."""
     if value in (None, [], {}) or (isinstance(value, str) and value.strip() in EMPTY_WORDS):
         return True
+    if key in _UNNAMED:
+        return str(value).strip().isdigit()
     return key == "upstate" or bool(COPIED.fullmatch(key))
 
 

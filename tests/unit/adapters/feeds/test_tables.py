@@ -154,6 +154,26 @@ def test_columns_of_a_database_in_capitals(read_items) -> None:
     assert (item.record.subject.identifiers[0].check, item.record.grounds) == ("pass", ("evades",))
 
 
+def test_what_programs_write_a_table_from_records_as(read_items, samples) -> None:
+    """The keys as headings, row numbers under none, lists as JSON, words for nothing."""
+    people = orjson.loads((samples / "shixin_qysler.jsonl").read_bytes())
+    record = {
+        **UNIT,
+        "qysler": orjson.dumps(people).decode(),
+        "gistId": '["(2018)豫0811民初5号"]',
+        "performedPart": "NaN",
+    }
+    for first in ("", "Unnamed: 0"):
+        rows = [[first, *record], ["0", *record.values()], ["1", *{**record, "qysler": "[]", "sexy": "\\N"}.values()]]
+        one, two = read_items(as_csv(rows))
+        assert [(item.record.source.system, item.record.performed, item.record.doubts) for item in (one, two)] == [
+            ("zxgk", None, ())
+        ] * 2
+        assert [person.name for person in one.record.responsible_persons] == ["柏若棠", "华嘉榆", "苏嘉川"]
+        assert [basis.number for basis in one.record.basis] == ["（2018）豫0811民初5号"]
+        assert [person.name for person in two.record.responsible_persons] == ["苏嘉川"]
+
+
 def test_the_list_of_shanghai_is_of_persons_under_enforcement_as_a_table_too(read_items, samples) -> None:
     record = orjson.loads((samples / "hshfy.jsonl").read_bytes())
     for data in (as_csv([list(record), list(record.values())]), as_xlsx([list(record), list(record.values())])):
