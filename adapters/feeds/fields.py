@@ -1,7 +1,10 @@
 """Which keys of a family say what: a row of words, read by one function for all families."""
 
+import re
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
+
+import orjson
 
 from adapters.feeds.said import Said, SaidIdentifier, SaidPerson, WrongValue, text
 from adapters.feeds.vocabulary import SCHEMES, read_grounds, read_performance
@@ -10,6 +13,10 @@ from schemas.names import read_name
 
 HEAD_OF_UNIT = "法定代表人或者负责人"  # the label of zxgk's `businessEntity`
 _NAME, _ROLE, _NUMBER = ("iname", "name"), ("corporationtypename", "role"), ("cardNum", "cardnum", "code")
+
+# Shanghai writes two things in one: a unit and its head, a court and its telephone.
+_NAME_AND_HEAD = re.compile("(.+?)[（(]法定代表人[：:](.*?)[）)]")
+_BEHIND_COURT = re.compile(r"\s{2,}[\d\s、,;()（）-]+$")
 
 Keys = tuple[str, ...]
 
@@ -53,17 +60,19 @@ class Fields:
 def said_with(words: Fields, system: str, record: JsonObject) -> Said:
     """What the record says under these keys. Raises `WrongValue` where a field holds what it cannot."""
     words = _present(words, words.all.intersection(record))
-    issuer = first_text(record, words.issuer)
-    responsible = responsible_people(_first(record, words.responsible), first_text(record, words.head))
+    issuer, name, head = (first_text(record, keys) for keys in (words.issuer, words.name, words.head))
+    if "法定代表人" in name and (found := _NAME_AND_HEAD.fullmatch(name.strip())):
+        name, head = found[1], head or found[2]
+    responsible = responsible_people(_first(record, words.responsible), head)
     return Said(
         system=system,
         record=first_text(record, words.record) or first_text(record, ("md5", "_id")),
         case_number=first_text(record, words.case_number),
-        name=first_text(record, words.name),
+        name=name,
         identifiers=_identifiers(record, words),
         age=first_text(record, words.age),
         sex=first_text(record, words.sex),
-        court=first_text(record, words.court),
+        court=_BEHIND_COURT.sub("", first_text(record, words.court)),
         province=first_text(record, words.province),
         filed_on=_first(record, words.filed_on),
         basis=bases(_first(record, words.basis), issuer),
@@ -110,6 +119,7 @@ def _year(said: str) -> int | None:
 
 def bases(numbers: JsonValue, issuer: str) -> tuple[tuple[str, str], ...]:
     """The documents that are enforced: one number, or a list of them. Raises `WrongValue`."""
+    numbers = unpacked(numbers)
     if not isinstance(numbers, list):
         return ((text({"basis": numbers}, "basis"), issuer),)
     if not all(isinstance(number, str) for number in numbers):
@@ -117,8 +127,20 @@ def bases(numbers: JsonValue, issuer: str) -> tuple[tuple[str, str], ...]:
     return tuple((str(number), issuer) for number in numbers)
 
 
+def unpacked(value: JsonValue) -> JsonValue:
+    """A list that stands as JSON in the cell of a table; any other value as it is."""
+    if not isinstance(value, str) or not value.startswith("["):
+        return value
+    try:
+        found: JsonValue = orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return value
+    return found
+
+
 def responsible_people(listed: JsonValue, head: str) -> tuple[SaidPerson, ...]:
     """A unit's responsible persons, and its head where that list does not name the same person. Raises `WrongValue`."""
+    listed = unpacked(listed)
     people: list[SaidPerson] = []
     if isinstance(listed, str):
         people += [SaidPerson(name, "", ()) for name in listed.replace("，", ",").replace("、", ",").split(",")]

@@ -11,6 +11,9 @@ from schemas.text import visible
 
 LONGEST = 60  # characters of a heading
 TITLES = 3  # rows over the headings that may hold a title
+NULLS = frozenset(
+    {"NULL", "null", "(null)", "None", "nan", "NaN", "\\N"}
+)  # what programs write into a cell for nothing
 OURS = frozenset({"feed", "record_id", "case_number", "name", "status", "status_reason"})  # of our own withdrawal line
 KNOWN = KNOWN_KEYS.union(OURS, *(telling for _, telling in OTHER_FEEDS))
 
@@ -67,7 +70,7 @@ def row_under(headings: Headings, cells: Sequence[JsonValue]) -> JsonObject | Fa
         return Fault("shifted-columns", "the row has more cells than the table has headings")
     if all(place < len(cells) and cells[place] == headings.written[place] for place in headings.telling):
         return Fault("not-a-listing", "the headings stand here again")
-    filled = [*cells[:width], *[""] * (width - len(cells))]
+    filled = ["" if cell in NULLS else cell for cell in cells[:width]] + [""] * (width - len(cells))
     row: JsonObject = dict(zip(headings.names, filled, strict=True))
     if len(row) < width:
         return _merged(headings, filled)

@@ -30,3 +30,32 @@ PUBLISHED = "发布时间 发布日期 公布时间 公布日期"
 STANDS = ("有效", "正常", "已发布", "发布", "发布中", "在榜", "未撤销", "未删除")
 GONE = ("撤销", "已撤销", "删除", "已删除", "屏蔽", "已屏蔽", "撤下", "已撤下", "移除", "已移除")
 STATE = {**dict.fromkeys(STANDS, False), **dict.fromkeys(GONE, True)}
+
+FIELDS = {
+    "case_number": CASE,
+    "name": NAME,
+    "identifiers": IDENTIFIER,
+    "scheme": "证件类型 证照类型",
+    "age": "年龄",
+    "sex": "性别",
+    "birth_year": "出生年份 出生年",
+    "head": HEAD,
+    "responsible": "企业失信人责任人 企业责任人 责任人",
+    "court": "执行法院 执行法院名称 承办法院 承办法院、联系电话 法院",
+    "province": "省份 所在省份 地域 区域",
+    "filed_on": "立案时间 立案日期",
+    "basis": "执行依据文号 执行依据",
+    "issuer": ISSUER,
+    "obligation": OBLIGATION,
+    "performance": PERFORMANCE,
+    "performed": "已履行部分 已履行",
+    "unperformed": "未履行部分 未履行",
+    "grounds": GROUNDS,
+    "published_on": PUBLISHED,
+    "record": "记录编号",
+}
+IGNORED = "关注次数 类型 被执行人类型 失信被执行人类型 类别 民族 地址 住址 住所地 被执行人地址 联系电话 承办人 承办法官"
+OF_THE_CASE = (
+    "申请执行人 申请人 案由 执行标的 执行标的（元） 执行标的金额 执行标的金额（元） 申请执行标的 标的金额 标的额 "
+    "涉案金额"
+)

@@ -61,18 +61,19 @@ def _row(
     ignored: str = "",
     only: Mapping[str, frozenset[str]] | None = None,
     states: States | None = None,
+    words: Mapping[str, str] | None = None,
     **said: str,
 ) -> Shape:
-    """A row whose sets of keys are written as words with blanks between them."""
-    words = Fields(**{field: tuple(keys.split()) for field, keys in said.items()})
+    """A row whose sets of keys are written as words with blanks between them; `words` are more of what is `said`."""
+    fields = Fields(**{name: tuple(keys.split()) for name, keys in {**(words or {}), **said}.items()})
     passed_over = frozenset(ignored.split()) | frozenset(only or ()) | frozenset(states or ())
     return Shape(
         feed=DISHONEST_DEBTOR.name,
         name=system,
         required=frozenset(required.split()),
-        known=words.all | passed_over | REMOVAL,
-        said=partial(said_with, words, system),
-        fields=words,
+        known=fields.all | passed_over | REMOVAL,
+        said=partial(said_with, fields, system),
+        fields=fields,
         telling=tuple(frozenset(one.split()) for one in telling),
         ignored=passed_over,
         only=only or {},
@@ -92,9 +93,9 @@ _BAIDU = _ZXGK | {
 
 LISTINGS = (
     Shape(DISHONEST_DEBTOR.name, "zxgk", _NEEDED, _ZXGK, said_by_zxgk),
-    Shape(DISHONEST_DEBTOR.name, "baidu", _NEEDED | {"publishDateStamp"}, _BAIDU, said_by_baidu),
+    Shape(DISHONEST_DEBTOR.name, "baidu", _NEEDED, _BAIDU, said_by_baidu, telling=(_BAIDU - _ZXGK,)),
     _row(  # 天眼查: zxgk's keys in lower case, some as they were; its later keys too (`SPELLED_ANYHOW`)
-        "tyc", "iname casecode cardnum courtname publishdate",
+        "tyc", "iname casecode", "publishdate disrupttypename disruptTypeName duty performance",
         case_number="casecode", name="iname", identifiers="cardnum", age="age", sex="sexy sexname gender",
         head="businessentity businessEntity", responsible="staff qysler", court="courtname",
         province="areaname areaName", filed_on="regdate", basis="gistid", issuer="gistunit", obligation="duty",
@@ -142,12 +143,13 @@ LISTINGS = (
         only={"datatypeid": frozenset({"102"}), "datatype": frozenset({"失信被执行人"})},
     ),
     _row(  # a debt-monitoring product
-        "monitor", "caseCode court name", "disruptType gmtPublishDate removeStatus",
-        case_number="caseCode", name="name", identifiers="number", age="age", sex="sex", head="legalPersonName",
+        "monitor", "caseCode court", "name obligorName", "disruptType gmtPublishDate removeStatus",
+        case_number="caseCode", name="name obligorName", identifiers="number obligorNumber",
+        age="age", sex="sex", head="legalPersonName",
         court="court", province="area province", filed_on="registerDate gmtRegisterDate", basis="gistId",
         issuer="gistUnit", obligation="duty", performance="performance", grounds="disruptType fact",
         published_on="gmtPublishDate publishDate", record="id",
-        ignored="isAttention isRead isBorrower obligorType obligorName obligorNumber status bankruptcyStatus "
+        ignored="isAttention isRead isBorrower obligorType status bankruptcyStatus "
         "dishonestStatus",
     ),
     _row(  # the same, short: the debtor is the page's, not the record's
@@ -180,14 +182,11 @@ LISTINGS = (
     _row(  # the labels of the court's own site, as tables and pages have them
         "labels", "", labels.CASE, labels.NAME,
         f"{labels.LISTED} {labels.GROUNDS} {labels.OBLIGATION} {labels.PERFORMANCE}",
-        case_number=labels.CASE, name=labels.NAME, identifiers=labels.IDENTIFIER, scheme="证件类型 证照类型",
-        age="年龄", sex="性别", birth_year="出生年份 出生年", head=labels.HEAD, court="执行法院 执行法院名称 法院",
-        province="省份 所在省份 地域 区域", filed_on="立案时间 立案日期", basis="执行依据文号 执行依据",
-        issuer=labels.ISSUER, obligation=labels.OBLIGATION, performance=labels.PERFORMANCE,
-        performed="已履行部分 已履行", unperformed="未履行部分 未履行", grounds=labels.GROUNDS,
-        published_on=labels.PUBLISHED, record="记录编号",
-        ignored="关注次数 类型 被执行人类型 失信被执行人类型 类别 民族 地址 住址 住所地 联系电话 承办人 承办法官",
-        states={"状态": labels.STATE},
+        words=labels.FIELDS, ignored=labels.IGNORED, states={"状态": labels.STATE},
+    ),
+    _row(  # the same with what the case is about: tables of clerks, Shanghai's keys. Only this list names its grounds.
+        "case-table", "", labels.CASE, labels.NAME, f"{labels.LISTED} {labels.GROUNDS}",
+        words=labels.FIELDS, ignored=f"{labels.IGNORED} {labels.OF_THE_CASE}", states={"状态": labels.STATE},
     ),
 )  # fmt: skip
 

@@ -3,7 +3,7 @@
 import re
 from operator import itemgetter
 
-from adapters.feeds.fields import bases, responsible_people
+from adapters.feeds.fields import bases, responsible_people, unpacked
 from adapters.feeds.said import Said, SaidIdentifier, WrongValue, text
 from adapters.feeds.vocabulary import read_grounds, read_performance
 from schemas.canonical import JsonObject
@@ -36,7 +36,7 @@ def _said(record: JsonObject, system: str, number: str) -> Said:
     found = _FETCH(_ABSENT | record)
     texts = [one if type(one) is str else text(record, name) for name, one in zip(_FIELDS, found, strict=True)]
     case_number, name, card, age, sex, sex_name, court, province, issuer, duty, performance, done, left, grounds = texts
-    head, listed = text(record, "businessEntity"), record.get("qysler") or None
+    head, listed = text(record, "businessEntity"), unpacked(record.get("qysler")) or None
     if isinstance(listed, str):
         raise WrongValue("qysler")
     responsible = responsible_people(listed, head) if head or listed else ()

@@ -1,6 +1,6 @@
 """Bytes of a submission to items: cut, parse, recognise, normalise. Nothing a source writes makes it raise."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
 
 import orjson
@@ -23,30 +23,38 @@ from schemas.record_id import is_record_id
 
 READABLE = frozenset({DISHONEST_DEBTOR.name})
 REPAIRED = ("repaired", "obligation")
+SOURCE_KEY = "md5"  # by which update and delete lists name a record
 
 
 def read(feed: str, data: bytes, *, record_key: bytes, today: date) -> Iterator[Item]:
     """One item for each input record, in order; `today` is the date in China. Raises `UnknownFeed`."""
     if feed not in READABLE:
         raise UnknownFeed("no adapter reads this feed")
+    keyed: dict[str, str] = {}
     return (
-        _read_piece(feed, line, piece, record_key=record_key, today=today) for line, piece in enumerate(pieces(data), 1)
+        _read_piece(feed, line, piece, keyed, record_key=record_key, today=today)
+        for line, piece in enumerate(pieces(data), 1)
     )
 
 
-def _read_piece(feed: str, line: int, piece: Piece, *, record_key: bytes, today: date) -> Item:
+def _read_piece(feed: str, line: int, piece: Piece, keyed: dict[str, str], *, record_key: bytes, today: date) -> Item:
+    """`keyed` holds the record id behind each key of the source's own that was met, for the deletions that follow."""
     raw = piece.raw
     try:
         value, warned = _value(piece)
         if piece.deletes:
-            return _deleted(feed, line, value, raw, record_key)
+            return _deleted(feed, line, value, raw, keyed, record_key)
         record, shape = recognised(_record(value))
         if withdrawal := _withdrawal(feed, line, record, shape, raw, record_key):
             return withdrawal
         said = _said(feed, record, shape)
         if warned:
             said = said._replace(warnings=(*said.warnings, REPAIRED))
-        return Accepted(line, debtor(said, raw, record_key=record_key, today=today), raw)
+        found = debtor(said, raw, record_key=record_key, today=today)
+        if isinstance(key := record.get(SOURCE_KEY), str):
+            same = keyed.setdefault(key, found.record_id) == found.record_id
+            keyed[key] = found.record_id if same else ""  # a key of two records names neither
+        return Accepted(line, found, raw)
     except Refused as refused:
         return Rejected(line, refused.code, str(refused), raw)
     except WrongValue as wrong:
@@ -96,10 +104,10 @@ def _is_rounded(text: str) -> bool:
     return False
 
 
-def _deleted(feed: str, line: int, value: JsonValue, raw: bytes, record_key: bytes) -> Item:
-    """An entry of a delete list: a record id, or a record that names its case and its debtor."""
-    if isinstance(value, str) and is_record_id(value):
-        return Withdrawal(line, (value,), None, raw)
+def _deleted(feed: str, line: int, value: JsonValue, raw: bytes, keyed: Mapping[str, str], record_key: bytes) -> Item:
+    """An entry of a delete list: a record id, a record that names case and debtor, a key met before in this list."""
+    if isinstance(value, str) and (found := value if is_record_id(value) else keyed.get(value)):
+        return Withdrawal(line, (found,), None, raw)
     if isinstance(value, dict) and (ids := withdrawn_ids(recognised(value)[0], feed, record_key)):
         return Withdrawal(line, ids, None, raw)
     reason = "the delete list names a record by a key that is not ours; send record id, or case number and name"

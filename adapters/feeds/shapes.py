@@ -32,6 +32,8 @@ _FRAGMENT = (frozenset({"corporationtypename", "iname"}), frozenset({"cardNum", 
 
 KNOWN_KEYS = frozenset().union(*(shape.known for shape in LISTINGS))
 FREE_TEXT = frozenset({"duty"}).union(*(shape.fields.obligation for shape in LISTINGS if shape.fields))
+_UNNAMED = ("column 1", "Unnamed: 0")  # row numbers, as programs put them before a table
+
 # The keys under which any list has case number and name, our own withdrawals first.
 CASE_KEYS = ("caseCode", *(key for shape in LISTINGS if shape.fields for key in shape.fields.case_number))
 NAME_KEYS = ("name", "iname", *(key for shape in LISTINGS if shape.fields for key in shape.fields.name))
@@ -41,16 +43,20 @@ _SPELLINGS = {key.replace("_", "").lower(): key for key in sorted(SPELLED_ANYHOW
 # The orders of keys met before: a list has one or two. All of them are known, so that no stranger's keys are kept.
 _MET: dict[tuple[str, ...], Shape] = {}
 _MOST_MET = 1000
+_ZXGK_S_OWN = frozenset({"iname", "caseCode"})  # spelled as on the court's site: what such a record lacks, it lacks
 
 
 def recognised(record: JsonObject) -> tuple[JsonObject, Shape | None]:
     """The shape that the record has, and the record with its keys spelled as that shape's are."""
     if shape := shape_of(record):
         return record, shape
-    for respelled in (_respelled(record, str.strip), _respelled(record, spelled_as_zxgk)):
-        if respelled is not None and (shape := shape_of(respelled)):
-            return respelled, shape
-    return record, None
+    bare = _respelled(record, str.strip) or record
+    if shape := shape_of(bare):
+        return bare, shape
+    respelled = None if bare.keys() >= _ZXGK_S_OWN else _respelled(bare, spelled_as_zxgk)
+    if respelled and (shape := shape_of(respelled)):
+        return respelled, shape
+    return bare, None
 
 
 def spelled_as_zxgk(key: str) -> str:
@@ -97,6 +103,8 @@ def says_nothing(key: str, value: JsonValue) -> bool:
     """Whether an unknown key may be passed over: it holds nothing, or is a mark of the copying machine."""
     if value in (None, [], {}) or (isinstance(value, str) and value.strip() in EMPTY_WORDS):
         return True
+    if key in _UNNAMED:
+        return str(value).strip().isdigit()
     return key == "upstate" or bool(COPIED.fullmatch(key))
 
 

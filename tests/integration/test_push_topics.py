@@ -92,7 +92,7 @@ async def test_what_never_will_be_taken_is_answered_and_passed_and_nothing_of_it
         ("signature-stale", pushing.written(body, "key-00002", clock=early)),
         ("digest-mismatch", Message(body, good.headers)),
         ("request-invalid", pushing.written(body, "short")),
-        ("content-type", pushing.written(body, "key-00002", kind="text/csv")),
+        ("content-type", pushing.written(body, "key-00002", kind="text/html")),
         ("content-encoding", changed(good, content_encoding=b"gzip")),
         ("body-too-large", pushing.written(b"[" + b" " * 64 * 1024 + b"]", "key-00002")),
         ("message-unreadable", Message(None, good.headers, b"a key alone")),
