@@ -26,7 +26,7 @@ from schemas.records.restriction import Amount
 State = Literal[
     "open",  # 执行中
     "closed",  # 已结案
-    "ended-unperformed",  # 终本, 终结本次执行程序: ended for want of property, and may be resumed (民诉法解释 article 517)
+    "ended-unperformed",  # 终本, 终结本次执行程序: no property was found; it may be resumed (民诉法解释 article 517)
     "unknown",
 ]
 
