@@ -12,6 +12,7 @@ from typing import Literal
 
 from adapters.feeds.said import Said, SaidIdentifier, SaidPerson
 from adapters.feeds.vocabulary import SEXES
+from schemas.amounts import UnreadableAmount, read_amount
 from schemas.canonical import JsonValue
 from schemas.case_number import looks_like_case_number, normalise_case_number
 from schemas.dates import read_date
@@ -240,6 +241,15 @@ def read_day(value: JsonValue, last: date, field: str, warnings: Warnings, *, ne
     if day is None:
         warnings.append(("impossible-date", field))
     return day
+
+
+def read_sum(value: JsonValue, unit: str, field: str, warnings: Warnings) -> str | None:
+    """An amount of money, or None with a warning where it cannot be read."""
+    try:
+        return read_amount(value, unit)
+    except UnreadableAmount:
+        warnings.append(("amount-unreadable", field))
+        return None
 
 
 def people_of(said: Iterable[SaidPerson], warnings: Warnings) -> tuple[ResponsiblePerson, ...]:

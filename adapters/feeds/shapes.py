@@ -1,16 +1,20 @@
 """The table of key sets: a record's shape is told by its keys alone, never by a file's name.
 
-A listing shape is a row of `LISTINGS`: all required keys, and no key that the row does not know, since an unknown key
-may say that the debtor was removed. Rows of `OTHER_FEEDS` only recognise what belongs elsewhere: a person merely under
-enforcement must not enter the dishonest list.
+The table has a part for each feed: `LISTINGS` here is that of dishonest debtors, `restriction_shapes` and
+`enforcement_shapes` have theirs. A shape is a row: all required keys, and no key that the row does not know, since an
+unknown key may say that the debtor was removed. Rows of `OTHER_FEEDS` only recognise what belongs elsewhere: a person
+merely under enforcement must not enter the dishonest list.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from adapters.feeds.published import said_by_baidu, said_by_zxgk
 from adapters.feeds.said import Said
 from schemas.canonical import JsonObject
+
+S = TypeVar("S")  # what a row makes of a record
 
 _NEEDED = frozenset({"iname", "caseCode", "cardNum", "courtName", "publishDate"})
 _ZXGK = _NEEDED | {
@@ -24,16 +28,17 @@ _BAIDU = _ZXGK | {
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
-    """A row: the keys that must be there, all keys that may be, and what they say."""
+class Shape(Generic[S]):
+    """A row: the keys that must be there, all keys that may be, what they say, and which of them may hold fractions."""
 
     name: str
     required: frozenset[str]
     known: frozenset[str]
-    said: Callable[[JsonObject], Said]
+    said: Callable[[JsonObject], S]
+    fractions: frozenset[str] = frozenset()
 
 
-LISTINGS = (
+LISTINGS: tuple[Shape[Said], ...] = (
     Shape("zxgk", _NEEDED, _ZXGK, said_by_zxgk),
     Shape("baidu", _NEEDED | {"publishDateStamp"}, _BAIDU, said_by_baidu),
 )
@@ -61,24 +66,31 @@ _FRAGMENT = (frozenset({"corporationtypename", "iname"}), frozenset({"cardNum", 
 KNOWN_KEYS = frozenset().union(*(shape.known for shape in LISTINGS))
 
 
-def shape_of(record: JsonObject) -> Shape | None:
-    """The listing shape that the keys have."""
+def row_of(record: JsonObject, rows: Sequence[Shape[S]]) -> Shape[S] | None:
+    """The row whose keys the record has."""
     keys = record.keys()
-    for shape in LISTINGS:
+    for shape in rows:
         if shape.required <= keys <= shape.known:
             return shape
     return None
 
 
+def shape_of(record: JsonObject) -> Shape[Said] | None:
+    """The listing shape that the keys have."""
+    return row_of(record, LISTINGS)
+
+
 def is_listing(record: JsonObject) -> bool:
-    """Whether the keys are those of a listing, or of our own line."""
-    return shape_of(record) is not None or "record_id" in record
+    """Whether the keys are those of a listing of any feed, or of our own line."""
+    return shape_of(record) is not None or "record_id" in record or other_feed(record) is not None
 
 
-def other_feed(record: JsonObject) -> str | None:
-    """The feed that the keys belong to, where it is another one."""
+def other_feed(record: JsonObject, feed: str = "dishonest-debtor") -> str | None:
+    """The feed that the keys belong to, where it is another one than `feed`."""
     keys = record.keys()
-    return next((feed for feed, telling in OTHER_FEEDS if telling <= keys), None)
+    if feed != "dishonest-debtor" and shape_of(record):
+        return "dishonest-debtor"
+    return next((other for other, telling in OTHER_FEEDS if other != feed and telling <= keys), None)
 
 
 def is_fragment(record: JsonObject) -> bool:

@@ -1,0 +1,210 @@
+"""The rows of the table for `judgment-debtor` (被执行人, 终本案件): five published shapes, and our own line.
+
+Addresses, telephone numbers and the applicant stay in the raw record: no purpose of the feed needs them.
+"""
+
+import re
+
+from adapters.feeds.enforcement import SaidEnforcement
+from adapters.feeds.own import canonical_line, iso, said_identifiers
+from adapters.feeds.said import SaidIdentifier, SaidPerson, text
+from adapters.feeds.shapes import Shape
+from schemas.canonical import JsonObject
+from schemas.records.enforcement import JudgmentDebtor
+
+HEAD = "法定代表人"
+ENDED = "终本"
+
+_PUBLIC = frozenset({"pname", "caseCode"})
+_MONITOR = frozenset({"obligorName", "caseCode"})
+_AGGREGATOR = frozenset({"Name", "Anno", "Biaodi"})
+_ENDED = frozenset({"zname", "caseCode"})
+_SHANGHAI = frozenset({"案号", "被执行人", "执行标的金额（元）"})
+_WITH_HEAD = re.compile("(.*?)[（(]法定代表人[：:](.*)[）)]")
+# Court and telephone stand in one field, two blanks or a no-break space between them.
+_COURT_ENDS = re.compile("[ \u3000]{2,}|\u00a0+|\t")
+
+
+def said_by_court(record: JsonObject) -> SaidEnforcement:
+    """The court's own site and what copies it; `jsonObject` repeats the record. Raises `WrongValue`."""
+    return SaidEnforcement(
+        system="zhixing",
+        record=text(record, "id"),
+        case_number=text(record, "caseCode"),
+        name=text(record, "pname"),
+        identifiers=(SaidIdentifier(text(record, "partyCardNum")),),
+        sex=text(record, "sexname"),
+        court=text(record, "execCourtName"),
+        province=text(record, "areaName"),
+        filed_on=record.get("caseCreateTime"),
+        basis=((text(record, "gistId"), text(record, "gistUnit")),),
+        state=text(record, "caseState") if "caseState" in record else None,
+        amount=record.get("execMoney"),
+        amount_unit=text(record, "execMoneyUnit"),
+    )
+
+
+def said_by_monitor(record: JsonObject) -> SaidEnforcement:
+    """A debt-monitoring product: with an end and what is unpaid the case has ended unperformed. Raises `WrongValue`."""
+    end, unpaid = text(record, "caseEndTime"), record.get("unExecMoney")
+    return SaidEnforcement(
+        system="assets-monitor",
+        record=text(record, "id"),
+        case_number=text(record, "caseCode"),
+        name=text(record, "obligorName"),
+        identifiers=(SaidIdentifier(text(record, "partyCardNum")),),
+        sex=text(record, "sexname"),
+        court=text(record, "execCourtName"),
+        filed_on=record.get("caseCreateTime"),
+        basis=((text(record, "gistId"), ""),),
+        state=_ended(ended=bool(end), unpaid=unpaid not in (None, "")),
+        amount=record.get("execMoney"),
+        unpaid=unpaid,
+        ended_on=end,
+    )
+
+
+def _ended(*, ended: bool, unpaid: bool) -> str | None:
+    if ended and unpaid:
+        return ENDED
+    return "caseEndTime without unExecMoney, or the other way round" if ended or unpaid else None
+
+
+def said_by_aggregator(record: JsonObject) -> SaidEnforcement:
+    """Raises `WrongValue`."""
+    return SaidEnforcement(
+        system="qcc-zhixing",
+        record=text(record, "Id"),
+        case_number=text(record, "Anno"),
+        name=text(record, "Name"),
+        identifiers=(SaidIdentifier(text(record, "PartyCardNum")),),
+        court=text(record, "ExecuteGov"),
+        province=text(record, "Province"),
+        filed_on=record.get("Liandate"),
+        state=text(record, "Status") if "Status" in record else None,
+        amount=record.get("Biaodi"),
+    )
+
+
+def said_of_ended(record: JsonObject) -> SaidEnforcement:
+    """终本案件: each of them has ended unperformed. Raises `WrongValue`."""
+    number = next((word for key in ("partyCardNum", "zcardNum", "cardNum") if (word := text(record, key))), "")
+    return SaidEnforcement(
+        system="zhongben",
+        record=text(record, "id"),
+        case_number=text(record, "caseCode"),
+        name=text(record, "zname"),
+        identifiers=(SaidIdentifier(number),),
+        sex=text(record, "sexname"),
+        court=text(record, "execCourtName"),
+        filed_on=record.get("caseCreateTime"),
+        state=ENDED,
+        amount=record.get("execMoney"),
+        amount_unit=text(record, "execMoneyUnit"),
+        unpaid=record.get("noExecMoney"),
+        unpaid_unit=text(record, "noExecMoneyUnit"),
+        ended_on=record.get("caseFinalTime"),
+    )
+
+
+def said_by_shanghai(record: JsonObject) -> SaidEnforcement:
+    """上海高院: the head of a unit stands behind its name, the telephone behind the court. Raises `WrongValue`."""
+    name = text(record, "被执行人")
+    head = _WITH_HEAD.fullmatch(name.strip())
+    people = (SaidPerson(head[2], HEAD, ()),) if head else ()
+    return SaidEnforcement(
+        system="hshfy",
+        case_number=text(record, "案号"),
+        name=head[1] if head else name,
+        kind="organisation" if head else None,
+        responsible=people,
+        court=_COURT_ENDS.split(text(record, "承办法院、联系电话").strip())[0],
+        filed_on=record.get("立案日期"),
+        amount=record.get("执行标的金额（元）"),
+    )
+
+
+def said_by_us(record: JsonObject) -> SaidEnforcement:
+    """A canonical record as what a source says. Raises `Refused` (`invalid-record`)."""
+    line = canonical_line(JudgmentDebtor, record)
+    return SaidEnforcement(
+        system=line.source.system,
+        record=line.source.record or "",
+        digest=line.source.digest if "source" in record else None,
+        case_number=line.case.number,
+        name=line.subject.name or "",
+        identifiers=said_identifiers(line.subject.identifiers),
+        sex=line.subject.sex or "",
+        responsible=tuple(
+            SaidPerson(one.name, one.role or "", said_identifiers(one.identifiers)) for one in line.responsible_persons
+        ),
+        court=line.case.court or "",
+        province=line.case.province or "",
+        filed_on=iso(line.case.filed_on),
+        basis=tuple((one.number or "", one.issuer or "") for one in line.basis),
+        state=line.state,
+        amount=line.amount,
+        unpaid=line.unpaid,
+        ended_on=iso(line.ended_on),
+        kind=line.subject.kind,
+        source_updated_at=line.source_updated_at,
+        status_reason=line.status_reason,
+        record_id=line.record_id if "record_id" in record else None,
+        warnings=tuple((one.code, one.field) for one in line.warnings),
+        doubts=line.doubts,
+    )
+
+
+ENFORCEMENTS: tuple[Shape[SaidEnforcement], ...] = (
+    Shape(
+        "zhixing",
+        _PUBLIC,
+        _PUBLIC | {
+            "id", "caseState", "execCourtName", "execMoney", "execMoneyUnit", "partyCardNum", "sexname", "gistId",
+            "gistUnit", "caseCreateTime", "jsonObject", "areaName", "type", "cid", "hcid", "gid", "createTime",
+            "updateTime", "focusNumber", "courtName", "removeStatus",
+        },
+        said_by_court,
+        frozenset({"execMoney"}),
+    ),
+    Shape(
+        "assets-monitor",
+        _MONITOR,
+        _MONITOR | {
+            "address", "caseCreateTime", "caseEndTime", "execCourtName", "execMoney", "unExecMoney", "gmtCreate",
+            "gmtModified", "gmtPublishDate", "id", "isAttention", "isBorrower", "isRead", "obligorId", "obligorType",
+            "orgId", "partyCardNum", "sexname", "gistId", "status", "bankruptcyStatus", "dishonestStatus", "url",
+            "removeStatus",
+        },
+        said_by_monitor,
+        frozenset({"execMoney", "unExecMoney"}),
+    ),
+    Shape(
+        "qcc-zhixing",
+        _AGGREGATOR,
+        _AGGREGATOR | {
+            "Id", "Sourceid", "Status", "PartyCardNum", "ExecuteGov", "Liandate", "Province", "Updatedate",
+            "CompanyKeyNo", "KeyNo", "removeStatus",
+        },
+        said_by_aggregator,
+        frozenset({"Biaodi"}),
+    ),
+    Shape(
+        "zhongben",
+        _ENDED,
+        _ENDED | {
+            "id", "caseCreateTime", "caseFinalTime", "execMoney", "execMoneyUnit", "noExecMoney", "noExecMoneyUnit",
+            "execCourtName", "partyCardNum", "zcardNum", "cardNum", "sexname", "address", "cid", "hcid", "gid", "type",
+            "createTime", "updateTime", "removeStatus",
+        },
+        said_of_ended,
+        frozenset({"execMoney", "noExecMoney"}),
+    ),
+    Shape(
+        "hshfy",
+        _SHANGHAI,
+        _SHANGHAI | {"被执行人地址", "申请执行人", "承办法院、联系电话", "立案日期", "序号"},
+        said_by_shanghai,
+        frozenset({"执行标的金额（元）"}),
+    ),
+)  # fmt: skip
