@@ -1,4 +1,5 @@
-"""The rows of the table for `judgment-debtor` (被执行人, 终本案件): five published shapes, and our own line.
+"""The rows of the table for `judgment-debtor` (被执行人, 终本案件): five published shapes, the labels of the
+court's own pages, and our own line.
 
 Addresses, telephone numbers and the applicant stay in the raw record: no purpose of the feed needs them.
 """
@@ -20,6 +21,10 @@ _MONITOR = frozenset({"obligorName", "caseCode"})
 _AGGREGATOR = frozenset({"Name", "Anno", "Biaodi"})
 _ENDED = frozenset({"zname", "caseCode"})
 _SHANGHAI = frozenset({"案号", "被执行人", "执行标的金额（元）"})
+# As the court's pages label them, and so a clerk's table: with what is enforced, or with what was left unpaid.
+_NAME, _CARD = "被执行人姓名/名称", "身份证号码/组织机构代码"
+_LABELLED = frozenset({"案号", _NAME, "执行标的"})
+_LABELLED_ENDED = frozenset({"案号", _NAME, "未履行金额"})
 _WITH_HEAD = re.compile("(.*?)[（(]法定代表人[：:](.*)[）)]")
 # Court and telephone stand in one field, two blanks or a no-break space between them.
 _COURT_ENDS = re.compile("[ \u3000]{2,}|\u00a0+|\t")
@@ -124,6 +129,27 @@ def said_by_shanghai(record: JsonObject) -> SaidEnforcement:
     )
 
 
+def said_in_labels(record: JsonObject) -> SaidEnforcement:
+    """With a day on which it ended, or what is unpaid, the case has ended unperformed. Raises `WrongValue`."""
+    ended = bool(text(record, "终本日期")) or record.get("未履行金额") not in (None, "")
+    state = text(record, "案件状态") if "案件状态" in record else None
+    return SaidEnforcement(
+        system="zhixing-chinese",
+        case_number=text(record, "案号"),
+        name=text(record, _NAME),
+        identifiers=(SaidIdentifier(text(record, _CARD)),),
+        sex=text(record, "性别"),
+        court=text(record, "执行法院"),
+        province=text(record, "省份"),
+        filed_on=record.get("立案时间"),
+        basis=((text(record, "执行依据文号"), text(record, "做出执行依据单位")),),
+        state=state or (ENDED if ended else state),
+        amount=record.get("执行标的"),
+        unpaid=record.get("未履行金额"),
+        ended_on=record.get("终本日期"),
+    )
+
+
 def said_by_us(record: JsonObject) -> SaidEnforcement:
     """A canonical record as what a source says. Raises `Refused` (`invalid-record`)."""
     line = canonical_line(JudgmentDebtor, record)
@@ -155,6 +181,12 @@ def said_by_us(record: JsonObject) -> SaidEnforcement:
     )
 
 
+_LABELLED_KNOWN = _LABELLED | _LABELLED_ENDED | {
+    "序号", _CARD, "性别", "执行法院", "省份", "立案时间", "执行依据文号", "做出执行依据单位", "案件状态", "终本日期",
+    "地址",
+}  # fmt: skip
+_SUMS = frozenset({"执行标的", "未履行金额"})
+
 ENFORCEMENTS: tuple[Shape[SaidEnforcement], ...] = (
     Shape(
         "zhixing",
@@ -162,7 +194,7 @@ ENFORCEMENTS: tuple[Shape[SaidEnforcement], ...] = (
         _PUBLIC | {
             "id", "caseState", "execCourtName", "execMoney", "execMoneyUnit", "partyCardNum", "sexname", "gistId",
             "gistUnit", "caseCreateTime", "jsonObject", "areaName", "type", "cid", "hcid", "gid", "createTime",
-            "updateTime", "focusNumber", "courtName", "removeStatus",
+            "updateTime", "focusNumber", "courtName", "connList", "removeStatus",
         },
         said_by_court,
         frozenset({"execMoney"}),
@@ -207,4 +239,6 @@ ENFORCEMENTS: tuple[Shape[SaidEnforcement], ...] = (
         said_by_shanghai,
         frozenset({"执行标的金额（元）"}),
     ),
+    Shape("zhixing-chinese", _LABELLED, _LABELLED_KNOWN, said_in_labels, _SUMS),
+    Shape("zhixing-chinese", _LABELLED_ENDED, _LABELLED_KNOWN, said_in_labels, _SUMS),
 )  # fmt: skip

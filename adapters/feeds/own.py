@@ -22,7 +22,7 @@ KINDS = ("person", "organisation", "unknown")
 _NUMBERS = ("case_number", "caseCode", "caseNumber", "Anno", "案号", "case")
 _NAMES = (
     "name", "iname", "pname", "zname", "xname", "qyinfo", "companyName", "personName", "obligorName", "Name",
-    "限制高消费企业名称",
+    "限制高消费企业名称", "被执行人姓名/名称",
 )  # fmt: skip
 _UNSAID: dict[str, JsonValue] = {"revision": 1, "record_id": "a" * 52, "doubts": [], "warnings": []}
 _NO_SOURCE: dict[str, JsonValue] = {"system": "canonical", "record": None, "digest": "0" * 64}

@@ -15,8 +15,9 @@ HEAD = "法定代表人"
 _PERSON = "2"  # `obligorType` of a row that is about the person
 
 _AGGREGATOR = frozenset({"xname", "caseCode"})
+_UNIT_ALONE = frozenset({"qyinfo", "caseCode"})
 _CHINESE = frozenset({"限制高消费企业名称", "案号"})
-_MONITOR = frozenset({"caseNumber", "companyName", "personName", "obligorType"})
+_MONITOR = frozenset({"caseNumber", "personName", "obligorType"})
 
 
 def said_by_aggregator(record: JsonObject) -> SaidOrder:
@@ -112,18 +113,15 @@ def said_by_us(record: JsonObject) -> SaidOrder:
     )
 
 
+_AGGREGATOR_KNOWN = _AGGREGATOR | _UNIT_ALONE | {
+    "id", "gid", "cid", "hcid", "pid", "type", "alias", "qyinfoAlias", "applicant", "applicantCid", "applicantHcid",
+    "applicantType", "execCourtName", "caseCreateTime", "publishDate", "filePath", "areaName", "cardNum", "cardnum",
+    "xcardNum", "sexname", "execMoney", "createTime", "updateTime", "removeStatus",
+}  # fmt: skip
+
 RESTRICTIONS: tuple[Shape[SaidOrder], ...] = (
-    Shape(
-        "xgl",
-        _AGGREGATOR,
-        _AGGREGATOR | {
-            "id", "gid", "cid", "hcid", "pid", "type", "alias", "qyinfo", "qyinfoAlias", "applicant", "applicantCid",
-            "applicantHcid", "applicantType", "execCourtName", "caseCreateTime", "publishDate", "filePath", "areaName",
-            "cardNum", "cardnum", "xcardNum", "sexname", "execMoney", "createTime", "updateTime", "removeStatus",
-        },
-        said_by_aggregator,
-        frozenset({"execMoney"}),
-    ),
+    Shape("xgl", _AGGREGATOR, _AGGREGATOR_KNOWN, said_by_aggregator, frozenset({"execMoney"})),
+    Shape("xgl", _UNIT_ALONE, _AGGREGATOR_KNOWN, said_by_aggregator, frozenset({"execMoney"})),
     Shape(
         "xgl-chinese",
         _CHINESE,
@@ -138,9 +136,9 @@ RESTRICTIONS: tuple[Shape[SaidOrder], ...] = (
         "assets-monitor",
         _MONITOR,
         _MONITOR | {
-            "bankruptcyStatus", "dishonestStatus", "gmtCreate", "gmtModified", "gmtPublishDate", "id", "isAttention",
-            "isBorrower", "isRead", "obligorId", "obligorName", "orgId", "personNumber", "registerDate", "status",
-            "url", "court", "applicant", "limitHeightStatus", "pushType", "removeStatus",
+            "companyName", "bankruptcyStatus", "dishonestStatus", "gmtCreate", "gmtModified", "gmtPublishDate", "id",
+            "isAttention", "isBorrower", "isRead", "obligorId", "obligorName", "orgId", "personNumber", "registerDate",
+            "status", "url", "court", "applicant", "limitHeightStatus", "pushType", "removeStatus",
         },
         said_by_monitor,
     ),

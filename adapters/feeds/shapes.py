@@ -54,6 +54,8 @@ OTHER_FEEDS: tuple[tuple[str, frozenset[str]], ...] = tuple(
         ("judgment-debtor", {"PartyCardNum", "Biaodi"}),
         ("judgment-debtor", {"zname", "caseCreateTime"}),
         ("judgment-debtor", {"案号", "被执行人", "执行标的金额（元）"}),
+        ("judgment-debtor", {"案号", "执行标的"}),
+        ("judgment-debtor", {"案号", "未履行金额"}),
         ("consumption-restriction", {"xname", "caseCode"}),  # 限制高消费
         ("consumption-restriction", {"qyinfo", "caseCode"}),
         ("consumption-restriction", {"限制高消费企业名称", "案号"}),

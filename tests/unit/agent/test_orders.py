@@ -226,6 +226,16 @@ def test_a_waiver_of_one_order_is_none_of_another_and_is_not_used_up(restricting
     assert restricting.screener.screen(asked("A-3"))["decision"] == "block"
 
 
+def test_an_order_that_a_person_must_look_at_is_looked_at_beside_a_waiver(restricting: Agent) -> None:
+    waived = order(waivers=[waiver(restricting.today)])
+    restricting.apply(upsert("bulk", 1, 2, waived), upsert("bulk", 2, 3, order(record_id="o2", doubts=["period"])))
+    restricting.be_fresh()
+    answer = restricting.screener.screen(asked("A-1"))
+    assert answer["decision"] == "review"
+    assert sorted(reason["code"] for reason in answer["reasons"]) == ["record-doubtful", "waived"]
+    assert restricting.screener.screen(asked("A-2"))["decision"] == "block", "used up by the one that is reviewed"
+
+
 def test_the_same_waiver_sent_again_is_used_up_still(restricting: Agent) -> None:
     waived = order(waivers=[waiver(restricting.today)])
     restricting.apply(upsert("bulk", 1, 2, waived))

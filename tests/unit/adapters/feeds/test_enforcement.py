@@ -234,6 +234,23 @@ def test_the_full_id_of_a_natural_person_is_read_as_such() -> None:
     assert (entry.scheme, entry.check, entry.masked) == ("cn-id", "pass", False)  # a region that no longer exists
 
 
+LABELLED: dict[str, Any] = {
+    "序号": "1", "案号": "(2018)豫0811执86号", "被执行人姓名/名称": "焦城执行有限公司",
+    "身份证号码/组织机构代码": "69670740-9", "执行法院": "焦作市山阳区人民法院", "立案时间": "2018年07月08日",
+    "执行标的": 377352.1,
+}  # fmt: skip
+
+
+def test_the_labels_of_the_courts_pages_are_keys_too() -> None:
+    found = record(LABELLED)
+    assert (found.state, found.amount, found.record_id) == ("open", "377352.10", record(PUBLIC).record_id)
+    ended = record(LABELLED, 终本日期="2019年01月02日", 未履行金额="377352.1")
+    assert (ended.state, ended.unpaid, str(ended.ended_on)) == ("ended-unperformed", "377352.10", "2019-01-02")
+    assert record(LABELLED, 执行标的=..., 未履行金额="1").state == "ended-unperformed"
+    assert record(LABELLED, 案件状态="已结案").state == "closed"
+    assert {item.code for item in items(orjson.dumps(LABELLED), "dishonest-debtor")} == {"wrong-feed"}  # type: ignore[union-attr]
+
+
 def test_the_head_of_a_unit_stands_in_brackets_behind_its_name() -> None:
     found = record(SHANGHAI)
     assert (found.subject.kind, found.subject.name) == ("organisation", "上海浩龙实业发展总公司")

@@ -113,6 +113,8 @@ def test_a_company_name_that_is_empty_leaves_the_person() -> None:
 
 
 def test_a_row_about_the_unit_alone_says_it_once() -> None:
+    assert names(record(AGGREGATOR, xname=...)) == [("organisation", UNIT)]
+    assert names(record(MONITOR, companyName=...)) == [("person", PERSON)]
     assert names(record(AGGREGATOR, xname=UNIT)) == [("organisation", UNIT)]
 
 
