@@ -145,6 +145,9 @@ async def test_a_restriction_blocks_one_waived_purchase_passes_and_lifting_relea
     assert ("matched", "B-1", "waived") in found
     assert {reference for kind, reference, _ in found if kind == "blocked"} == {None, "A-1", "A-2", "B-2", "B-3"}
     released = [(reference, reason) for kind, reference, reason in found if kind == "released"]
+    written = district.log.getvalue()
+    assert written
+    assert not [value for value in (HEAD, HEAD_ID, COMPANY, CODE) if value in written], "P1"
     assert sorted(released, key=str) == [
         ("A-1", "lifted"), ("A-2", "lifted"), ("B-2", "lifted"), ("B-3", "lifted"), (None, "lifted"),
     ]  # fmt: skip

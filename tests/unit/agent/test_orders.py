@@ -1,5 +1,6 @@
 """Orders restricting consumption, and debtors merely under enforcement: effects differ by feed (rules M1, M4, M5)."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 
 import orjson
@@ -234,6 +235,15 @@ def test_an_order_that_a_person_must_look_at_is_looked_at_beside_a_waiver(restri
     assert answer["decision"] == "review"
     assert sorted(reason["code"] for reason in answer["reasons"]) == ["record-doubtful", "waived"]
     assert restricting.screener.screen(asked("A-2"))["decision"] == "block", "used up by the one that is reviewed"
+
+
+def test_of_many_that_ask_at_once_one_passes(restricting: Agent) -> None:
+    restricting.apply(upsert("bulk", 1, 2, order(waivers=[waiver(restricting.today)])))
+    restricting.be_fresh()
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(lambda place: restricting.screener.screen(asked(f"A-{place}")), range(24)))
+    decisions = [answer["decision"] for answer in answers]
+    assert (decisions.count("clear"), decisions.count("block")) == (1, 23)
 
 
 def test_the_same_waiver_sent_again_is_used_up_still(restricting: Agent) -> None:
