@@ -8,8 +8,8 @@ import re
 
 from adapters.feeds.enforcement import SaidEnforcement
 from adapters.feeds.own import canonical_line, iso, said_identifiers
+from adapters.feeds.rows import Row
 from adapters.feeds.said import SaidIdentifier, SaidPerson, text
-from adapters.feeds.shapes import Shape
 from schemas.canonical import JsonObject
 from schemas.records.enforcement import JudgmentDebtor
 
@@ -187,8 +187,8 @@ _LABELLED_KNOWN = _LABELLED | _LABELLED_ENDED | {
 }  # fmt: skip
 _SUMS = frozenset({"执行标的", "未履行金额"})
 
-ENFORCEMENTS: tuple[Shape[SaidEnforcement], ...] = (
-    Shape(
+ENFORCEMENTS: tuple[Row[SaidEnforcement], ...] = (
+    Row(
         "zhixing",
         _PUBLIC,
         _PUBLIC | {
@@ -199,7 +199,7 @@ ENFORCEMENTS: tuple[Shape[SaidEnforcement], ...] = (
         said_by_court,
         frozenset({"execMoney"}),
     ),
-    Shape(
+    Row(
         "assets-monitor",
         _MONITOR,
         _MONITOR | {
@@ -211,7 +211,7 @@ ENFORCEMENTS: tuple[Shape[SaidEnforcement], ...] = (
         said_by_monitor,
         frozenset({"execMoney", "unExecMoney"}),
     ),
-    Shape(
+    Row(
         "qcc-zhixing",
         _AGGREGATOR,
         _AGGREGATOR | {
@@ -221,7 +221,7 @@ ENFORCEMENTS: tuple[Shape[SaidEnforcement], ...] = (
         said_by_aggregator,
         frozenset({"Biaodi"}),
     ),
-    Shape(
+    Row(
         "zhongben",
         _ENDED,
         _ENDED | {
@@ -232,13 +232,13 @@ ENFORCEMENTS: tuple[Shape[SaidEnforcement], ...] = (
         said_of_ended,
         frozenset({"execMoney", "noExecMoney"}),
     ),
-    Shape(
+    Row(
         "hshfy",
         _SHANGHAI,
         _SHANGHAI | {"被执行人地址", "申请执行人", "承办法院、联系电话", "立案日期", "序号"},
         said_by_shanghai,
         frozenset({"执行标的金额（元）"}),
     ),
-    Shape("zhixing-chinese", _LABELLED, _LABELLED_KNOWN, said_in_labels, _SUMS),
-    Shape("zhixing-chinese", _LABELLED_ENDED, _LABELLED_KNOWN, said_in_labels, _SUMS),
+    Row("zhixing-chinese", _LABELLED, _LABELLED_KNOWN, said_in_labels, _SUMS),
+    Row("zhixing-chinese", _LABELLED_ENDED, _LABELLED_KNOWN, said_in_labels, _SUMS),
 )  # fmt: skip

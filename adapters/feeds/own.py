@@ -1,6 +1,6 @@
 """Our own line: a canonical record, or a withdrawal. What it claims is checked anew; nothing is taken on trust."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from datetime import date
 from typing import TypeVar
 
@@ -18,37 +18,33 @@ from schemas.records.debtor import DishonestDebtor, IdentifierEntry
 M = TypeVar("M", bound=BaseModel)
 
 KINDS = ("person", "organisation", "unknown")
-# Where the shapes of any feed have the case number, and whom they are about.
-_NUMBERS = ("case_number", "caseCode", "caseNumber", "Anno", "案号", "case")
-_NAMES = (
-    "name", "iname", "pname", "zname", "xname", "qyinfo", "companyName", "personName", "obligorName", "Name",
-    "限制高消费企业名称", "被执行人姓名/名称",
-)  # fmt: skip
 _UNSAID: dict[str, JsonValue] = {"revision": 1, "record_id": "a" * 52, "doubts": [], "warnings": []}
 _NO_SOURCE: dict[str, JsonValue] = {"system": "canonical", "record": None, "digest": "0" * 64}
 
 
 def withdrawn_ids(record: JsonObject, feed: str, record_key: bytes) -> tuple[str, ...]:
-    """The ids that a withdrawal names: its own, or one for each kind of subject where it gives case number and names.
+    """The ids that a withdrawal names: its own, or one for each kind of subject where it gives case number and name.
 
     Nothing else in it can be wrong (rule J5). Empty where it names no record.
     """
     own = record.get("record_id")
     if isinstance(own, str) and is_record_id(own):
         return (own,)
-    case, subject, subjects = record.get("case"), record.get("subject"), record.get("subjects")
-    told = (*_texts(record, _NUMBERS), *_texts(case, ("number",)))
-    number = normalise_case_number(told[0]) if told else ""
-    places = (record, subject, *(subjects if isinstance(subjects, list) else ()))
-    names = dict.fromkeys(normalise_name(name) for place in places for name in _texts(place, _NAMES))
-    if not number:
+    case, subject = record.get("case"), record.get("subject")
+    number = _first(record.get("case_number"), record.get("caseCode"), case and _member(case, "number"), case)
+    name = _first(record.get("name"), record.get("iname"), subject and _member(subject, "name"))
+    number, name = normalise_case_number(number), normalise_name(name)
+    if not number or not name:
         return ()
-    return tuple(record_id(record_key, feed, number, kind, name) for name in names if name for kind in KINDS)
+    return tuple(record_id(record_key, feed, number, kind, name) for kind in KINDS)
 
 
-def _texts(place: JsonValue, keys: Iterable[str]) -> Iterator[str]:
-    if isinstance(place, Mapping):
-        yield from (value for key in keys if isinstance(value := place.get(key), str) and value)
+def _member(value: JsonValue, name: str) -> JsonValue:
+    return value.get(name) if isinstance(value, Mapping) else None
+
+
+def _first(*values: JsonValue) -> str:
+    return next((value for value in values if isinstance(value, str) and value), "")
 
 
 def canonical_line(model: type[M], record: JsonObject) -> M:

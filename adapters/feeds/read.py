@@ -1,35 +1,27 @@
 """Bytes of a submission to items: cut, parse, recognise, normalise. Nothing a source writes makes it raise."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from datetime import date
-from typing import TypeVar
 
 import orjson
 
-from adapters.feeds import enforcement_shapes, restriction_shapes
 from adapters.feeds.debtor import Refused, debtor
-from adapters.feeds.enforcement import enforcement
-from adapters.feeds.enforcement_shapes import ENFORCEMENTS
+from adapters.feeds.other_lists import OTHER_LISTS, named_ids, read_other_list
 from adapters.feeds.own import said_by_us, withdrawn_ids
 from adapters.feeds.published import is_removed
 from adapters.feeds.repair import repaired
-from adapters.feeds.restriction import restriction
-from adapters.feeds.restriction_shapes import RESTRICTIONS
-from adapters.feeds.said import WrongValue
-from adapters.feeds.shapes import LISTINGS, Shape, is_fragment, other_feed, row_of, trimmed
+from adapters.feeds.said import Said, WrongValue
+from adapters.feeds.shapes import is_fragment, other_feed, shape_of, trimmed
 from adapters.feeds.split import Piece, split
 from adapters.feeds.twice import key_stands_twice
 from schemas.canonical import JsonObject, JsonValue
-from schemas.catalog import CONSUMPTION_RESTRICTION, DISHONEST_DEBTOR, JUDGMENT_DEBTOR, Record, UnknownFeed
+from schemas.catalog import DISHONEST_DEBTOR, UnknownFeed
 from schemas.identifiers import PlaceholderIdentifier, RoundedIdentifier, read_identifier
 from schemas.reading import Accepted, Item, Rejected, Withdrawal
 from schemas.record_id import is_record_id
 
-S = TypeVar("S")
-
-READABLE = frozenset({DISHONEST_DEBTOR.name, CONSUMPTION_RESTRICTION.name, JUDGMENT_DEBTOR.name})
+READABLE = frozenset({DISHONEST_DEBTOR.name}) | OTHER_LISTS
 REPAIRED = ("repaired", "obligation")
-CODES = ("cardNum", "partyCardNum", "PartyCardNum", "personNumber")  # keys that hold an identifier
 
 
 def read(feed: str, data: bytes, *, record_key: bytes, today: date) -> Iterator[Item]:
@@ -50,7 +42,12 @@ def _read_piece(feed: str, line: int, piece: Piece, *, record_key: bytes, today:
         record = _record(value)
         if withdrawal := _withdrawal(feed, line, record, raw, record_key):
             return withdrawal
-        return Accepted(line, _made(feed, record, raw, repaired=warned, record_key=record_key, today=today), raw)
+        if feed in OTHER_LISTS:
+            return Accepted(line, read_other_list(feed, record, raw, record_key=record_key, today=today), raw)
+        said = _said(feed, record)
+        if warned:
+            said = said._replace(warnings=(*said.warnings, REPAIRED))
+        return Accepted(line, debtor(said, raw, record_key=record_key, today=today), raw)
     except Refused as refused:
         return Rejected(line, refused.code, str(refused), raw)
     except WrongValue as wrong:
@@ -102,46 +99,31 @@ def _withdrawal(feed: str, line: int, record: JsonObject, raw: bytes, record_key
         return None
     if record.get("feed", feed) != feed:
         raise Refused("wrong-feed", "the withdrawal is for another feed")
-    ids = withdrawn_ids(record, feed, record_key)
+    ids = (named_ids if feed in OTHER_LISTS else withdrawn_ids)(record, feed, record_key)
     if not ids:
         raise Refused("withdrawal-without-key", "a withdrawal needs the record id, or case number and name")
     reason = record.get("status_reason")
     return Withdrawal(line, ids, reason if isinstance(reason, str) else None, raw)
 
 
-def _made(feed: str, record: JsonObject, raw: bytes, *, repaired: bool, record_key: bytes, today: date) -> Record:
-    """The canonical record by the rows of the feed. Raises `Refused`, `WrongValue`."""
-    if feed == CONSUMPTION_RESTRICTION.name:
-        order = _said(feed, record, RESTRICTIONS, restriction_shapes.said_by_us)
-        return restriction(order, raw, record_key=record_key, today=today)
-    if feed == JUDGMENT_DEBTOR.name:
-        enforced = _said(feed, record, ENFORCEMENTS, enforcement_shapes.said_by_us)
-        return enforcement(enforced, raw, record_key=record_key, today=today)
-    said = _said(feed, record, LISTINGS, said_by_us)
-    if repaired:
-        said = said._replace(warnings=(*said.warnings, REPAIRED))
-    return debtor(said, raw, record_key=record_key, today=today)
-
-
-def _said(feed: str, record: JsonObject, rows: Sequence[Shape[S]], own: Callable[[JsonObject], S]) -> S:
-    if shape := row_of(record, rows):
+def _said(feed: str, record: JsonObject) -> Said:
+    if shape := shape_of(record):
         if float in map(type, record.values()):
-            _check_fractions(record, shape.fractions)
+            raise _fraction(record)
         return shape.said(record)
     if "feed" in record:
         if record["feed"] != feed:
             raise Refused("wrong-feed", "the record names another feed")
-        return own(record)
-    if other := other_feed(record, feed):
+        return said_by_us(record)
+    if other := other_feed(record):
         raise Refused("wrong-feed", f"the keys are those of feed {other}")
     if is_fragment(record):
         raise Refused("not-a-listing", "this is one person of a unit's record, and no record")
     raise Refused("unknown-shape", "the keys are those of no known list")
 
 
-def _check_fractions(record: JsonObject, amounts: frozenset[str]) -> None:
-    """But for amounts a list holds no fractions and no number past 64 bits: some program read a code as a number."""
-    if any(isinstance(record.get(key), float) for key in CODES):
-        raise Refused("rounded-identifier", "the identifier was written as a number, and its digits are lost")
-    if any(isinstance(value, float) for key, value in record.items() if key not in amounts):
-        raise Refused("wrong-value", "a field holds a fraction or a number too large")
+def _fraction(record: JsonObject) -> ValueError:
+    """A list holds no fractions and no number past 64 bits: some program read a code as a number."""
+    if isinstance(record.get("cardNum"), float):
+        return Refused("rounded-identifier", "the identifier was written as a number, and its digits are lost")
+    return Refused("wrong-value", "a field holds a fraction or a number too large")

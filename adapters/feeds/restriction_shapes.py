@@ -6,8 +6,8 @@ own, named after whom it is about, so that whoever is restricted by either stays
 
 from adapters.feeds.own import canonical_line, iso, said_identifiers
 from adapters.feeds.restriction import SaidOrder, SaidSubject, named
+from adapters.feeds.rows import Row
 from adapters.feeds.said import SaidIdentifier, text
-from adapters.feeds.shapes import Shape
 from schemas.canonical import JsonObject
 from schemas.records.restriction import ConsumptionRestriction
 
@@ -119,10 +119,10 @@ _AGGREGATOR_KNOWN = _AGGREGATOR | _UNIT_ALONE | {
     "xcardNum", "sexname", "execMoney", "createTime", "updateTime", "removeStatus",
 }  # fmt: skip
 
-RESTRICTIONS: tuple[Shape[SaidOrder], ...] = (
-    Shape("xgl", _AGGREGATOR, _AGGREGATOR_KNOWN, said_by_aggregator, frozenset({"execMoney"})),
-    Shape("xgl", _UNIT_ALONE, _AGGREGATOR_KNOWN, said_by_aggregator, frozenset({"execMoney"})),
-    Shape(
+RESTRICTIONS: tuple[Row[SaidOrder], ...] = (
+    Row("xgl", _AGGREGATOR, _AGGREGATOR_KNOWN, said_by_aggregator, frozenset({"execMoney"})),
+    Row("xgl", _UNIT_ALONE, _AGGREGATOR_KNOWN, said_by_aggregator, frozenset({"execMoney"})),
+    Row(
         "xgl-chinese",
         _CHINESE,
         _CHINESE | {
@@ -132,7 +132,7 @@ RESTRICTIONS: tuple[Shape[SaidOrder], ...] = (
         said_in_chinese,
         frozenset({"涉案金额"}),
     ),
-    Shape(
+    Row(
         "assets-monitor",
         _MONITOR,
         _MONITOR | {

@@ -1,20 +1,16 @@
 """The table of key sets: a record's shape is told by its keys alone, never by a file's name.
 
-The table has a part for each feed: `LISTINGS` here is that of dishonest debtors, `restriction_shapes` and
-`enforcement_shapes` have theirs. A shape is a row: all required keys, and no key that the row does not know, since an
-unknown key may say that the debtor was removed. Rows of `OTHER_FEEDS` only recognise what belongs elsewhere: a person
-merely under enforcement must not enter the dishonest list.
+A listing shape is a row of `LISTINGS`: all required keys, and no key that the row does not know, since an unknown key
+may say that the debtor was removed. Rows of `OTHER_FEEDS` only recognise what belongs elsewhere: a person merely under
+enforcement must not enter the dishonest list.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
 
 from adapters.feeds.published import said_by_baidu, said_by_zxgk
 from adapters.feeds.said import Said
 from schemas.canonical import JsonObject
-
-S = TypeVar("S")  # what a row makes of a record
 
 _NEEDED = frozenset({"iname", "caseCode", "cardNum", "courtName", "publishDate"})
 _ZXGK = _NEEDED | {
@@ -28,17 +24,16 @@ _BAIDU = _ZXGK | {
 
 
 @dataclass(frozen=True, slots=True)
-class Shape(Generic[S]):
-    """A row: the keys that must be there, all keys that may be, what they say, and which of them may hold fractions."""
+class Shape:
+    """A row: the keys that must be there, all keys that may be, and what they say."""
 
     name: str
     required: frozenset[str]
     known: frozenset[str]
-    said: Callable[[JsonObject], S]
-    fractions: frozenset[str] = frozenset()
+    said: Callable[[JsonObject], Said]
 
 
-LISTINGS: tuple[Shape[Said], ...] = (
+LISTINGS = (
     Shape("zxgk", _NEEDED, _ZXGK, said_by_zxgk),
     Shape("baidu", _NEEDED | {"publishDateStamp"}, _BAIDU, said_by_baidu),
 )
@@ -68,18 +63,13 @@ _FRAGMENT = (frozenset({"corporationtypename", "iname"}), frozenset({"cardNum", 
 KNOWN_KEYS = frozenset().union(*(shape.known for shape in LISTINGS))
 
 
-def row_of(record: JsonObject, rows: Sequence[Shape[S]]) -> Shape[S] | None:
-    """The row whose keys the record has."""
+def shape_of(record: JsonObject) -> Shape | None:
+    """The listing shape that the keys have."""
     keys = record.keys()
-    for shape in rows:
+    for shape in LISTINGS:
         if shape.required <= keys <= shape.known:
             return shape
     return None
-
-
-def shape_of(record: JsonObject) -> Shape[Said] | None:
-    """The listing shape that the keys have."""
-    return row_of(record, LISTINGS)
 
 
 def is_listing(record: JsonObject) -> bool:
