@@ -3,7 +3,7 @@
 Beyond the model (contracts/model.py) this looks at the feed, the catalogue of measures and the law.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeAlias
@@ -12,24 +12,40 @@ from contracts.measures import Measure, catalogue
 from contracts.model import Effects, Terms
 from contracts.policy import FeedShape, PolicyError, expand, named_slots
 
+# What the ladder of rules M1, M5 and M6 reads of a record, by feed. Without one of these nothing can be blocked
+# rightly, or a block could not be explained to the person (PIPL Art 24). Where waivers are not seen, a purchase is
+# stopped that the court approved.
+MATCHED: Mapping[str, tuple[str, ...]] = {
+    "dishonest-debtor": (
+        "doubts",
+        "subject.kind",
+        "subject.name",
+        "subject.name_masked",
+        "subject.identifiers[].scheme",
+        "subject.identifiers[].value",
+        "subject.identifiers[].masked",
+        "subject.identifiers[].check",
+        "grounds",
+        "published_on",
+        "listed_until",
+    ),
+    "consumption-restriction": (
+        "doubts",
+        "subjects[].kind",
+        "subjects[].name",
+        "subjects[].name_masked",
+        "subjects[].identifiers",
+        "subjects[].doubts",
+        "waivers[].number",
+        "waivers[].name",
+        "waivers[].action",
+        "waivers[].valid_from",
+        "waivers[].valid_until",
+        "published_on",
+    ),
+}
 # Feeds that may block at all; a person merely under enforcement (`judgment-debtor`) never is (rule M5).
-BLOCKING_FEEDS = frozenset({"dishonest-debtor", "consumption-restriction"})
-
-# What the ladder of rules M1, M5 and M6 reads of a record. Without one of these nothing can be blocked rightly, or a
-# block could not be explained to the person (PIPL Art 24).
-MATCHED = (
-    "doubts",
-    "subject.kind",
-    "subject.name",
-    "subject.name_masked",
-    "subject.identifiers[].scheme",
-    "subject.identifiers[].value",
-    "subject.identifiers[].masked",
-    "subject.identifiers[].check",
-    "grounds",
-    "published_on",
-    "listed_until",
-)
+BLOCKING_FEEDS = frozenset(MATCHED)
 EXPLAINED = ("status_reason", "case.number", "case.court")
 
 # Necessity is judged anew at least every three years, as long as an impact assessment is kept (PIPL Arts 6, 55, 56).
@@ -99,10 +115,11 @@ def _block(terms: Terms, feed: FeedShape) -> Iterator[Finding]:
         yield Finding("feed-never-blocks", "effects", f"Nobody is blocked for being in {terms.feed}; set effects null.")
         return
     listed = _listed(terms, feed)
-    for path in (*MATCHED, *EXPLAINED):
+    matched = MATCHED[terms.feed]
+    for path in (*matched, *EXPLAINED):
         if path not in listed:
             yield Finding("field-missing-for-block", "fields", f"A block needs {path}, to be right or to be explained.")
-        elif path in terms.treatments and path in MATCHED:
+        elif path in terms.treatments and path in matched:
             yield Finding("treated-match-field", f"treatments.{path}", "Matching needs it as it is.")
 
 

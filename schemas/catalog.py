@@ -13,7 +13,9 @@ from pydantic import BaseModel
 
 from schemas.canonical import JsonObject, JsonValue
 from schemas.records.debtor import DishonestDebtor
+from schemas.records.enforcement import JudgmentDebtor
 from schemas.records.receipt import Receipt
+from schemas.records.restriction import ConsumptionRestriction
 from schemas.slots import parse_slot
 
 ALWAYS_TRAVEL = ("feed", "schema_version", "record_id", "revision", "status")
@@ -175,11 +177,79 @@ DISHONEST_DEBTOR = Feed(
     ),
 )
 
+CONSUMPTION_RESTRICTION = Feed(
+    name="consumption-restriction",
+    schema_version=1,
+    model=ConsumptionRestriction,
+    slots=_slots(
+        ConsumptionRestriction,
+        [
+            "status_reason",
+            "doubts",
+            "subjects[].kind",
+            "subjects[].name",
+            "subjects[].name_masked",
+            "subjects[].role",
+            "subjects[].identifiers",
+            "subjects[].doubts",
+            "case.number",
+            "case.court",
+            "case.province",
+            "case.filed_on",
+            "applicant",
+            "amount",
+            "order_url",
+            "waivers[].number",
+            "waivers[].name",
+            "waivers[].action",
+            "waivers[].valid_from",
+            "waivers[].valid_until",
+            "published_on",
+            "source_updated_at",
+        ],
+    ),
+)
+
+JUDGMENT_DEBTOR = Feed(
+    name="judgment-debtor",
+    schema_version=1,
+    model=JudgmentDebtor,
+    slots=_slots(
+        JudgmentDebtor,
+        [
+            "status_reason",
+            "doubts",
+            "subject.kind",
+            "subject.name",
+            "subject.name_masked",
+            "subject.identifiers[].scheme",
+            "subject.identifiers[].value",
+            "subject.identifiers[].masked",
+            "subject.identifiers[].check",
+            "subject.sex",
+            "responsible_persons[].name",
+            "responsible_persons[].role",
+            "responsible_persons[].identifiers",
+            "case.number",
+            "case.court",
+            "case.province",
+            "case.filed_on",
+            "basis[].number",
+            "basis[].issuer",
+            "state",
+            "amount",
+            "unpaid",
+            "ended_on",
+            "source_updated_at",
+        ],
+    ),
+)
+
 RECEIPT = Feed(
     "receipt", 1, Receipt, _slots(Receipt, [name for name in Receipt.model_fields if name not in ALWAYS_TRAVEL])
 )
 
-FEEDS = {feed.name: feed for feed in (DISHONEST_DEBTOR, RECEIPT)}
+FEEDS = {feed.name: feed for feed in (DISHONEST_DEBTOR, CONSUMPTION_RESTRICTION, JUDGMENT_DEBTOR, RECEIPT)}
 
 if __name__ == "__main__":  # writes schemas/published/, for a new schema version
     for one in FEEDS.values():

@@ -6,6 +6,7 @@ itself only where its check passes, and placeholders are refused here, since cod
 """
 
 import re
+import unicodedata
 from datetime import date
 from functools import lru_cache
 from operator import mul
@@ -169,7 +170,8 @@ def read_identifier(text: str) -> Identifier | None:
 
 def _folded(text: str) -> str:
     folded = bare(text).upper().lstrip("'").replace("#", "*")
-    return folded if folded.isascii() else folded.translate(_MASKS)
+    # Capitals may make two letters of one, and a mark then stands behind another than before: ß¸.
+    return folded if folded.isascii() else unicodedata.normalize("NFC", folded).translate(_MASKS)
 
 
 def _read_full(text: str) -> Identifier:

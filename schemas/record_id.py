@@ -15,7 +15,7 @@ _PAIRS = [first + second for first in _BASE32 for second in _BASE32]  # two char
 def record_id(key: bytes, feed: str, *parts: str) -> str:
     """Base32 (lower case, no padding) of HMAC-SHA256 under the provider's record key over canonical [feed, *parts].
 
-    For `dishonest-debtor` the parts are case number, kind and name, all normalised.
+    The parts are case number, kind and name, all normalised; of an order, kind and name of its first subject.
     """
     code = _keyed(key).copy()
     code.update(canonical([feed, *parts]))

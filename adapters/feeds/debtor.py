@@ -12,6 +12,7 @@ from typing import Literal
 
 from adapters.feeds.said import Said, SaidIdentifier, SaidPerson
 from adapters.feeds.vocabulary import SEXES
+from schemas.amounts import UnreadableAmount, read_amount
 from schemas.canonical import JsonValue
 from schemas.case_number import looks_like_case_number, normalise_case_number
 from schemas.dates import read_date
@@ -62,11 +63,10 @@ def debtor(said: Said, raw: bytes, *, record_key: bytes, today: date) -> Dishone
     """The canonical record. Raises `Refused`."""
     number = normalise_case_number(said.case_number)
     name = read_name(said.name)
-    _check_columns(said, number)
-    if is_garbled(said.name) or is_garbled(said.court) or is_garbled(said.case_number):
-        raise Refused("garbled-text", "bytes of one encoding were read as another in name, court or case")
+    check_columns(said.case_number, number, (said.province, said.court, said.name))
+    check_text(said.name, said.court, said.case_number)
     warnings: Warnings = list(said.warnings)
-    identifiers = _identifiers(said.identifiers, warnings)
+    identifiers = read_identifiers(said.identifiers, warnings)
     if name is None and not identifiers:
         raise Refused("no-subject", "the record names nobody: no name, no identifier")
     if not number:
@@ -77,20 +77,22 @@ def debtor(said: Said, raw: bytes, *, record_key: bytes, today: date) -> Dishone
         warnings.append(("digits-removed", "subject.name"))
     age = _age(said.age, warnings)
     sex = SEXES.get(said.sex.strip())
-    kind = _kind(said, name, identifiers, personal_fields=age is not None or sex is not None)
+    kind = kind_of(
+        name, identifiers, said.kind, unit_fields=said.unit_fields, personal_fields=age is not None or sex is not None
+    )
     if kind == "unknown":
         warnings.append(("kind-unclear", "subject.kind"))
-    published = _day(said.published_on, today, "published_on", warnings, needed=True)
-    _check_age(kind, age, said.birth_year, identifiers, published or today)
-    until = _day(said.listed_until, _EVER, "listed_until", warnings)
-    filed = _day(said.filed_on, today, "case.filed_on", warnings)
+    published = read_day(said.published_on, today, "published_on", warnings, needed=True)
+    check_age(kind, identifiers, published or today, age=age, birth_year=said.birth_year)
+    until = read_day(said.listed_until, _EVER, "listed_until", warnings)
+    filed = read_day(said.filed_on, today, "case.filed_on", warnings)
     if said.performance is None:
         warnings.append(("performance-unknown", "performance"))
     if not said.grounds:
         warnings.append(("no-grounds", "grounds"))
     elif "other" in said.grounds:
         warnings.append(("ground-unknown", "grounds"))
-    people = _people(said.responsible, warnings)
+    people = people_of(said.responsible, warnings)
     if warnings:
         warnings = sorted(set(warnings))
     spelled = name.value if name else None
@@ -106,14 +108,14 @@ def debtor(said: Said, raw: bytes, *, record_key: bytes, today: date) -> Dishone
             kind=kind,
             name=spelled,
             name_masked=name is not None and name.masked,
-            identifiers=_entries(identifiers),
+            identifiers=entries(identifiers),
             sex=sex,
             age=age,
             birth_year=said.birth_year,
         ),
         responsible_persons=people,
         case=Case.made(number=number, court=said_text(said.court), province=said_text(said.province), filed_on=filed),
-        basis=_basis(said.basis),
+        basis=read_basis(said.basis),
         obligation=said_text(said.obligation),
         performance=said.performance or "unknown",
         performed=said_text(said.performed),
@@ -131,16 +133,24 @@ def debtor(said: Said, raw: bytes, *, record_key: bytes, today: date) -> Dishone
     )
 
 
-def _check_columns(said: Said, number: str) -> None:
-    """A case number in another column says that all columns moved; nothing in such a record can be trusted."""
-    others = f"{said.province}\n{said.court}\n{said.name}"
-    if "号" in others and any(looks_like_case_number(normalise_case_number(other)) for other in others.split("\n")):
+def check_columns(said: str, number: str, others: Sequence[str]) -> None:
+    """A case number in another column says that all columns moved; nothing in such a record can be trusted.
+
+    `said` is the case number as it stands, `number` in its one spelling.
+    """
+    if any("号" in other and looks_like_case_number(normalise_case_number(other)) for other in others):
         raise Refused("shifted-columns", "a case number stands where another field belongs")
-    if number and said.case_number[0] not in "(（" and read_date(said.case_number, _EVER):  # no date begins with one
+    if number and said[0] not in "(（" and read_date(said, _EVER):  # no date begins with one
         raise Refused("shifted-columns", "a date stands where the case number belongs")
 
 
-def _identifiers(said: Iterable[SaidIdentifier], warnings: Warnings) -> list[Identifier]:
+def check_text(*texts: str) -> None:
+    """Raises `Refused` where bytes of one encoding were read as another, which makes other names of names."""
+    if any(map(is_garbled, texts)):
+        raise Refused("garbled-text", "bytes of one encoding were read as another in name, court or case")
+
+
+def read_identifiers(said: Iterable[SaidIdentifier], warnings: Warnings) -> list[Identifier]:
     found: list[Identifier] = []
     for one in said:
         try:
@@ -170,16 +180,23 @@ def _as_named(identifier: Identifier, said: SaidIdentifier, warnings: Warnings) 
     return identifier
 
 
-def _kind(said: Said, name: Name | None, identifiers: Sequence[Identifier], *, personal_fields: bool) -> Kind:
+def kind_of(
+    name: Name | None,
+    identifiers: Sequence[Identifier],
+    said: Kind | None,
+    *,
+    unit_fields: bool = False,
+    personal_fields: bool = False,
+) -> Kind:
     """Identifier, name and fields together; unknown where they say nothing, or contradict each other.
 
     Never the type code: units are listed under the code for persons. What fails its check says nothing.
     """
-    evidence: set[Kind | None] = {said.kind, kind_of_name(name.value) if name else None}
+    evidence: set[Kind | None] = {said, kind_of_name(name.value) if name else None}
     for identifier in identifiers:
         if identifier.check != "fail":
-            evidence.add(_kind_of(identifier))
-    if said.unit_fields:
+            evidence.add(_kind_shown(identifier))
+    if unit_fields:
         evidence.add("organisation")
     if personal_fields:
         evidence.add("person")
@@ -189,7 +206,7 @@ def _kind(said: Said, name: Name | None, identifiers: Sequence[Identifier], *, p
     return "organisation" if evidence == {"organisation"} else "unknown"
 
 
-def _kind_of(identifier: Identifier) -> Literal["person", "organisation"] | None:
+def _kind_shown(identifier: Identifier) -> Literal["person", "organisation"] | None:
     if identifier.scheme in PERSONAL:
         return "person"
     return "organisation" if identifier.scheme in CORPORATE else None
@@ -205,8 +222,13 @@ def _age(text: str, warnings: Warnings) -> int | None:
     return None
 
 
-def _check_age(
-    kind: Kind, age: int | None, birth_year: int | None, identifiers: Sequence[Identifier], published: date
+def check_age(
+    kind: Kind,
+    identifiers: Sequence[Identifier],
+    published: date,
+    *,
+    age: int | None = None,
+    birth_year: int | None = None,
 ) -> None:
     """Minors are never listed. A citizen number that passes its check is believed before the age field."""
     proved = False
@@ -227,7 +249,7 @@ def years_between(born: date, day: date) -> int:
     return day.year - born.year - ((day.month, day.day) < (born.month, born.day))
 
 
-def _day(value: JsonValue, last: date, field: str, warnings: Warnings, *, needed: bool = False) -> date | None:
+def read_day(value: JsonValue, last: date, field: str, warnings: Warnings, *, needed: bool = False) -> date | None:
     if value is None or (isinstance(value, str) and (said_text(value) is None or value.startswith(_NO_DATE))):
         if needed:
             warnings.append(("no-date", field))
@@ -238,7 +260,16 @@ def _day(value: JsonValue, last: date, field: str, warnings: Warnings, *, needed
     return day
 
 
-def _people(said: Iterable[SaidPerson], warnings: Warnings) -> tuple[ResponsiblePerson, ...]:
+def read_sum(value: JsonValue, unit: str, field: str, warnings: Warnings) -> str | None:
+    """An amount of money, or None with a warning where it cannot be read."""
+    try:
+        return read_amount(value, unit)
+    except UnreadableAmount:
+        warnings.append(("amount-unreadable", field))
+        return None
+
+
+def people_of(said: Iterable[SaidPerson], warnings: Warnings) -> tuple[ResponsiblePerson, ...]:
     """They answer for the unit and are not listed by that; what is odd about them does not touch the subject."""
     if not said:
         return ()
@@ -247,23 +278,24 @@ def _people(said: Iterable[SaidPerson], warnings: Warnings) -> tuple[Responsible
         name = read_name(one.name)
         if name is None:
             continue
-        identifiers = _entries(_own_identifiers(one, warnings))
+        identifiers = entries(identifiers_beside(one.identifiers, "responsible_persons", warnings))
         people.append(ResponsiblePerson.made(name=name.value, role=said_text(one.role), identifiers=identifiers))
     return tuple(people)
 
 
-def _own_identifiers(person: SaidPerson, warnings: Warnings) -> Sequence[Identifier]:
+def identifiers_beside(said: Iterable[SaidIdentifier], field: str, warnings: Warnings) -> Sequence[Identifier]:
+    """Identifiers of somebody who does not decide over the record: none where a spreadsheet rounded one."""
     aside: Warnings = []
     try:
-        found = _identifiers(person.identifiers, aside)
+        found = read_identifiers(said, aside)
     except Refused as refused:
-        warnings.append((refused.code, "responsible_persons"))
+        warnings.append((refused.code, field))
         return ()
-    warnings.extend((code, "responsible_persons") for code, _ in aside)
+    warnings.extend((code, field) for code, _ in aside)
     return found
 
 
-def _entries(identifiers: Sequence[Identifier]) -> tuple[IdentifierEntry, ...]:
+def entries(identifiers: Sequence[Identifier]) -> tuple[IdentifierEntry, ...]:
     return tuple(
         [
             IdentifierEntry.made(scheme=scheme, value=value, masked=masked, check=check)
@@ -272,6 +304,6 @@ def _entries(identifiers: Sequence[Identifier]) -> tuple[IdentifierEntry, ...]:
     )
 
 
-def _basis(said: Iterable[tuple[str, str]]) -> tuple[Basis, ...]:
+def read_basis(said: Iterable[tuple[str, str]]) -> tuple[Basis, ...]:
     pairs = [(normalise_case_number(number) or None, said_text(issuer)) for number, issuer in said]
     return tuple([Basis.made(number=number, issuer=issuer) for number, issuer in pairs if number or issuer])

@@ -1,13 +1,12 @@
-"""The table of key sets: one row for each published shape of a listing.
+"""The rows of the table of key sets for `dishonest-debtor` (失信被执行人): one for each published shape of a listing.
 
-A row has the keys that tell it (all of `required`, one of each set in `telling`) and, in `fields`, what each key says.
-To read another list, add a row. A key that no row knows may say that the debtor was removed, so it is never passed over
+A row has the keys that tell it (all of `required`, one of each set in `telling`) and what each key says. To read
+another list, add a row. A key that no row knows may say that the debtor was removed, so it is never passed over
 unless it holds nothing or is a mark of the machine that copied the list.
 """
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from functools import partial
 
 from adapters.feeds import labels
@@ -15,7 +14,7 @@ from adapters.feeds.fields import Fields, said_with
 from adapters.feeds.published import said_by_baidu, said_by_zxgk
 from adapters.feeds.removal import REMOVAL, States
 from adapters.feeds.said import Said
-from schemas.canonical import JsonObject
+from adapters.feeds.shape import Shape
 from schemas.catalog import DISHONEST_DEBTOR
 
 # What crawlers, search engines, queues and databases put beside a record.
@@ -29,30 +28,6 @@ COPIED = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """A row. `known` are all keys that may be there, `ignored` those of them that say nothing about the debtor.
-
-    `only`: where one of these keys is there, it must hold one of these values; aggregators put all lists in one form.
-    `states`: keys that say by one of these values whether the debtor is off the list.
-    """
-
-    feed: str
-    name: str
-    required: frozenset[str]
-    known: frozenset[str]
-    said: Callable[[JsonObject], Said]
-    fields: Fields | None = None
-    telling: tuple[frozenset[str], ...] = ()
-    ignored: frozenset[str] = frozenset()
-    only: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    states: States = field(default_factory=dict)
-
-    @property
-    def identifiers(self) -> tuple[str, ...]:
-        return self.fields.identifiers if self.fields else ("cardNum",)
-
-
 def _row(
     system: str,
     required: str,
@@ -63,7 +38,7 @@ def _row(
     states: States | None = None,
     words: Mapping[str, str] | None = None,
     **said: str,
-) -> Shape:
+) -> Shape[Said]:
     """A row whose sets of keys are written as words with blanks between them; `words` are more of what is `said`."""
     fields = Fields(**{name: tuple(keys.split()) for name, keys in {**(words or {}), **said}.items()})
     passed_over = frozenset(ignored.split()) | frozenset(only or ()) | frozenset(states or ())
@@ -73,7 +48,10 @@ def _row(
         required=frozenset(required.split()),
         known=fields.all | passed_over | REMOVAL,
         said=partial(said_with, fields, system),
-        fields=fields,
+        case_number=fields.case_number,
+        names=fields.name,
+        identifiers=fields.identifiers,
+        free_text=fields.obligation,
         telling=tuple(frozenset(one.split()) for one in telling),
         ignored=passed_over,
         only=only or {},
@@ -91,9 +69,15 @@ _BAIDU = _ZXGK | {
     "_version", "areaNameNew", "SiteId", "changefreq", "priority", "cambrian_appid",
 }  # fmt: skip
 
-LISTINGS = (
-    Shape(DISHONEST_DEBTOR.name, "zxgk", _NEEDED, _ZXGK, said_by_zxgk),
-    Shape(DISHONEST_DEBTOR.name, "baidu", _NEEDED, _BAIDU, said_by_baidu, telling=(_BAIDU - _ZXGK,)),
+LISTINGS: tuple[Shape[Said], ...] = (
+    Shape(
+        DISHONEST_DEBTOR.name, "zxgk", _NEEDED, _ZXGK, said_by_zxgk,
+        case_number=("caseCode",), names=("iname",), identifiers=("cardNum",), free_text=("duty",),
+    ),
+    Shape(
+        DISHONEST_DEBTOR.name, "baidu", _NEEDED, _BAIDU, said_by_baidu, telling=(_BAIDU - _ZXGK,),
+        case_number=("caseCode",), names=("iname",), identifiers=("cardNum",), free_text=("duty",),
+    ),
     _row(  # 天眼查: zxgk's keys in lower case, some as they were; its later keys too (`SPELLED_ANYHOW`)
         "tyc", "iname casecode", "publishdate disrupttypename disruptTypeName duty performance",
         case_number="casecode", name="iname", identifiers="cardnum", age="age", sex="sexy sexname gender",

@@ -1,34 +1,42 @@
 """Bytes of a submission to items: cut, parse, recognise, normalise. Nothing a source writes makes it raise."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 
 import orjson
 
+from adapters.feeds import enforcement_shapes, restriction_shapes
 from adapters.feeds.debtor import Refused, debtor
-from adapters.feeds.listings import Shape
-from adapters.feeds.own import said_by_us, withdrawn_ids
+from adapters.feeds.enforcement import SaidEnforcement, enforcement
+from adapters.feeds.own import said_by_us
 from adapters.feeds.piece import Piece
 from adapters.feeds.removal import is_removed
 from adapters.feeds.repair import repaired
-from adapters.feeds.said import Said, WrongValue
-from adapters.feeds.shapes import is_fragment, other_feed, recognised
+from adapters.feeds.restriction import SaidOrder, restriction
+from adapters.feeds.said import WrongValue
+from adapters.feeds.shapes import AnySaid, Row, is_fragment, other_feed, recognised
 from adapters.feeds.submission import pieces
 from adapters.feeds.twice import key_stands_twice
+from adapters.feeds.withdrawal import withdrawn_ids
 from schemas.canonical import JsonObject, JsonValue
-from schemas.catalog import DISHONEST_DEBTOR, UnknownFeed
+from schemas.catalog import CONSUMPTION_RESTRICTION, DISHONEST_DEBTOR, JUDGMENT_DEBTOR, Record, UnknownFeed
 from schemas.identifiers import PlaceholderIdentifier, RoundedIdentifier, read_identifier
 from schemas.reading import Accepted, Item, Rejected, Withdrawal
 from schemas.record_id import is_record_id
 
-READABLE = frozenset({DISHONEST_DEBTOR.name})
+# What a line of our own says, for each feed that is read.
+OWN: Mapping[str, Callable[[JsonObject], AnySaid]] = {
+    DISHONEST_DEBTOR.name: said_by_us,
+    CONSUMPTION_RESTRICTION.name: restriction_shapes.said_by_us,
+    JUDGMENT_DEBTOR.name: enforcement_shapes.said_by_us,
+}
 REPAIRED = ("repaired", "obligation")
 SOURCE_KEY = "md5"  # by which update and delete lists name a record
 
 
 def read(feed: str, data: bytes, *, record_key: bytes, today: date) -> Iterator[Item]:
     """One item for each input record, in order; `today` is the date in China. Raises `UnknownFeed`."""
-    if feed not in READABLE:
+    if feed not in OWN:
         raise UnknownFeed("no adapter reads this feed")
     keyed: dict[str, str] = {}
     return (
@@ -50,7 +58,7 @@ def _read_piece(feed: str, line: int, piece: Piece, keyed: dict[str, str], *, re
         said = _said(feed, record, shape)
         if warned:
             said = said._replace(warnings=(*said.warnings, REPAIRED))
-        found = debtor(said, raw, record_key=record_key, today=today)
+        found = _made(said, raw, record_key=record_key, today=today)
         if isinstance(key := record.get(SOURCE_KEY), str):
             same = keyed.setdefault(key, found.record_id) == found.record_id
             keyed[key] = found.record_id if same else ""  # a key of two records names neither
@@ -59,6 +67,15 @@ def _read_piece(feed: str, line: int, piece: Piece, keyed: dict[str, str], *, re
         return Rejected(line, refused.code, str(refused), raw)
     except WrongValue as wrong:
         return Rejected(line, "wrong-value", str(wrong), raw)
+
+
+def _made(said: AnySaid, raw: bytes, *, record_key: bytes, today: date) -> Record:
+    """The canonical record. Raises `Refused`."""
+    if isinstance(said, SaidOrder):
+        return restriction(said, raw, record_key=record_key, today=today)
+    if isinstance(said, SaidEnforcement):
+        return enforcement(said, raw, record_key=record_key, today=today)
+    return debtor(said, raw, record_key=record_key, today=today)
 
 
 def _value(piece: Piece) -> tuple[JsonValue, bool]:
@@ -108,29 +125,33 @@ def _deleted(feed: str, line: int, value: JsonValue, raw: bytes, keyed: Mapping[
     """An entry of a delete list: a record id, a record that names case and debtor, a key met before in this list."""
     if isinstance(value, str) and (found := value if is_record_id(value) else keyed.get(value)):
         return Withdrawal(line, (found,), None, raw)
-    if isinstance(value, dict) and (ids := withdrawn_ids(recognised(value)[0], feed, record_key)):
-        return Withdrawal(line, ids, None, raw)
+    if isinstance(value, dict):
+        record, shape = recognised(value)
+        if ids := withdrawn_ids(record, feed, shape, record_key):
+            return Withdrawal(line, ids, None, raw)
     reason = "the delete list names a record by a key that is not ours; send record id, or case number and name"
     raise Refused("withdrawal-without-key", reason)
 
 
 def _withdrawal(
-    feed: str, line: int, record: JsonObject, shape: Shape | None, raw: bytes, record_key: bytes
+    feed: str, line: int, record: JsonObject, shape: Row | None, raw: bytes, record_key: bytes
 ) -> Withdrawal | None:
     """Comes first of all: no other defect may keep a debtor on the list (rule J5)."""
     if record.get("status") != "withdrawn" and not is_removed(record, shape.states if shape else {}):
         return None
     if record.get("feed", feed) != feed:
         raise Refused("wrong-feed", "the withdrawal is for another feed")
-    ids = withdrawn_ids(record, feed, record_key)
+    ids = withdrawn_ids(record, feed, shape, record_key)
     if not ids:
         raise Refused("withdrawal-without-key", "a withdrawal needs the record id, or case number and name")
     reason = record.get("status_reason")
     return Withdrawal(line, ids, reason if isinstance(reason, str) else None, raw)
 
 
-def _said(feed: str, record: JsonObject, shape: Shape | None) -> Said:
+def _said(feed: str, record: JsonObject, shape: Row | None) -> AnySaid:
     if shape:
+        if shape.feed != feed:
+            raise Refused("wrong-feed", f"the keys are those of feed {shape.feed}")
         if float in map(type, record.values()):
             _refuse_fractions(record, shape)
         for key, values in shape.only.items():
@@ -140,18 +161,21 @@ def _said(feed: str, record: JsonObject, shape: Shape | None) -> Said:
     if "feed" in record:
         if record["feed"] != feed:
             raise Refused("wrong-feed", "the record names another feed")
-        return said_by_us(record)
-    if other := other_feed(record):
+        return OWN[feed](record)
+    if other := other_feed(record, feed):
         raise Refused("wrong-feed", f"the keys are those of feed {other}")
     if is_fragment(record):
         raise Refused("not-a-listing", "this is one person of a unit's record, and no record")
     raise Refused("unknown-shape", "the keys are those of no known list")
 
 
-def _refuse_fractions(record: JsonObject, shape: Shape) -> None:
-    """A list holds no fractions and no number past 64 bits: some program read a code as a number. Raises `Refused`."""
+def _refuse_fractions(record: JsonObject, shape: Row) -> None:
+    """But for amounts a list holds no fractions and no number past 64 bits: some program read a code as a number.
+
+    Raises `Refused`.
+    """
     fractions = {key for key, value in record.items() if isinstance(value, float)}
     if not fractions.isdisjoint(shape.identifiers):
         raise Refused("rounded-identifier", "the identifier was written as a number, and its digits are lost")
-    if not fractions.isdisjoint(shape.known - shape.ignored):
+    if not fractions.isdisjoint(shape.known - shape.ignored - shape.amounts):
         raise Refused("wrong-value", "a field holds a fraction or a number too large")

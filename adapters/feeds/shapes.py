@@ -1,15 +1,29 @@
-"""A record's shape is told by its keys alone, never by a file's name: the look-ups in the table of `listings`.
+"""A record's shape is told by its keys alone, never by a file's name: the look-ups in the table of key sets.
 
-`OTHER_FEEDS` only recognises what belongs elsewhere: whoever is merely under enforcement must not enter this list.
+The table has rows for each feed that is read; whoever is merely under enforcement must not enter the dishonest list.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeAlias
 
-from adapters.feeds.listings import COPIED, LISTINGS, SPELLED_ANYHOW, Shape
+from adapters.feeds.enforcement import SaidEnforcement
+from adapters.feeds.enforcement_shapes import ENFORCEMENTS
+from adapters.feeds.fields import Keys
+from adapters.feeds.listings import COPIED, LISTINGS, SPELLED_ANYHOW
+from adapters.feeds.restriction import SaidOrder
+from adapters.feeds.restriction_shapes import RESTRICTIONS
+from adapters.feeds.said import Said
+from adapters.feeds.shape import Shape
 from schemas.canonical import JsonObject, JsonValue
+from schemas.catalog import DISHONEST_DEBTOR
 from schemas.text import EMPTY_WORDS
 
-# (feed, keys that give it away)
+AnySaid: TypeAlias = Said | SaidOrder | SaidEnforcement
+Row: TypeAlias = Shape[AnySaid]
+
+TABLE: tuple[Row, ...] = (*LISTINGS, *RESTRICTIONS, *ENFORCEMENTS)
+
+# Of records that no row takes, since they have keys that nobody knows: (feed, keys that give it away)
 OTHER_FEEDS: tuple[tuple[str, frozenset[str]], ...] = tuple(
     (feed, frozenset(keys))
     for feed, keys in (
@@ -21,6 +35,8 @@ OTHER_FEEDS: tuple[tuple[str, frozenset[str]], ...] = tuple(
         ("judgment-debtor", {"PartyCardNum", "Biaodi"}),
         ("judgment-debtor", {"zname", "caseCreateTime"}),
         ("judgment-debtor", {"案号", "被执行人", "执行标的金额（元）"}),
+        ("judgment-debtor", {"案号", "执行标的"}),
+        ("judgment-debtor", {"案号", "未履行金额"}),
         ("consumption-restriction", {"xname", "caseCode"}),  # 限制高消费
         ("consumption-restriction", {"qyinfo", "caseCode"}),
         ("consumption-restriction", {"限制高消费企业名称", "案号"}),
@@ -30,23 +46,29 @@ OTHER_FEEDS: tuple[tuple[str, frozenset[str]], ...] = tuple(
 
 _FRAGMENT = (frozenset({"corporationtypename", "iname"}), frozenset({"cardNum", "corporationtypename", "iname"}))
 
-KNOWN_KEYS = frozenset().union(*(shape.known for shape in LISTINGS))
-FREE_TEXT = frozenset({"duty"}).union(*(shape.fields.obligation for shape in LISTINGS if shape.fields))
+KNOWN_KEYS = frozenset().union(*(shape.known for shape in TABLE))
+FREE_TEXT = frozenset(key for shape in TABLE for key in shape.free_text)
 _UNNAMED = ("column 1", "Unnamed: 0")  # row numbers, as programs put them before a table
 
-# The keys under which any list has case number and name, our own withdrawals first.
-CASE_KEYS = ("caseCode", *(key for shape in LISTINGS if shape.fields for key in shape.fields.case_number))
-NAME_KEYS = ("name", "iname", *(key for shape in LISTINGS if shape.fields for key in shape.fields.name))
+
+def _of_each_feed(keys_of: Callable[[Row], Keys]) -> Mapping[str, Keys]:
+    feeds = dict.fromkeys(shape.feed for shape in TABLE)
+    return {feed: tuple(key for shape in TABLE if shape.feed == feed for key in keys_of(shape)) for feed in feeds}
+
+
+# The keys under which any list of a feed has case number and names.
+CASE_KEYS = _of_each_feed(lambda shape: shape.case_number)
+NAME_KEYS = _of_each_feed(lambda shape: shape.names)
 _SPELLINGS = {key.replace("_", "").lower(): key for key in sorted(SPELLED_ANYHOW.known)}
 
 
 # The orders of keys met before: a list has one or two. All of them are known, so that no stranger's keys are kept.
-_MET: dict[tuple[str, ...], Shape] = {}
+_MET: dict[tuple[str, ...], Row] = {}
 _MOST_MET = 1000
 _ZXGK_S_OWN = frozenset({"iname", "caseCode"})  # spelled as on the court's site: what such a record lacks, it lacks
 
 
-def recognised(record: JsonObject) -> tuple[JsonObject, Shape | None]:
+def recognised(record: JsonObject) -> tuple[JsonObject, Row | None]:
     """The shape that the record has, and the record with its keys spelled as that shape's are."""
     if shape := shape_of(record):
         return record, shape
@@ -72,26 +94,26 @@ def _respelled(record: JsonObject, spell: Callable[[str], str]) -> JsonObject | 
     return {keys[key]: value for key, value in record.items()}
 
 
-def shape_of(record: JsonObject) -> Shape | None:
-    """The listing shape that the keys have."""
+def shape_of(record: JsonObject) -> Row | None:
+    """The row whose keys the record has; it tells the feed too."""
     order = tuple(record)
     if shape := _MET.get(order):
         return shape
     keys = record.keys()
-    for shape in LISTINGS:
+    for shape in TABLE:
         if shape.required <= keys <= shape.known and _tells(shape, keys):
             if len(_MET) >= _MOST_MET:
                 _MET.clear()
             _MET[order] = shape
             return shape
-    return next((shape for shape in LISTINGS if _passes(shape, record)), None)
+    return next((shape for shape in TABLE if _passes(shape, record)), None)
 
 
-def _tells(shape: Shape, keys: Iterable[str]) -> bool:
+def _tells(shape: Row, keys: Iterable[str]) -> bool:
     return all(not one.isdisjoint(keys) for one in shape.telling)
 
 
-def _passes(shape: Shape, record: JsonObject) -> bool:
+def _passes(shape: Row, record: JsonObject) -> bool:
     """Whether the shape's keys are there, and what is there besides says nothing about a debtor."""
     keys = record.keys()
     if not shape.required <= keys or not _tells(shape, keys):
@@ -109,14 +131,14 @@ def says_nothing(key: str, value: JsonValue) -> bool:
 
 
 def is_listing(record: JsonObject) -> bool:
-    """Whether the keys are those of a listing, or of our own line."""
-    return shape_of(record) is not None or "record_id" in record
+    """Whether the keys are those of a listing of any feed, or of our own line."""
+    return shape_of(record) is not None or "record_id" in record or other_feed(record) is not None
 
 
-def other_feed(record: JsonObject) -> str | None:
-    """The feed that the keys belong to, where it is another one."""
+def other_feed(record: JsonObject, feed: str = DISHONEST_DEBTOR.name) -> str | None:
+    """The feed that some keys give away, where no row has them all and it is another one than `feed`."""
     keys = record.keys()
-    return next((feed for feed, telling in OTHER_FEEDS if telling <= keys), None)
+    return next((other for other, telling in OTHER_FEEDS if other != feed and telling <= keys), None)
 
 
 def is_fragment(record: JsonObject) -> bool:

@@ -119,6 +119,10 @@ class Keyed:
         state.update(f"{born_on}|{name_key(name)}".encode())
         return self.prefix + state.digest()
 
+    def waiver(self, record_id: str, number: str) -> bytes:
+        """The key of one waiver of one record; its number may be long."""
+        return self.prefix + hashlib.blake2b(f"{record_id}|{number}".encode(), digest_size=HASH_BYTES).digest()
+
     def request(self, request: bytes) -> bytes:
         state = self._requests.copy()
         state.update(request)

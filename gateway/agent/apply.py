@@ -14,6 +14,7 @@ from gateway.agent.applicant import Keyed
 from gateway.agent.event import Arrived, EventRef
 from gateway.agent.holds import holds_of, judge_anew, leave, release_all
 from gateway.agent.index import Change
+from gateway.agent.listed import listed_in
 from gateway.agent.match import may_block
 from gateway.agent.receipts import Scribe
 from gateway.agent.records import Live, cause_of, live_records, put_live, put_tombstone
@@ -82,7 +83,7 @@ def _take(
             return standing
     if event.ref.cause <= cause_of(change, keyed, record_id):
         return standing
-    if event.kind == "upsert" and event.record is not None and isinstance(event.record.get("subject"), dict):
+    if event.kind == "upsert" and event.record is not None and listed_in(event.record):
         live = Live(record_id, event.ref, event.record)
         put_live(change, keyed, live)
         judge_anew(change, scribe, keyed, live, terms, today)

@@ -14,13 +14,13 @@ from schemas.canonical import JsonObject, JsonValue
 Outcome = Literal["clear", "review", "block", "unknown"]
 
 EXPLANATIONS: Final[Mapping[str, str]] = {
-    "identifier-and-name": "The identifier and the name are those of a listed debtor.",
-    "name-contradicts": "The identifier is that of a listed debtor, the name is another.",
-    "name-absent": "The identifier is that of a listed debtor; a name is missing.",
-    "name-masked": "The identifier is that of a listed debtor; a name is masked.",
-    "identifiers-contradict": "One identifier is that of a listed debtor, another one contradicts it.",
-    "identifier-unchecked": "The identifier is that of a listed debtor, but it has no check that holds.",
-    "issuing-country-missing": "The passport number is that of a listed debtor; its country is not on record.",
+    "identifier-and-name": "The identifier and the name are those of {listed}.",
+    "name-contradicts": "The identifier is that of {listed}, the name is another.",
+    "name-absent": "The identifier is that of {listed}; a name is missing.",
+    "name-masked": "The identifier is that of {listed}; a name is masked.",
+    "identifiers-contradict": "One identifier is that of {listed}, another one contradicts it.",
+    "identifier-unchecked": "The identifier is that of {listed}, but it has no check that holds.",
+    "issuing-country-missing": "The passport number is that of {listed}; its country is not on record.",
     "kind-unknown": "The record does not tell whether the debtor is a person or an organisation.",
     "kind-contradicts": "The record's identifier does not fit the debtor's kind.",
     "record-doubtful": "The court's record carries a warning.",
@@ -29,8 +29,14 @@ EXPLANATIONS: Final[Mapping[str, str]] = {
     "ask-the-court": "Published five years ago without a period on record; ask the court whether it still stands.",
     "mask-and-name": "The name is equal and the masked identifier fits.",
     "birth-date-and-name": "The name and the birth date are equal.",
+    "waived": "The court has approved this one purchase; it passes, and the order stands.",
     "kill-switch": "Automatic blocking is switched off at this agency.",
 }
+LISTED: Final[Mapping[str, str]] = {
+    "dishonest-debtor": "a listed debtor",
+    "consumption-restriction": "one whom a court's order restricts",
+}
+ORDER_GROUND: Final = "被采取限制消费措施"
 GROUNDS: Final[Mapping[str, str]] = {
     "able-but-refuses": "有履行能力而拒不履行生效法律文书确定义务",
     "obstructs": "以伪造证据、暴力、威胁等方法妨碍、抗拒执行",
@@ -57,7 +63,9 @@ class ListVersion:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One record that bears on the application. `key` is the scheme that matched, never the value."""
+    """One record that bears on the application. `key` is the scheme that matched, never the value. `waiver`: the number
+    of the court's approval that lets the application pass this order.
+    """
 
     code: str
     explanation: str
@@ -71,6 +79,7 @@ class Reason:
     legal_basis: str
     published_on: str | None
     expires_on: str | None
+    waiver: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,26 +108,35 @@ class Decision:
         return asdict(self)
 
 
-def reason(contract: str, terms: Terms, live: Live, grade: Grade, *, code: str | None = None) -> Reason:
+def reason(
+    contract: str, terms: Terms, live: Live, grade: Grade, *, code: str | None = None, waiver: str | None = None
+) -> Reason:
     """Why this record bears on the application, for the person at the counter and for the applicant."""
     record = live.record
     told: JsonObject = order(terms.effects, record) if terms.effects else {}
     code = code or grade.code
-    grounds = record.get("grounds")
     return Reason(
         code=code,
-        explanation=EXPLANATIONS[code],
+        explanation=EXPLANATIONS[code].format(listed=LISTED.get(terms.feed, "a listed subject")),
         key=grade.key,
         record_id=live.record_id,
         contract=contract,
         case_number=_text(told.get("case_number")),
         court=_text(told.get("court")),
         contact=str(told.get("contact", "")),
-        ground="；".join(GROUNDS.get(str(one), "其他") for one in grounds) if isinstance(grounds, list) else "",
+        ground=_ground(record),
         legal_basis=str(told.get("legal_basis", "")),
         published_on=_text(record.get("published_on")),
         expires_on=_text(record.get("listed_until")),
+        waiver=waiver,
     )
+
+
+def _ground(record: Mapping[str, JsonValue]) -> str:
+    grounds = record.get("grounds")
+    if isinstance(grounds, list):
+        return "；".join(GROUNDS.get(str(one), "其他") for one in grounds)
+    return ORDER_GROUND if "subjects" in record else ""
 
 
 def duty(review: Review | None, today: date) -> ReviewDuty:

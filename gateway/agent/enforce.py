@@ -15,7 +15,8 @@ from contracts.model import Effects
 from gateway.agent.applicant import Keyed, UnreadableApplicant, read_applicant
 from gateway.agent.holds import LONGEST_ROW, Hold, support
 from gateway.agent.index import Change, Index
-from gateway.agent.match import Applicant, Level, grade, read_listed
+from gateway.agent.listed import identifiers_in
+from gateway.agent.match import Applicant, Level, grade
 from gateway.agent.outgoing import put_order
 from gateway.agent.receipts import Scribe
 from gateway.agent.records import Live, read_live
@@ -70,7 +71,7 @@ class Task:
         found = {
             (one.scheme, one.value): None
             for live in self.records
-            for one in read_listed(_subject(live.record))
+            for one in identifiers_in(live.record)
             if _may_find(one)
         }
         return list(found)
@@ -113,7 +114,7 @@ def settle(
             continue
         met = {
             row.id: (row, applicant)
-            for one in read_listed(_subject(live.record))
+            for one in identifiers_in(live.record)
             if _may_find(one)
             for row, applicant in by_key.get(keyed.identifier(one), ())
         }
@@ -164,11 +165,6 @@ def _applicant(row: Row) -> Applicant | None:
             continue
     name = read_applicant(row.name, []).name
     return Applicant(name, tuple(identifiers))
-
-
-def _subject(record: JsonObject) -> JsonObject:
-    subject = record.get("subject")
-    return subject if isinstance(subject, dict) else {}
 
 
 def _may_find(identifier: Identifier) -> bool:

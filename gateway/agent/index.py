@@ -12,6 +12,7 @@
 | holds       | hold                      | whom it holds, and the records that support it                  |
 | supports    | contract, record id      | holds, one a duplicate                                          |
 | answers     | contract, reference      | a decision that was given, under a keyed hash of its request    |
+| waivers     | contract, hash           | the reference of the application that used the waiver up        |
 | receipted   | contract, hash           | nothing: the receipt of this kind and key has been made         |
 | orders      | number, 8 bytes           | what the agency's register is to be told                        |
 | receipts    | number, 8 bytes           | signed receipts that are to be sent                             |
@@ -41,7 +42,8 @@ FIRST_MAP_BYTES: Final = 1 << 30  # the file is sparse; the map doubles when it 
 KEY_BYTES: Final = 32
 MANY: Final = ("identifiers", "names", "births", "supports")  # several values a key
 SINGLE: Final = (
-    "standing", "terms", "records", "pending", "holds", "answers", "receipted", "orders", "receipts", "aside", "own",
+    "standing", "terms", "records", "pending", "holds", "answers", "waivers", "receipted", "orders", "receipts",
+    "aside", "own",
 )  # fmt: skip
 
 

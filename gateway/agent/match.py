@@ -5,12 +5,13 @@ that fits, no doubt on the record, a listing that still runs. What falls short o
 (`review`), or no more than a likeness (`note`), which decides nothing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import IntEnum
 from typing import Final
 
+from gateway.agent.listed import Listed, listed_in
 from schemas.canonical import JsonValue
 from schemas.identifiers import CORPORATE, PERSONAL, Identifier, birth_date, org_code_of, read_identifier
 from schemas.names import name_key, read_name
@@ -54,51 +55,45 @@ def grade(applicant: Applicant, record: Mapping[str, JsonValue], today: date, su
     """How far a live record bears on the applicant. `record` is nested as delivered; `today` is the date in China;
     `subjects` are the kinds that the contract's measure bears on.
     """
-    subject = record.get("subject")
-    if not isinstance(subject, Mapping):
-        return NO_MATCH
-    listed = read_listed(subject)
-    contact = _compare(applicant.identifiers, listed)
+    grades = [_grade(applicant, record, listed, today, subjects) for listed in listed_in(record)]
+    return max(grades, key=lambda one: (one.level, one != NO_MATCH), default=NO_MATCH)
+
+
+def may_block(record: Mapping[str, JsonValue], today: date, subjects: Sequence[str]) -> bool:
+    """Whether the record could block anybody at all: it is worth looking up in the agency's register."""
+    for listed in listed_in(record):
+        itself = Applicant(listed.name, tuple(one for one in listed.identifiers if not one.masked))
+        if _grade(itself, record, listed, today, subjects).level is Level.BLOCK:
+            return True
+    return False
+
+
+def _grade(
+    applicant: Applicant, record: Mapping[str, JsonValue], listed: Listed, today: date, subjects: Sequence[str]
+) -> Grade:
+    """How far one subject of a record is the applicant, and what follows."""
+    subject = listed.subject
+    contact = _compare(applicant.identifiers, listed.identifiers)
     name = _compare_names(applicant.name, subject)
     if contact.key is None and name != "equal":
         return NO_MATCH
+    if record.get("feed") not in _DOUBTS:
+        return Grade(Level.NONE, "feed-never-blocks")  # rule M5: to be under enforcement is no ground for anything
     if _period_is_over(record, today):
         return Grade(Level.NONE, "period-over")
     kind = subject.get("kind")
     if kind in ("person", "organisation") and kind not in subjects:
         return Grade(Level.NONE, "measure-not-for-kind")
     if contact.key is None:
-        return _likeness(applicant, listed, contact)
+        return _likeness(applicant, listed.identifiers, contact)
     if name != "equal":
         return Grade(Level.REVIEW, f"name-{name}", contact.key.scheme)
     if contact.contradicts:
         return Grade(Level.REVIEW, "identifiers-contradict", contact.key.scheme)
-    doubt = _doubt(record, subject, contact.key, today)
+    doubt = _doubt(record, listed, contact.key, today)
     if doubt is not None:
         return Grade(Level.REVIEW, doubt, contact.key.scheme)
     return Grade(Level.BLOCK, "identifier-and-name", contact.key.scheme)
-
-
-def may_block(record: Mapping[str, JsonValue], today: date, subjects: Sequence[str]) -> bool:
-    """Whether the record could block anybody at all: it is worth looking up in the agency's register."""
-    subject = record.get("subject")
-    if not isinstance(subject, Mapping):
-        return False
-    itself = Applicant(str(subject.get("name") or ""), tuple(one for one in read_listed(subject) if not one.masked))
-    return grade(itself, record, today, subjects).level is Level.BLOCK
-
-
-def read_listed(subject: Mapping[str, JsonValue]) -> tuple[Identifier, ...]:
-    """The record's identifiers, as delivered; one that is not whole is left out."""
-    found = subject.get("identifiers")
-    if not isinstance(found, list):
-        return ()
-    identifiers = []
-    for one in found:
-        match one:
-            case {"scheme": str(scheme), "value": str(value), "masked": bool(masked), "check": str(check)}:
-                identifiers.append(Identifier(scheme, value, masked, check))  # type: ignore[arg-type]
-    return tuple(identifiers)
 
 
 def fits(mask: str, value: str) -> bool:
@@ -197,11 +192,9 @@ def birth_shown(identifier: Identifier) -> str | None:
     )
 
 
-def _doubt(
-    record: Mapping[str, JsonValue], subject: Mapping[str, JsonValue], key: Identifier, today: date
-) -> str | None:
+def _doubt(record: Mapping[str, JsonValue], listed: Listed, key: Identifier, today: date) -> str | None:
     """Why an equal identifier with an equal name must not block by itself; None where nothing speaks against it."""
-    kind, doubts = subject.get("kind"), record.get("doubts")
+    kind = listed.subject.get("kind")
     if key.scheme == "passport":
         return "issuing-country-missing"  # records do not say which country issued it
     if not _passes(key):
@@ -210,21 +203,40 @@ def _doubt(
         return "kind-unknown"
     if (kind == "person") != (key.scheme in PERSONAL) or (kind == "organisation") != (key.scheme in CORPORATE):
         return "kind-contradicts"
-    if not isinstance(doubts, list):
+    if listed.doubts is None:
         return "field-missing"
-    if doubts:
+    if listed.doubts:
         return "record-doubtful"
     published_on = _day(record.get("published_on"))
-    if published_on is None or "listed_until" not in record or not isinstance(record.get("grounds"), list):
+    if published_on is None:
         return "field-missing"
     born_on = birth_date(key)
     if born_on is not None and published_on < _anniversary(born_on, ADULT_YEARS):
         return "minor"
+    return _DOUBTS[str(record["feed"])](record, published_on, today)
+
+
+def _listing_doubt(record: Mapping[str, JsonValue], published_on: date, today: date) -> str | None:
+    """失信: how long it runs depends on its grounds, and on a period where it has one."""
+    if "listed_until" not in record or not isinstance(record.get("grounds"), list):
+        return "field-missing"
     if record["listed_until"] is None and _may_have_lapsed(record, published_on, today):
         return "ask-the-court"
     if record["listed_until"] is not None and _day(record["listed_until"]) is None:
         return "field-missing"
     return None
+
+
+def _order_doubt(record: Mapping[str, JsonValue], _published_on: date, _today: date) -> str | None:
+    """限制消费: it stands until it is lifted, but who cannot see its waivers would block what the court approved."""
+    return None if isinstance(record.get("waivers"), list) else "field-missing"
+
+
+# The feeds that may block at all, each with what else must be sure before it does.
+_DOUBTS: Final[Mapping[str, Callable[[Mapping[str, JsonValue], date, date], str | None]]] = {
+    "dishonest-debtor": _listing_doubt,
+    "consumption-restriction": _order_doubt,
+}
 
 
 def _passes(identifier: Identifier) -> bool:

@@ -62,8 +62,18 @@ class Scribe:
             row,
         )
 
-    def about_screening(self, change: Change, kind: Kind, reference: str, *, record_id: str, measure: str) -> None:
-        self._write(change, kind, reference, {"reference": reference, "record_id": record_id, "measure": measure})
+    def about_screening(
+        self,
+        change: Change,
+        kind: Kind,
+        reference: str,
+        *,
+        record_id: str,
+        measure: str | None,
+        reason: str | None = None,
+    ) -> None:
+        members: JsonObject = {"reference": reference, "record_id": record_id, "measure": measure, "reason": reason}
+        self._write(change, kind, reference, members)
 
     def refused(self, change: Change, ref: EventRef, reason: str) -> None:
         """An event that verified and yet cannot be used."""

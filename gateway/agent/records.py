@@ -12,7 +12,8 @@ import orjson
 from gateway.agent.applicant import Keyed
 from gateway.agent.event import EventRef
 from gateway.agent.index import Change, View
-from gateway.agent.match import Applicant, birth_shown, read_listed
+from gateway.agent.listed import listed_in
+from gateway.agent.match import Applicant, birth_shown
 from schemas.canonical import JsonObject
 from schemas.identifiers import Identifier
 
@@ -95,16 +96,12 @@ def _unkey(change: Change, keyed: Keyed, record_id: str) -> None:
 
 def _keys(keyed: Keyed, record: JsonObject) -> Iterable[tuple[str, bytes]]:
     """Responsible persons have no key: they are not listed by the unit's record (rule M5)."""
-    subject = record.get("subject")
-    if not isinstance(subject, dict):
-        return
-    for identifier in read_listed(subject):
-        if not identifier.masked and identifier.check != "fail":
-            yield "identifiers", keyed.identifier(identifier)
-    name = subject.get("name")
-    if isinstance(name, str) and name:
-        listed = read_listed(subject)
-        if any(identifier.masked for identifier in listed):
-            yield "names", keyed.name(name)
-        for born_on in filter(None, map(birth_shown, listed)):
-            yield "births", keyed.birth(name, born_on)
+    for listed in listed_in(record):
+        for identifier in listed.identifiers:
+            if not identifier.masked and identifier.check != "fail":
+                yield "identifiers", keyed.identifier(identifier)
+        if listed.name:
+            if any(identifier.masked for identifier in listed.identifiers):
+                yield "names", keyed.name(listed.name)
+            for born_on in filter(None, map(birth_shown, listed.identifiers)):
+                yield "births", keyed.birth(listed.name, born_on)

@@ -15,13 +15,14 @@ import orjson
 
 from contracts.model import Terms
 from gateway.agent.applicant import Keyed, read_applicant
-from gateway.agent.decision import Decision, ListVersion, duty, reason
+from gateway.agent.decision import Decision, ListVersion, Reason, duty, reason
 from gateway.agent.holds import LONGEST_ROW, Hold, hold_key, support
 from gateway.agent.index import Change, Index, View
 from gateway.agent.match import Applicant, Grade, Level, grade
 from gateway.agent.receipts import Scribe
 from gateway.agent.records import Live, by_identifiers, by_likeness, read_live
 from gateway.agent.standing import Standing, moment, parse_standing, read_terms, unknown_because
+from gateway.agent.waivers import Waiver, use, waiver_for
 from gateway.clock import Clock, china_date
 from gateway.errors import Conflict, Refused
 from schemas.canonical import JsonObject
@@ -57,6 +58,21 @@ class Ground:
         return china_date(self.now)
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A decision, the records that block, and the waivers that let the application pass those that would."""
+
+    decision: Decision
+    blocking: tuple[Live, ...] = ()
+    waived: tuple[Waiver, ...] = ()
+
+    def is_kept(self, request: Request) -> bool:
+        """Whether the answer is stored: what changes nothing and stops nobody is not, unless that is asked for."""
+        if self.decision.decision == "clear":
+            return request.keep or bool(self.waived)
+        return self.decision.decision != "unknown"
+
+
 class Screener:
     def __init__(self, index: Index, scribe: Scribe, clock: Clock, kill_switch: Path) -> None:
         self._index = index
@@ -87,9 +103,9 @@ class Screener:
             if stored is not None:
                 return stored
             _check_action(ground, request.action)
-            decision, _ = self._decide(view, ground, applicant)
-        if decision.decision == "unknown" or (decision.decision == "clear" and not request.keep):
-            return {"reference": request.reference, **decision.document()}
+            judged = self._decide(view, ground, applicant, request.action)
+        if not judged.is_kept(request):
+            return {"reference": request.reference, **judged.decision.document()}
         return self._index.write(lambda change: self._keep(change, request, asked, applicant))
 
     def decide(self, name: str | None, identifiers: Identifiers, born_on: date | None = None) -> Decision:
@@ -114,7 +130,7 @@ class Screener:
                         if not likely(keyed.name(name)):
                             decisions.append(clear)
                             continue
-                decisions.append(self._decide(view, ground, read_applicant(name, pairs, born_on))[0])
+                decisions.append(self._decide(view, ground, read_applicant(name, pairs, born_on), None).decision)
         return decisions
 
     def _ground(self, view: View) -> Ground:
@@ -127,31 +143,53 @@ class Screener:
         now = self._clock.now()
         return Ground(standing, terms, unknown_because(standing, terms, now), now)
 
-    def _decide(self, view: View, ground: Ground, applicant: Applicant) -> tuple[Decision, list[Live]]:
-        """The decision, and the records that block."""
+    def _decide(self, view: View, ground: Ground, applicant: Applicant, action: str | None) -> Judged:
+        """`action`: what is applied for; without one no waiver covers it."""
         terms = ground.terms
+        warnings = _warnings(applicant)
         if ground.unknown is not None or terms is None:
             business = terms.on_stale if terms else "closed"
-            decision = Decision("unknown", self._list(ground), cause=ground.unknown, business=business)
-            return replace(decision, warnings=_warnings(applicant)), []
-        found = self._grades(view, ground, terms, applicant)
-        blocking = [live for live, one in found if one.level is Level.BLOCK]
-        if not found:
-            return replace(self._clear_now(ground), warnings=_warnings(applicant)), []
-        switched_off = bool(blocking) and self._kill_switch.exists()
-        reasons = tuple(
-            reason(
-                self._contract, terms, live, one,
-                code="kill-switch" if switched_off and one.level is Level.BLOCK else None,
+            return Judged(
+                Decision("unknown", self._list(ground), cause=ground.unknown, business=business, warnings=warnings)
             )
+        found = self._grades(view, ground, terms, applicant)
+        if not found:
+            return Judged(replace(self._clear_now(ground), warnings=warnings))
+        blocking = [live for live, one in found if one.level is Level.BLOCK]
+        switched_off = bool(blocking) and self._kill_switch.exists()
+        waived: dict[str, Waiver] = {}
+        if action is not None and not switched_off:
+            waived = self._waived(view, blocking, applicant, action, ground.today)
+        reasons = tuple(
+            self._reason(terms, live, one, waived.get(live.record_id), switched_off=switched_off)
             for live, one in found[:MOST_REASONS]
-        )  # fmt: skip
-        if blocking and not switched_off:
-            outcome = Decision("block", self._list(ground), reasons, terms.effects.measure if terms.effects else None)
-        else:
-            outcome = Decision("review", self._list(ground), reasons, review=duty(terms.review, ground.today))
-            blocking = []
-        return replace(outcome, warnings=_warnings(applicant)), blocking
+        )
+        if blocking and not switched_off and not waived:
+            measure = terms.effects.measure if terms.effects else None
+            return Judged(Decision("block", self._list(ground), reasons, measure, warnings=warnings), tuple(blocking))
+        used = tuple(waived.values())
+        if len(used) == len(found):
+            return Judged(Decision("clear", self._list(ground), reasons, warnings=warnings), waived=used)
+        review = duty(terms.review, ground.today)
+        return Judged(Decision("review", self._list(ground), reasons, review=review, warnings=warnings), waived=used)
+
+    def _waived(
+        self, view: View, blocking: Sequence[Live], applicant: Applicant, action: str, today: date
+    ) -> dict[str, Waiver]:
+        """A waiver of each order that blocks, by record id; none at all where one order has none for this purchase."""
+        found: dict[str, Waiver] = {}
+        for live in blocking:
+            waiver = waiver_for(view, self._keyed, live, applicant.name, action, today)
+            if waiver is None:
+                return {}
+            found[live.record_id] = waiver
+        return found
+
+    def _reason(self, terms: Terms, live: Live, one: Grade, waiver: Waiver | None, *, switched_off: bool) -> Reason:
+        if waiver is not None:
+            return reason(self._contract, terms, live, one, code="waived", waiver=waiver.number)
+        off = switched_off and one.level is Level.BLOCK
+        return reason(self._contract, terms, live, one, code="kill-switch" if off else None)
 
     def _grades(self, view: View, ground: Ground, terms: Terms, applicant: Applicant) -> list[tuple[Live, Grade]]:
         """Records that ask for a block or a review, those that block first, then the newest first."""
@@ -173,10 +211,19 @@ class Screener:
         stored = self._stored(change, request.reference, asked)
         if stored is not None:
             return stored
-        decision, blocking = self._decide(change, ground, applicant)
+        judged = self._decide(change, ground, applicant, request.action)
+        decision, blocking = judged.decision, judged.blocking
         answer = {"reference": request.reference, **decision.document()}
-        if decision.decision == "unknown" or (decision.decision == "clear" and not request.keep):
+        if not judged.is_kept(request):
             return answer
+        for waiver in judged.waived:
+            use(change, self._keyed, waiver, request.reference)
+        if judged.waived:
+            self._scribe.about_screening(
+                change, "matched", request.reference, record_id=judged.waived[0].record_id,
+                measure=ground.terms.effects.measure if ground.terms and ground.terms.effects else None,
+                reason="waived",
+            )  # fmt: skip
         if decision.measure is not None:
             hold = Hold("reference", request.reference, decision.measure, applicant)
             for live in blocking:

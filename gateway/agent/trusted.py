@@ -26,7 +26,8 @@ from gateway.trust.merkle import BadProof, verify_consistency
 from gateway.trust.verify import open_heartbeat, verify_contract, verify_event
 from schemas.canonical import CanonicalError, JsonObject, b64u, unb64u
 
-FEEDS: Final = {"dishonest-debtor": 1}  # feed -> schema version that this agent can match
+# feed -> schema version that this agent can follow; whom a record may block is for `match` to say
+FEEDS: Final = {"dishonest-debtor": 1, "consumption-restriction": 1, "judgment-debtor": 1}
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from gateway.trust import jws
 from gateway.trust.keys import SigningKey
 
 COURT = "shanyang-court"
+PLAYED = frozenset({"dishonest-debtor", "receipt"})  # the feeds of the story
 AGENCIES = ("shanyang-credit-platform", "shanyang-market-regulation", "shanyang-public-resource-trading")
 
 
@@ -39,7 +40,7 @@ class Cast:
 
 
 def make_cast(agreements: Path, parties: Path, keys: Path, clock: Clock, *, kafka: str | None = None) -> Cast:
-    """Fresh keys under `keys`, and the district's agreements signed anew with them.
+    """Fresh keys under `keys`, and those of the district's agreements that are played, signed anew with them.
 
     The private keys behind the published agreements are nobody's to use; a run has its own. `kafka`: the contracts
     with agencies name it, and end in this word, so that a run has topics of its own.
@@ -50,7 +51,10 @@ def make_cast(agreements: Path, parties: Path, keys: Path, clock: Clock, *, kafk
         key.save(keys / f"{party}.jwk")
     contracts = {}
     for path in sorted(agreements.glob("*.yaml")):
-        terms = _with_keys(load_agreement(path).terms, signing)
+        terms = load_agreement(path).terms
+        if terms.feed not in PLAYED or not {terms.provider.party, terms.subscriber.party} <= signing.keys():
+            continue
+        terms = _with_keys(terms, signing)
         if kafka is not None and terms.feed != "receipt":
             terms = terms.model_copy(update={"id": f"{terms.id}-{kafka}", "delivery": ("pull", "kafka")})
         contracts[terms.id] = sign(terms, [signing[terms.provider.party], signing[terms.subscriber.party]])

@@ -34,7 +34,9 @@ Moment = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$
 _new, _assign = object.__new__, object.__setattr__
 
 
-class _Part(BaseModel):
+class Part(BaseModel):
+    """What every part of a record is: frozen, strict, nothing beside its fields."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     _all_fields: ClassVar[set[str]]
@@ -57,7 +59,7 @@ class _Part(BaseModel):
         return part
 
 
-class IdentifierEntry(_Part):
+class IdentifierEntry(Part):
     """证件号码. A value that fails its check is kept, never matches, and nothing is derived from it."""
 
     scheme: Scheme
@@ -66,7 +68,7 @@ class IdentifierEntry(_Part):
     check: Check
 
 
-class Subject(_Part):
+class Subject(Part):
     """The debtor (被执行人). `age`: years at publication, as the source says; `birth_year` only where it is said."""
 
     kind: Kind
@@ -78,7 +80,7 @@ class Subject(_Part):
     birth_year: Annotated[int, Field(ge=1850, le=2200)] | None
 
 
-class ResponsiblePerson(_Part):
+class ResponsiblePerson(Part):
     """企业失信人责任人: who answers for a listed unit, and is not listed by that (rule M5)."""
 
     name: str
@@ -86,7 +88,7 @@ class ResponsiblePerson(_Part):
     identifiers: tuple[IdentifierEntry, ...]
 
 
-class Case(_Part):
+class Case(Part):
     """The enforcement case (执行案件): 案号, 执行法院, 省份, 立案时间."""
 
     number: Annotated[str, Field(min_length=1)]
@@ -95,14 +97,14 @@ class Case(_Part):
     filed_on: date | None
 
 
-class Basis(_Part):
+class Basis(Part):
     """执行依据: the document that is enforced, and who made it."""
 
     number: str | None
     issuer: str | None
 
 
-class Source(_Part):
+class Source(Part):
     """Where the record came from. `digest` is SHA-256 of the raw record, in hex."""
 
     system: str
@@ -110,14 +112,14 @@ class Source(_Part):
     digest: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
-class Warned(_Part):
+class Warned(Part):
     """What was odd about a field, as a code; never its value."""
 
     code: Code
     field: str
 
 
-class DishonestDebtor(_Part):
+class DishonestDebtor(Part):
     """One debtor in one case, as one provider states it."""
 
     feed: Literal["dishonest-debtor"]

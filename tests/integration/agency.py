@@ -124,7 +124,7 @@ def application(reference: str = "A-1", **changed: Any) -> dict[str, Any]:
 
 @asynccontextmanager
 async def open_agency(
-    district: District, folder: Path, contract: str = TO_MARKET, topics: Topics | None = None
+    district: District, folder: Path, contract: str = TO_MARKET, topics: Topics | None = None, party: str = MARKET
 ) -> AsyncIterator[Agent]:
     """An agent that follows the court's list over the gateway's real application, with a register of one row.
 
@@ -141,7 +141,7 @@ async def open_agency(
         )
     engine.dispose()
     (home / "trusted.json").write_bytes(canonical((await district.keys()).to_jwks()))
-    district.cast.keys[MARKET].save(home / "key.jwk")
+    district.cast.keys[party].save(home / "key.jwk")
     settings = Settings(
         agent_contract=contract,
         agent_party_key=home / "key.jwk",
@@ -161,7 +161,7 @@ async def open_agency(
     )
 
     def read_trust() -> Trust:
-        return Trust(read_trusted_keys(parts.trusted_keys), settings.party, contract, MARKET, district.clock)
+        return Trust(read_trusted_keys(parts.trusted_keys), settings.party, contract, party, district.clock)
 
     follower = Follower(parts, district.clock, client, read_trust, register, topics)
     app = create_screening_app(parts, district.clock)

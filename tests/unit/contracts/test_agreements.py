@@ -19,6 +19,9 @@ HERE = Path(contracts.__file__).parent
 AGREEMENTS = sorted((HERE / "agreements").glob("*.yaml"))
 PARTIES = sorted((HERE / "parties").glob("*.yaml"))
 DEBTORS = [path for path in AGREEMENTS if path.stem.startswith("debtors-to-")]
+RECEIPTS = [path for path in AGREEMENTS if path.stem.startswith("receipts-from-")]
+RESTRICTIONS = HERE / "agreements/restrictions-to-natural-resources.yaml"
+ENFORCEMENT = HERE / "agreements/enforcement-to-credit-platform.yaml"
 
 # What nobody gets: other people's data, and what no purpose here needs.
 NOBODYS = [
@@ -43,17 +46,21 @@ def shown(path: Path) -> frozenset[str]:
     return frozenset(slot for field in terms.fields for slot in expand(field, feed(terms.feed).slots))
 
 
-def test_the_six_agreements_and_five_parties_are_there() -> None:
+def test_the_nine_agreements_and_six_parties_are_there() -> None:
     agencies = ["credit-platform", "market-regulation", "public-resource-trading"]
     assert [path.stem for path in AGREEMENTS] == [
         *(f"debtors-to-{agency}" for agency in agencies),
-        *(f"receipts-from-{agency}" for agency in agencies),
+        "enforcement-to-credit-platform",
+        *(f"receipts-from-{agency}" for agency in ["credit-platform", "market-regulation", "natural-resources"]),
+        "receipts-from-public-resource-trading",
+        "restrictions-to-natural-resources",
     ]
     assert [path.stem for path in PARTIES] == [
         "shanyang-court",
         "shanyang-credit-platform",
         "shanyang-data-bureau",
         "shanyang-market-regulation",
+        "shanyang-natural-resources",
         "shanyang-public-resource-trading",
     ]
 
@@ -95,7 +102,7 @@ def test_each_agency_sees_something_else() -> None:
     assert len({(shown(path), repr(load_agreement(path).terms.rows)) for path in DEBTORS}) == len(DEBTORS)
 
 
-@pytest.mark.parametrize("path", [path for path in AGREEMENTS if path not in DEBTORS], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", RECEIPTS, ids=lambda path: path.stem)
 def test_the_court_sees_receipts_about_its_own_records_only(path: Path) -> None:
     policy = compile_policy(load_agreement(path).terms, feed("receipt"))
     about = feed("receipt").slots.index("about")
@@ -118,7 +125,37 @@ def test_a_party_has_public_keys_of_its_own_only(path: Path) -> None:
     assert all("d" not in key for key in party.keys)
 
 
-@pytest.mark.parametrize("path", DEBTORS, ids=lambda path: path.stem)
+def test_what_an_order_blocks_is_not_what_a_dishonest_debtor_meets() -> None:
+    restricted = load_agreement(RESTRICTIONS).terms.effects
+    assert restricted is not None
+    assert (restricted.measure, restricted.action) == ("spending-restriction", ("property",))
+    for path in DEBTORS:
+        effects = load_agreement(path).terms.effects
+        assert effects is not None
+        assert effects.measure != restricted.measure
+        assert set(effects.action).isdisjoint(restricted.action)
+
+
+def test_the_office_sees_waivers_and_not_who_asked_for_the_enforcement() -> None:
+    assert {slot for slot in feed("consumption-restriction").slots if slot.startswith("waivers[]")} < shown(
+        RESTRICTIONS
+    )
+    assert shown(RESTRICTIONS).isdisjoint(["applicant", "amount", "order_url", "subjects[].role"])
+
+
+def test_m5_being_under_enforcement_has_no_effects_and_is_shown_of_units_alone() -> None:
+    terms = load_agreement(ENFORCEMENT).terms
+    assert (terms.effects, terms.review) == (None, None)
+    assert {"state", "amount", "unpaid"} < shown(ENFORCEMENT)
+    assert shown(ENFORCEMENT).isdisjoint(["responsible_persons[].name", "subject.sex"])
+    kind = feed("judgment-debtor").slots.index("subject.kind")
+    policy = compile_policy(terms, feed("judgment-debtor"))
+    seen = [policy.sees(tuple(value if place == kind else None for place in range(len(policy.feed.slots))))
+            for value in ("organisation", "person", "unknown")]  # fmt: skip
+    assert seen == [True, False, False]
+
+
+@pytest.mark.parametrize("path", [*DEBTORS, RESTRICTIONS, ENFORCEMENT], ids=lambda path: path.stem)
 def test_an_official_can_preview_it_without_a_record(path: Path) -> None:
     terms = load_agreement(path).terms
     made = preview(terms, feed(terms.feed), [])

@@ -1,15 +1,19 @@
 """Every finding has its counter-example, and what is right has none."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from contracts import lint as lint_module
 from contracts.lint import EXPLAINED, MATCHED, lint
+from contracts.load import load_agreement
 from contracts.model import Terms
-from contracts.policy import FeedShape
+from contracts.policy import FeedShape, expand
 from schemas.catalog import feed
+
+RESTRICTIONS = Path(lint_module.__file__).parent / "agreements/restrictions-to-natural-resources.yaml"
 
 Document = Callable[..., dict[str, Any]]
 MakeTerms = Callable[..., Terms]
@@ -92,7 +96,7 @@ def test_right_terms_have_no_finding(terms: MakeTerms, debtors: FeedShape) -> No
     assert lint(terms(effects=None, review=None, fields=["case.number"]), debtors) == []
 
 
-@pytest.mark.parametrize("slot", [*MATCHED, *EXPLAINED])
+@pytest.mark.parametrize("slot", [*MATCHED["dishonest-debtor"], *EXPLAINED])
 def test_m1_a_block_without_one_of_its_fields(
     document: Document, terms: MakeTerms, debtors: FeedShape, slot: str
 ) -> None:
@@ -101,6 +105,23 @@ def test_m1_a_block_without_one_of_its_fields(
     assert codes(terms(fields=fields), debtors) == []
     fields.remove(slot)
     assert codes(terms(fields=fields), debtors) == ["field-missing-for-block"]
+
+
+@pytest.mark.parametrize("slot", [*MATCHED["consumption-restriction"], *EXPLAINED])
+def test_a_block_by_an_order_needs_every_field_that_it_reads_or_that_explains_it(slot: str) -> None:
+    agreed = load_agreement(RESTRICTIONS).terms
+    shape = feed("consumption-restriction")
+    fields = tuple(one for path in agreed.fields for one in expand(path, shape.slots) if one != slot)
+    assert codes(agreed.model_copy(update={"fields": fields}), shape) == ["field-missing-for-block"]
+
+
+def test_an_order_takes_no_measure_that_is_for_dishonest_debtors() -> None:
+    agreed = load_agreement(RESTRICTIONS).terms
+    assert agreed.effects is not None
+    wrong = agreed.effects.model_copy(update={"measure": "tender-restriction"})
+    assert "measure-not-for-feed" in codes(
+        agreed.model_copy(update={"effects": wrong}), feed("consumption-restriction")
+    )
 
 
 def test_what_only_explains_may_be_treated(terms: MakeTerms, debtors: FeedShape) -> None:

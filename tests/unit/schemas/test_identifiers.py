@@ -3,7 +3,7 @@
 from datetime import date
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from schemas.identifiers import (
@@ -208,6 +208,7 @@ def test_other_documents_have_no_check(written: str, scheme: str) -> None:
     assert (found.scheme, found.check) == (scheme, "none")
 
 
+@example("ß¸")
 @given(st.text(max_size=40))
 def test_any_text_is_read_or_refused_and_reading_is_stable(written: str) -> None:
     try:

@@ -1,0 +1,154 @@
+"""From what a source said of a debtor under enforcement (被执行人) to the canonical record, or a refusal.
+
+The habits are those of `adapters.feeds.debtor`. What it becomes blocks nobody, and never enters the dishonest list.
+"""
+
+import hashlib
+from datetime import date
+from typing import NamedTuple
+
+from adapters.feeds.debtor import (
+    Refused,
+    Warnings,
+    check_age,
+    check_columns,
+    check_text,
+    entries,
+    kind_of,
+    people_of,
+    read_basis,
+    read_day,
+    read_identifiers,
+    read_sum,
+)
+from adapters.feeds.said import SaidIdentifier, SaidPerson
+from adapters.feeds.vocabulary import SEXES
+from schemas.canonical import JsonValue
+from schemas.case_number import looks_like_case_number, normalise_case_number
+from schemas.names import read_name
+from schemas.record_id import record_id
+from schemas.records.debtor import Case, Doubt, Kind, Source, Warned, doubts_of
+from schemas.records.enforcement import JudgmentDebtor, JudgmentSubject, State
+from schemas.text import said as said_text
+
+FEED = "judgment-debtor"
+
+_STATES: dict[str, State] = {
+    "0": "open",
+    "执行中": "open",
+    "恢复执行": "open",
+    "open": "open",
+    "已结案": "closed",
+    "结案": "closed",
+    "终结执行": "closed",
+    "执行完毕": "closed",
+    "closed": "closed",
+    "终结本次执行程序": "ended-unperformed",
+    "终结本次执行": "ended-unperformed",
+    "终本": "ended-unperformed",
+    "ended-unperformed": "ended-unperformed",
+}
+
+
+class SaidEnforcement(NamedTuple):
+    """Texts as they stand; empty where nothing is said. `state` is None where the shape has no word for it."""
+
+    system: str
+    case_number: str
+    name: str
+    identifiers: tuple[SaidIdentifier, ...] = ()
+    record: str = ""
+    sex: str = ""
+    responsible: tuple[SaidPerson, ...] = ()
+    court: str = ""
+    province: str = ""
+    filed_on: JsonValue = None
+    basis: tuple[tuple[str, str], ...] = ()
+    state: str | None = None
+    amount: JsonValue = None
+    amount_unit: str = ""
+    unpaid: JsonValue = None
+    unpaid_unit: str = ""
+    ended_on: JsonValue = None
+    # Only our own line says these.
+    kind: Kind | None = None
+    source_updated_at: str | None = None
+    status_reason: str | None = None
+    record_id: str | None = None
+    digest: str | None = None
+    warnings: tuple[tuple[str, str], ...] = ()
+    doubts: tuple[Doubt, ...] = ()
+
+
+def enforcement(said: SaidEnforcement, raw: bytes, *, record_key: bytes, today: date) -> JudgmentDebtor:
+    """The canonical record. Raises `Refused`."""
+    number = normalise_case_number(said.case_number)
+    name = read_name(said.name)
+    check_columns(said.case_number, number, (said.province, said.court, said.name))
+    check_text(said.name, said.court, said.case_number)
+    warnings: Warnings = list(said.warnings)
+    identifiers = read_identifiers(said.identifiers, warnings)
+    if name is None and not identifiers:
+        raise Refused("no-subject", "the record names nobody: no name, no identifier")
+    if not number:
+        raise Refused("no-case-number", "the record names no case")
+    if not looks_like_case_number(number):
+        warnings.append(("odd-case-number", "case.number"))
+    if name is not None and name.digits_removed:
+        warnings.append(("digits-removed", "subject.name"))
+    sex = SEXES.get(said.sex.strip())
+    kind = kind_of(name, identifiers, said.kind, unit_fields=bool(said.responsible), personal_fields=sex is not None)
+    if kind == "unknown":
+        warnings.append(("kind-unclear", "subject.kind"))
+    filed = read_day(said.filed_on, today, "case.filed_on", warnings)
+    check_age(kind, identifiers, filed or today)
+    people = people_of(said.responsible, warnings)
+    state = _state(said.state, warnings)
+    amount = read_sum(said.amount, said.amount_unit, "amount", warnings)
+    unpaid = read_sum(said.unpaid, said.unpaid_unit, "unpaid", warnings)
+    ended = read_day(said.ended_on, today, "ended_on", warnings)
+    spelled = name.value if name else None
+    return JudgmentDebtor.made(
+        feed=FEED,
+        schema_version=1,
+        record_id=said.record_id or record_id(record_key, FEED, number, kind, spelled or ""),
+        revision=1,
+        status="listed",
+        status_reason=said.status_reason,
+        doubts=doubts_of([field for _, field in warnings], said.doubts),
+        subject=JudgmentSubject.made(
+            kind=kind,
+            name=spelled,
+            name_masked=name is not None and name.masked,
+            identifiers=entries(identifiers),
+            sex=sex,
+        ),
+        responsible_persons=people,
+        case=Case.made(number=number, court=said_text(said.court), province=said_text(said.province), filed_on=filed),
+        basis=read_basis(said.basis),
+        state=state,
+        amount=amount,
+        unpaid=unpaid,
+        ended_on=ended,
+        source_updated_at=said.source_updated_at,
+        source=Source.made(
+            system=said.system,
+            record=said.record or None,
+            digest=said.digest or hashlib.sha256(raw).hexdigest(),
+        ),
+        warnings=tuple([Warned.made(code=code, field=field) for code, field in sorted(set(warnings))]),
+    )
+
+
+def _state(said: str | None, warnings: Warnings) -> State:
+    """How the case stands. Without a word the debtor is under enforcement; a word that is not known tells nothing."""
+    word = said_text(said or "")
+    if word is None:
+        if said is not None:
+            warnings.append(("no-state", "state"))
+        return "open"
+    if word not in _STATES:
+        if word != "unknown":
+            warnings.append(("state-unknown", "state"))
+        return "unknown"
+    return _STATES[word]
