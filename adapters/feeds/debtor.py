@@ -81,7 +81,7 @@ def debtor(said: Said, raw: bytes, *, record_key: bytes, today: date) -> Dishone
     if kind == "unknown":
         warnings.append(("kind-unclear", "subject.kind"))
     published = _day(said.published_on, today, "published_on", warnings, needed=True)
-    _check_age(kind, age, said.birth_year, identifiers, published or today)
+    _check_age(kind, age, identifiers, published or today, birth_year=said.birth_year)
     until = _day(said.listed_until, _EVER, "listed_until", warnings)
     filed = _day(said.filed_on, today, "case.filed_on", warnings)
     if said.performance is None:
@@ -206,7 +206,7 @@ def _age(text: str, warnings: Warnings) -> int | None:
 
 
 def _check_age(
-    kind: Kind, age: int | None, birth_year: int | None, identifiers: Sequence[Identifier], published: date
+    kind: Kind, age: int | None, identifiers: Sequence[Identifier], published: date, *, birth_year: int | None = None
 ) -> None:
     """Minors are never listed. A citizen number that passes its check is believed before the age field."""
     proved = False
