@@ -83,7 +83,7 @@ def debtor(said: Said, raw: bytes, *, record_key: bytes, today: date) -> Dishone
     if kind == "unknown":
         warnings.append(("kind-unclear", "subject.kind"))
     published = read_day(said.published_on, today, "published_on", warnings, needed=True)
-    check_age(kind, identifiers, published or today, age=age, birth_year=said.birth_year)
+    check_age(kind, age, identifiers, published or today, birth_year=said.birth_year)
     until = read_day(said.listed_until, _EVER, "listed_until", warnings)
     filed = read_day(said.filed_on, today, "case.filed_on", warnings)
     if said.performance is None:
@@ -223,12 +223,7 @@ def _age(text: str, warnings: Warnings) -> int | None:
 
 
 def check_age(
-    kind: Kind,
-    identifiers: Sequence[Identifier],
-    published: date,
-    *,
-    age: int | None = None,
-    birth_year: int | None = None,
+    kind: Kind, age: int | None, identifiers: Sequence[Identifier], published: date, *, birth_year: int | None = None
 ) -> None:
     """Minors are never listed. A citizen number that passes its check is believed before the age field."""
     proved = False

@@ -101,7 +101,7 @@ def enforcement(said: SaidEnforcement, raw: bytes, *, record_key: bytes, today: 
     if kind == "unknown":
         warnings.append(("kind-unclear", "subject.kind"))
     filed = read_day(said.filed_on, today, "case.filed_on", warnings)
-    check_age(kind, identifiers, filed or today)
+    check_age(kind, None, identifiers, filed or today)
     people = people_of(said.responsible, warnings)
     state = _state(said.state, warnings)
     amount = read_sum(said.amount, said.amount_unit, "amount", warnings)

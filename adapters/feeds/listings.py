@@ -88,8 +88,9 @@ LISTINGS: tuple[Shape[Said], ...] = (
         ignored="partytypename partyTypeName type focusnumber focusNumber connList sType ysfzd riskMark sourceType "
         "corporationId dataSourceType",
         states={
-            "status": {"0": False, "1": True},  # whether the court's own site still shows it
-            "isBlacklist": {"true": False, "1": False, "false": True, "0": True},
+            # Whether the court's site still shows it, 0 at one supplier; 1 says "gone" here and "in force" there.
+            "status": {"0": False},
+            "isBlacklist": {"true": False, "1": False},
         },
     ),
     _row(  # 企查查, older and current keys

@@ -143,7 +143,7 @@ def _subjects(said: Sequence[SaidSubject], published: date, warnings: Warnings) 
         if name is None and not identifiers:
             continue
         kind = kind_of(name, identifiers, one.kind)
-        check_age(kind, identifiers, published)
+        check_age(kind, None, identifiers, published)
         if kind == "unknown":
             aside.append(("kind-unclear", "subjects.kind"))
         doubts = {*one.doubts, *(_DOUBTFUL.get(code, "identifiers") for code, _ in aside)}

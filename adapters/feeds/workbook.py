@@ -36,6 +36,7 @@ _ROWS = Fault("unparseable", "the rows of a sheet are not in their order")
 _HEADLESS = Fault("unknown-shape", "no row of headings that are known stands over this row")
 _ERROR = Fault("wrong-value", "a cell holds the error of a formula")
 
+_BEGINS_AS_XML = re.compile(rb"[\xef\xbb\xbf\xfe\xff\x00 \t\r\n]*<")  # behind marks of byte order and blanks
 _DECLARES = re.compile(rb"<\x00?!\x00?D|\x00<\x00!\x00D")  # in UTF-8 and in UTF-16
 _ROW = re.compile(rb"<(?:\w+:)?row\s(?:[^>]*?\s)?r=[\"'](\d+)")
 _ERRORS = frozenset({"#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A"})
@@ -77,6 +78,8 @@ def _fault(data: bytes) -> Fault | None:
 
 
 def _fault_of_part(content: bytes) -> Fault | None:
+    if not _BEGINS_AS_XML.match(content):
+        return None  # a picture, or the like
     if _DECLARES.search(content):
         return _DOCUMENT_TYPE
     rows = [int(row) for row in _ROW.findall(content)]

@@ -84,11 +84,13 @@ def as_excel_writes(package: bytes) -> bytes:
 
 
 def with_part(package: bytes, name: str, content: bytes) -> bytes:
-    """The workbook with one part of it replaced."""
+    """The workbook with one part of it replaced, or added."""
     out = io.BytesIO()
     with ZipFile(io.BytesIO(package)) as old, ZipFile(out, "w", ZIP_DEFLATED) as new:
         for part in old.namelist():
-            new.writestr(part, content if part == name else old.read(part))
+            if part != name:
+                new.writestr(part, old.read(part))
+        new.writestr(name, content)
     return out.getvalue()
 
 

@@ -20,12 +20,13 @@ def test_tyc_people_in_staff_are_responsible_and_links_are_dropped(read_items) -
     assert [(one.name, one.role) for one in item.record.responsible_persons] == [("金修溪", "法定代表人")]
 
 
-def test_tyc_status_says_whether_the_court_still_shows_it(read_items) -> None:
-    (listed,), (gone,) = read_items(tyc(status="0")), read_items(tyc(status="1"))
-    assert isinstance(gone, Withdrawal)
-    assert listed.record.record_id in gone.record_ids
-    (unknown,) = read_items(tyc(status="7"))
-    assert unknown.code == "wrong-value"
+def test_tyc_status_that_says_other_things_at_other_suppliers_is_for_a_person(read_items) -> None:
+    for said in ({"status": "0"}, {"status": ""}, {"isBlacklist": "True"}):
+        (item,) = read_items(tyc(**said))
+        assert isinstance(item, Accepted)
+    for said in ({"status": "1"}, {"status": 7}, {"isBlacklist": "False"}):
+        (item,) = read_items(tyc(**said))
+        assert item.code == "wrong-value"
 
 
 @pytest.mark.parametrize(

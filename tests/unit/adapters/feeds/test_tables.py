@@ -302,10 +302,15 @@ def test_an_xml_bomb_in_a_workbook_is_an_error(read_items) -> None:
 
 def test_a_document_type_is_seen_in_utf_16_too(read_items) -> None:
     book = as_xlsx(ROWS)
-    for encoding in ("utf-16", "utf-16-le", "utf-16-be"):
-        part = '<?xml version="1.0" encoding="UTF-16"?><!DOCTYPE s [<!ENTITY e "x">]><s/>'.encode(encoding)
+    for encoding in ("utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"):
+        part = (" " * 999 + '<!DOCTYPE s [<!ENTITY e "x">]><s/>').encode(encoding)
         (item,) = read_items(with_part(book, "xl/styles.xml", part))
         assert "document type" in item.reason
+
+
+def test_a_picture_may_hold_any_bytes(read_items) -> None:
+    book = with_part(as_xlsx(ROWS), "xl/media/image1.png", b"\x89PNG\r\n<!DOCTYPE")
+    assert [type(item) for item in read_items(book)] == [Accepted] * 3
 
 
 def test_a_column_far_out_costs_nothing(read_items) -> None:
