@@ -5,11 +5,15 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.captured_log import captured_log
 from tests.databases import Databases, SqliteFolder, databases_of
 from tests.servers.kafka import Kafka, kafka_server
 from tests.servers.postgres import NotHere, Postgres, postgres_server
+
+settings.register_profile("project", deadline=None)  # no test is timed
+settings.load_profile("project")
 
 
 @pytest.fixture(scope="session")

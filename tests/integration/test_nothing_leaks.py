@@ -260,7 +260,6 @@ async def check(
 # An example takes a second; the marks of a failing one tell enough, and are not worth minutes of shrinking.
 @settings(
     max_examples=12,
-    deadline=None,
     suppress_health_check=list(HealthCheck),
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
 )

@@ -196,7 +196,7 @@ def ends_in(agent: Agent) -> tuple:
     return agent.live(), (standing.priority, standing.bulk, standing.state, standing.cause), agent.holds()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(histories(), st.data())
 def test_d4_any_interleaving_of_the_lanes_ends_as_the_order_of_causes_does(
     make_agent: Callable[[], Agent], history: list[Arrived], data: st.DataObject

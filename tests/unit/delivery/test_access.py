@@ -101,7 +101,7 @@ def mended(actual: Access, drifts: tuple[Drift, ...]) -> Access:
 
 
 @given(agreements, plans, stands)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_what_is_mended_is_as_wanted_and_mending_again_changes_nothing(
     some: list[Agreed], plan: Plan, actual: Access
 ) -> None:
@@ -115,7 +115,7 @@ def test_what_is_mended_is_as_wanted_and_mending_again_changes_nothing(
 
 
 @given(agreements, plans, stands)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_d10_after_mending_only_the_subscriber_reads_and_the_rest_is_told_of(
     some: list[Agreed], plan: Plan, actual: Access
 ) -> None:
@@ -138,7 +138,7 @@ def test_d10_after_mending_only_the_subscriber_reads_and_the_rest_is_told_of(
 
 
 @given(agreements, plans, stands)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_nothing_of_others_is_ever_touched(some: list[Agreed], plan: Plan, actual: Access) -> None:
     ours = {topic_of(one.id, lane) for one in some for lane in LANES}
     drifts = difference(desired(some, plan), actual, some, PARTIES, plan)

@@ -128,7 +128,7 @@ EXAMPLES = {"sqlite": 60, "postgresql": 12}  # each has a database of its own
 
 
 def test_d5_d6_d7_visibility_is_a_transition(databases: Databases) -> None:
-    @settings(max_examples=EXAMPLES[databases.engine], deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=EXAMPLES[databases.engine], suppress_health_check=[HealthCheck.too_slow])
     @given(operations)
     def holds(steps: list[tuple[Any, ...]]) -> None:
         with tempfile.TemporaryDirectory() as folder, databases.fresh() as database_url:

@@ -262,7 +262,7 @@ async def test_p2_a_short_nonce_is_refused(gate: Gate) -> None:
         ),
     ),
 )
-@settings(deadline=None)
+@settings()
 async def test_p2_whatever_stands_in_the_fields_is_answered_by_a_known_error(name: str, value: str) -> None:
     gate = Gate(Directory({KEY.kid: KEY.public()}))
     headers = signed()
@@ -273,7 +273,7 @@ async def test_p2_whatever_stands_in_the_fields_is_answered_by_a_known_error(nam
 
 
 @given(st.data())
-@settings(deadline=None)
+@settings()
 async def test_p2_a_flipped_character_anywhere_in_the_fields_is_caught(data: st.DataObject) -> None:
     gate = Gate(Directory({KEY.kid: KEY.public()}))
     headers = signed()

@@ -46,7 +46,7 @@ def shown_event(said: tuple[Any, ...], shown: set[str]) -> tuple[dict[str, Any],
 
 
 @given(records(), SLOTS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_s2_any_choice_of_slots_verifies_and_shows_nothing_else(said: tuple[Any, ...], shown: set[str]) -> None:
     event, batch = shown_event(said, shown)
     assert verify_event(event, DISTRICT.key_set()).status == "valid"
@@ -61,7 +61,7 @@ def test_s2_any_choice_of_slots_verifies_and_shows_nothing_else(said: tuple[Any,
 
 
 @given(records(), SLOTS, st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_s2_no_other_value_and_no_other_salt_verifies(
     said: tuple[Any, ...], shown: set[str], data: st.DataObject
 ) -> None:
@@ -87,7 +87,7 @@ def test_s2_no_other_value_and_no_other_salt_verifies(
 
 
 @given(records(), SLOTS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_exact_reader_agrees_with_flatten(said: tuple[Any, ...], shown: set[str]) -> None:
     record = nest({slot: value for slot, value in zip(FEED.slots, said, strict=True) if slot in shown})
     paths = tuple(sorted(shown))

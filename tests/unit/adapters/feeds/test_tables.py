@@ -382,7 +382,7 @@ XLSX = as_excel_writes(as_xlsx(ROWS))
 PARTS = [SHEET, SHARED, "xl/workbook.xml", "xl/styles.xml", "[Content_Types].xml"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_mutated_workbook(read_items, data: st.DataObject) -> None:
     name = data.draw(st.sampled_from([SHEET, "xl/sharedStrings.xml", "xl/workbook.xml", "xl/styles.xml"]))
