@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from http_message_signatures import HTTPMessageSigner, HTTPMessageVerifier, algorithms
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from gateway.clock import ManualClock, SystemClock
@@ -262,7 +262,6 @@ async def test_p2_a_short_nonce_is_refused(gate: Gate) -> None:
         ),
     ),
 )
-@settings()
 async def test_p2_whatever_stands_in_the_fields_is_answered_by_a_known_error(name: str, value: str) -> None:
     gate = Gate(Directory({KEY.kid: KEY.public()}))
     headers = signed()
@@ -273,7 +272,6 @@ async def test_p2_whatever_stands_in_the_fields_is_answered_by_a_known_error(nam
 
 
 @given(st.data())
-@settings()
 async def test_p2_a_flipped_character_anywhere_in_the_fields_is_caught(data: st.DataObject) -> None:
     gate = Gate(Directory({KEY.kid: KEY.public()}))
     headers = signed()
