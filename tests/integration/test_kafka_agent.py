@@ -187,7 +187,7 @@ async def test_a_broker_that_goes_away_is_noticed_and_found_again(following: Fol
             await until(lambda: agent.held() == HELD)  # by pull
         finally:
             await asyncio.to_thread(kafka.broker.start)
-        await until(lambda: following.by_kafka_alone, 60)
+        await until(lambda: following.by_kafka_alone, 150)  # both wait longer each time before they try again
         agent.wire.paths.clear()
         await district.withdraw(listing(1))
         await until(lambda: agent.held() == [])
