@@ -193,7 +193,7 @@ async def test_a_broker_that_goes_away_is_noticed_and_found_again(following: Fol
         await until(lambda: agent.held() == [])
         assert await following.pulls() == 0
         async with asyncio.timeout(100):
-            # A lane that met the broker away may wait half a minute, and what it sent is stored behind the broker's word.
+            # A lane that met the broker away may wait half a minute; what it sent is stored behind the broker's word.
             while await following.feed.sent() != {"priority": 2, "bulk": 1}:  # noqa: ASYNC110 - nor does the gateway
                 await asyncio.sleep(0.02)
     assert following.applied == (2, 1)
