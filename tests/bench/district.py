@@ -38,25 +38,36 @@ from tests.servers.kafka import make_kafka
 from tests.servers.postgres import postgres_server
 
 AGENCIES = 10
-RATE = 250  # records a second that the court lists, each delivered to every agency
-PUSH = 125  # records in one push
+RATE = 210  # records a second that the court lists, each delivered to every agency
+PUSH = 105  # records in one push
 IDLE_ROUNDS = 20
+PAYING = 700  # companies that are blocked before the load begins, and pay one after another
+PAUSE_SECONDS = 1.0  # between one release and the next withdrawal
+NUMERALS = "零一二三四五六七八九"
 READY_SECONDS = 60.0
 AGREEMENTS = Path(__file__).parents[2] / "contracts/agreements"
+RECEIPTS = "receipts-from-agency-0"
 REGISTER = 'table = "licences"\nrow = "licence_no"\nname = "holder"\n\n[identifiers]\ncn-org = "code"\n'
+
+
+class Paying(Company):
+    """One of many companies with a row in the first agency's register."""
+
+    @property
+    def name(self) -> str:
+        return f"山阳{''.join(NUMERALS[int(digit)] for digit in f'{self.number:04d}')}贸易有限公司"
 
 
 @dataclass
 class District:
-    """`companies` stand in the first agency's register alone; `lines` are of debtors that no register knows."""
+    """`companies` are blocked at the first agency and known to no other; nobody knows the debtors of `lines`."""
 
     court: GatewayClient
     engine: AsyncEngine
     register: Path
     lines: list[bytes]
-    companies: list[Company] = field(default_factory=lambda: [Company(number) for number in range(12)])
+    companies: list[Company] = field(default_factory=lambda: [Paying(number) for number in range(PAYING)])
     listed: int = 0
-    rounds: int = 0
     read_up_to: str = ""
 
     async def acknowledged(self) -> int:
@@ -72,28 +83,30 @@ class District:
         if answer.counts["listed"] != count:
             raise RuntimeError(f"{count} records were to be listed, not {answer.counts}")
 
+    async def block_all(self) -> None:
+        """List every company, and wait until all are blocked and the court has read that."""
+        body = b"\n".join(company.line() for company in self.companies)
+        await self.court.push(FEED, body, "application/x-ndjson", "companies")
+        while self._held() < len(self.companies):  # noqa: ASYNC110 - another process writes the register
+            await asyncio.sleep(0.1)
+        while (page := await self.court.events(RECEIPTS, self.read_up_to)).events:
+            self.read_up_to = page.next
+
     async def release(self) -> float:
-        """Seconds from a withdrawal to the release in the court's hands, of a company that was blocked first."""
-        company = self.companies[self.rounds % len(self.companies)]
-        self.rounds += 1
-        company.version += 1
-        key = f"company-{self.rounds:06d}"
-        await self.court.push(FEED, company.line(), "application/x-ndjson", key, relist=True)
-        while not self._is_held(company):  # noqa: ASYNC110 - another process writes the register
-            await asyncio.sleep(0.01)
+        """Seconds from the next company's withdrawal to its release in the court's hands."""
+        company = self.companies.pop()
         withdrawal = {"case_number": company.case, "name": company.name, "status_reason": "performed"}
         began = time.perf_counter()
         await self.court.withdraw(FEED, withdrawal)
         while True:
-            page = await self.court.events("receipts-from-agency-0", self.read_up_to, wait=20)
+            page = await self.court.events(RECEIPTS, self.read_up_to, wait=20)
             self.read_up_to = page.next
             if any(event["record"]["kind"] == "released" for event in page.events if event["kind"] == "upsert"):
                 return time.perf_counter() - began
 
-    def _is_held(self, company: Company) -> bool:
+    def _held(self) -> int:
         with closing(sqlite3.connect(self.register, timeout=30)) as connection:
-            found = connection.execute("SELECT 1 FROM fuyuan_holds WHERE row = ?", (company.row,))
-            return found.fetchone() is not None
+            return int(connection.execute("SELECT count(DISTINCT row) FROM fuyuan_holds").fetchone()[0])
 
 
 def run(*, quick: bool) -> list[Figure]:
@@ -114,9 +127,9 @@ def run(*, quick: bool) -> list[Figure]:
 
 async def _measure(folder: Path, database_url: str, bootstrap: str, seconds: int, burst: int) -> list[Figure]:
     async with AsyncExitStack() as stack:
-        lines = court_list(PUSH + seconds * RATE + burst).splitlines()
+        lines = court_list(seconds * RATE + burst).splitlines()
         district = await _open(stack, folder, database_url, bootstrap, lines)
-        await district.list_many(PUSH)
+        await district.block_all()
         idle = [await district.release() for _ in range(IDLE_ROUNDS)]
         steady, rate = await _while(district, lambda: _steadily(district, seconds))
         during, burst_rate = await _while(district, lambda: _all_at_once(district, burst))
@@ -149,9 +162,9 @@ async def _while(district: District, load: Callable[[], Coroutine[None, None, No
     before, began = await district.acknowledged(), time.perf_counter()
     taken: list[float] = []
     loading = asyncio.create_task(load())
-    while not loading.done() or len(taken) < 2:
+    while district.companies and (len(taken) < 2 or not loading.done()):
         taken.append(await district.release())
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(PAUSE_SECONDS)
     await loading
     return taken, (await district.acknowledged() - before) / (time.perf_counter() - began)
 
@@ -238,7 +251,7 @@ async def _agent(
     with closing(sqlite3.connect(home / "register.sqlite")) as connection, connection:
         connection.execute("CREATE TABLE licences (licence_no TEXT PRIMARY KEY, holder TEXT, code TEXT)")
         if name == "agency-0":
-            rows = [(company.row, company.name, company.code) for company in map(Company, range(12))]
+            rows = [(company.row, company.name, company.code) for company in map(Paying, range(PAYING))]
             connection.executemany("INSERT INTO licences VALUES (?, ?, ?)", rows)
     (home / "register.toml").write_text(REGISTER, encoding="utf-8")
     port = free_port()
