@@ -61,20 +61,10 @@ class Refused(ValueError):
 
 def debtor(said: Said, raw: bytes, *, record_key: bytes, today: date) -> DishonestDebtor:
     """The canonical record. Raises `Refused`."""
-    number = normalise_case_number(said.case_number)
-    name = read_name(said.name)
-    check_columns(said.case_number, number, (said.province, said.court, said.name))
-    check_text(said.name, said.court, said.case_number)
     warnings: Warnings = list(said.warnings)
-    identifiers = read_identifiers(said.identifiers, warnings)
-    if name is None and not identifiers:
-        raise Refused("no-subject", "the record names nobody: no name, no identifier")
-    if not number:
-        raise Refused("no-case-number", "the record names no case")
-    if not looks_like_case_number(number):
-        warnings.append(("odd-case-number", "case.number"))
-    if name is not None and name.digits_removed:
-        warnings.append(("digits-removed", "subject.name"))
+    number, name, identifiers = read_debtor(
+        said.case_number, said.name, said.identifiers, said.court, said.province, warnings
+    )
     age = _age(said.age, warnings)
     sex = SEXES.get(said.sex.strip())
     kind = kind_of(
@@ -124,13 +114,39 @@ def debtor(said: Said, raw: bytes, *, record_key: bytes, today: date) -> Dishone
         published_on=published,
         listed_until=until,
         source_updated_at=said.source_updated_at,
-        source=Source.made(
-            system=said.system,
-            record=said.record or None,
-            digest=said.digest or hashlib.sha256(raw).hexdigest(),
-        ),
+        source=source_of(said.system, said.record, said.digest, raw),
         warnings=tuple([Warned.made(code=code, field=field) for code, field in warnings]),
     )
+
+
+def read_debtor(
+    case_number: str, name: str, identifiers: Iterable[SaidIdentifier], court: str, province: str, warnings: Warnings
+) -> tuple[str, Name | None, list[Identifier]]:
+    """The case's number, the name and the identifiers of a record's one debtor. Raises `Refused`."""
+    number = normalise_case_number(case_number)
+    read = read_name(name)
+    check_columns(case_number, number, (province, court, name))
+    check_text(name, court, case_number)
+    found = read_identifiers(identifiers, warnings)
+    if read is None and not found:
+        raise Refused("no-subject", "the record names nobody: no name, no identifier")
+    check_case(number, warnings)
+    if read is not None and read.digits_removed:
+        warnings.append(("digits-removed", "subject.name"))
+    return number, read, found
+
+
+def check_case(number: str, warnings: Warnings) -> None:
+    """Raises `Refused` where no case is named."""
+    if not number:
+        raise Refused("no-case-number", "the record names no case")
+    if not looks_like_case_number(number):
+        warnings.append(("odd-case-number", "case.number"))
+
+
+def source_of(system: str, record: str, digest: str | None, raw: bytes) -> Source:
+    """Where a record comes from; the digest of its raw bytes, unless our own line says one."""
+    return Source.made(system=system, record=record or None, digest=digest or hashlib.sha256(raw).hexdigest())
 
 
 def check_columns(said: str, number: str, others: Sequence[str]) -> None:

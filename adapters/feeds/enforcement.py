@@ -3,31 +3,26 @@
 The habits are those of `adapters.feeds.debtor`. What it becomes blocks nobody, and never enters the dishonest list.
 """
 
-import hashlib
 from datetime import date
 from typing import NamedTuple
 
 from adapters.feeds.debtor import (
-    Refused,
     Warnings,
     check_age,
-    check_columns,
-    check_text,
     entries,
     kind_of,
     people_of,
     read_basis,
     read_day,
-    read_identifiers,
+    read_debtor,
     read_sum,
+    source_of,
 )
 from adapters.feeds.said import SaidIdentifier, SaidPerson
 from adapters.feeds.vocabulary import SEXES
 from schemas.canonical import JsonValue
-from schemas.case_number import looks_like_case_number, normalise_case_number
-from schemas.names import read_name
 from schemas.record_id import record_id
-from schemas.records.debtor import Case, Doubt, Kind, Source, Warned, doubts_of
+from schemas.records.debtor import Case, Doubt, Kind, Warned, doubts_of
 from schemas.records.enforcement import JudgmentDebtor, JudgmentSubject, State
 from schemas.text import said as said_text
 
@@ -82,20 +77,10 @@ class SaidEnforcement(NamedTuple):
 
 def enforcement(said: SaidEnforcement, raw: bytes, *, record_key: bytes, today: date) -> JudgmentDebtor:
     """The canonical record. Raises `Refused`."""
-    number = normalise_case_number(said.case_number)
-    name = read_name(said.name)
-    check_columns(said.case_number, number, (said.province, said.court, said.name))
-    check_text(said.name, said.court, said.case_number)
     warnings: Warnings = list(said.warnings)
-    identifiers = read_identifiers(said.identifiers, warnings)
-    if name is None and not identifiers:
-        raise Refused("no-subject", "the record names nobody: no name, no identifier")
-    if not number:
-        raise Refused("no-case-number", "the record names no case")
-    if not looks_like_case_number(number):
-        warnings.append(("odd-case-number", "case.number"))
-    if name is not None and name.digits_removed:
-        warnings.append(("digits-removed", "subject.name"))
+    number, name, identifiers = read_debtor(
+        said.case_number, said.name, said.identifiers, said.court, said.province, warnings
+    )
     sex = SEXES.get(said.sex.strip())
     kind = kind_of(name, identifiers, said.kind, unit_fields=bool(said.responsible), personal_fields=sex is not None)
     if kind == "unknown":
@@ -131,11 +116,7 @@ def enforcement(said: SaidEnforcement, raw: bytes, *, record_key: bytes, today: 
         unpaid=unpaid,
         ended_on=ended,
         source_updated_at=said.source_updated_at,
-        source=Source.made(
-            system=said.system,
-            record=said.record or None,
-            digest=said.digest or hashlib.sha256(raw).hexdigest(),
-        ),
+        source=source_of(said.system, said.record, said.digest, raw),
         warnings=tuple([Warned.made(code=code, field=field) for code, field in sorted(set(warnings))]),
     )
 

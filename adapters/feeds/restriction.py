@@ -4,7 +4,6 @@ The habits are those of `adapters.feeds.debtor`. Unit and persons of an order ar
 doubts: a spoiled number of one stops no measure against the other.
 """
 
-import hashlib
 import re
 from collections.abc import Sequence
 from datetime import date
@@ -14,6 +13,7 @@ from adapters.feeds.debtor import (
     Refused,
     Warnings,
     check_age,
+    check_case,
     check_columns,
     check_text,
     entries,
@@ -22,13 +22,14 @@ from adapters.feeds.debtor import (
     read_day,
     read_identifiers,
     read_sum,
+    source_of,
 )
 from adapters.feeds.said import SaidIdentifier
 from schemas.canonical import JsonValue
-from schemas.case_number import looks_like_case_number, normalise_case_number
+from schemas.case_number import normalise_case_number
 from schemas.names import kind_of_name, normalise_name, read_name
 from schemas.record_id import record_id
-from schemas.records.debtor import Case, Doubt, Kind, Source, Warned, doubts_of
+from schemas.records.debtor import Case, Doubt, Kind, Warned, doubts_of
 from schemas.records.restriction import ConsumptionRestriction, RestrictedSubject, Waiver
 from schemas.text import said as said_text
 
@@ -98,10 +99,7 @@ def restriction(said: SaidOrder, raw: bytes, *, record_key: bytes, today: date) 
     subjects = _subjects(said.subjects, published or today, warnings)
     if not subjects:
         raise Refused("no-subject", "the record names nobody: no name, no identifier")
-    if not number:
-        raise Refused("no-case-number", "the record names no case")
-    if not looks_like_case_number(number):
-        warnings.append(("odd-case-number", "case.number"))
+    check_case(number, warnings)
     filed = read_day(said.filed_on, today, "case.filed_on", warnings)
     amount = read_sum(said.amount, "", "amount", warnings)
     first = subjects[0]
@@ -121,11 +119,7 @@ def restriction(said: SaidOrder, raw: bytes, *, record_key: bytes, today: date) 
         waivers=_waivers(said.waivers, subjects),
         published_on=published,
         source_updated_at=said.source_updated_at,
-        source=Source.made(
-            system=said.system,
-            record=said.record or None,
-            digest=said.digest or hashlib.sha256(raw).hexdigest(),
-        ),
+        source=source_of(said.system, said.record, said.digest, raw),
         warnings=tuple([Warned.made(code=code, field=field) for code, field in sorted(set(warnings))]),
     )
 
