@@ -73,7 +73,7 @@ def _fault(data: bytes) -> Fault | None:
             if len(parts) > MOST_PARTS or unpacked > min(MOST_UNPACKED, MOST_PACKED * len(data) + (1 << 20)):
                 return _TOO_LARGE
             return next((found for part in parts if (found := _fault_of_part(package.read(part)))), None)
-    except Exception:  # noqa: BLE001 - as above
+    except Exception:  # noqa: BLE001 - of a broken package the library raises whatever it meets, here too
         return _BROKEN
 
 
