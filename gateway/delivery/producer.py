@@ -16,6 +16,7 @@ from schemas.envelope import PARTITION, Message
 
 log = structlog.get_logger(__name__)
 
+LOOK_UP_SECONDS: Final = REQUEST_SECONDS + 2  # the client itself gives a topic up that it asked for this long
 STOP_SECONDS: Final = 15.0
 LARGEST_MESSAGE: Final = 1_000_000  # bytes; a broker takes 1,048,588 unless told otherwise
 
@@ -39,11 +40,7 @@ class Producer:
         """
         producer = await self._started()
         try:
-            await producer.partitions_for(topic)
-        except KafkaError as error:
-            # Nothing was begun, so the producer is as good as before, and other topics may be well.
-            raise Unavailable("kafka-topic", f"The topic cannot be written ({type(error).__name__}).") from error
-        try:
+            await _look_up(producer, topic)
             # An idempotent producer tries again for ever where the broker is away, and nobody would hear of it.
             async with asyncio.timeout(REQUEST_SECONDS):
                 sent = [
@@ -91,6 +88,17 @@ class Producer:
             ending = asyncio.create_task(_end(producer))
             self._ending.add(ending)
             ending.add_done_callback(self._ending.discard)
+
+
+async def _look_up(producer: AIOKafkaProducer, topic: str) -> None:
+    """Raises Unavailable (`kafka-topic`): nothing was begun, so the producer is as good as before for other topics.
+    TimeoutError, where no answer comes at all: the client of a producer that another lane discarded gives none.
+    """
+    try:
+        async with asyncio.timeout(LOOK_UP_SECONDS):
+            await producer.partitions_for(topic)
+    except KafkaError as error:
+        raise Unavailable("kafka-topic", f"The topic cannot be written ({type(error).__name__}).") from error
 
 
 async def _end(producer: AIOKafkaProducer) -> None:

@@ -11,7 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from sqlalchemy import select
 
-from gateway.broker import Broker, make_producer
+from gateway.broker import REQUEST_SECONDS, Broker, make_producer
 from gateway.clock import ManualClock
 from gateway.delivery.kafka import LEASE
 from gateway.delivery.producer import Producer
@@ -272,3 +272,16 @@ async def test_d9_a_topic_that_cannot_be_written_holds_up_no_other(feed: Feed) -
     assert caught.value.code == "kafka-topic"
     assert await feed.lanes._producer._started() is good
     assert await feed.send() == 2
+
+
+async def test_d9_who_still_waits_for_a_producer_that_was_discarded_hears_of_it(feed: Feed) -> None:
+    """One lane's error discards the producer of all; another that was looking its topic up waited for ever."""
+    producer = Producer(lambda: make_producer(feed.broker))
+    await producer._started()
+    sending = asyncio.create_task(producer.send("a-topic-of-nobody", [Message(b"1", [])]))
+    await asyncio.sleep(0)  # on its way
+    await producer.stop()
+    async with asyncio.timeout(2 * REQUEST_SECONDS):
+        with pytest.raises(Unavailable) as caught:
+            await sending
+    assert caught.value.code == "kafka-away"
