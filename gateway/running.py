@@ -90,15 +90,28 @@ class Running:
         while True:
             ticket = self.wakeup.ticket()
             try:
-                async with self.engine.connect() as connection:
-                    ids = await contract_ids(connection)
-                for contract_id in ids:
-                    before = self.clock.now()
-                    if await self.router.catch_up(contract_id):
-                        self.heartbeats.complete(contract_id, before)
+                moved = await self._route_each(ticket)
             except SQLAlchemyError:
                 log.exception("routing-failed")
                 self.metrics.count_routing_failure()
                 await asyncio.sleep(IDLE_SECONDS)
                 continue
-            await self.wakeup.wait(ticket, IDLE_SECONDS)
+            if not moved:
+                await self.wakeup.wait(ticket, IDLE_SECONDS)
+
+    async def _route_each(self, ticket: int) -> bool:
+        """One step for each lane that is behind, until the journal grows: a withdrawal may wait for one step, not for
+        all that a long list gives to do. False where nothing was to be done.
+        """
+        before = self.clock.now()
+        async with self.engine.connect() as connection:
+            ids = await contract_ids(connection)
+        behind = await self.router.behind()
+        for contract_id in set(ids) - {contract_id for contract_id, _ in behind}:
+            self.heartbeats.complete(contract_id, before)
+        moved = False
+        for contract_id, lane in behind:
+            if moved and lane == "bulk" and self.wakeup.ticket() != ticket:
+                break
+            moved = await self.router.advance(contract_id, lane) or moved
+        return moved

@@ -1,8 +1,8 @@
 """Following a contract: read, verify, apply, and carry out what follows from it. Loops side by side, for ever.
 
-One pulls, one follows Kafka where that is set, and both write the index. One looks up in the register what waits,
-judges standing holds anew each day, and carries out what the register is to be told. One sends receipts, its own and
-those of the screening process.
+One pulls, one follows Kafka where that is set, and both write the index. One looks up in the register what waits, and
+judges standing holds anew each day. One tells the register, so that a release waits for no look-up of a long list. One
+sends receipts, its own and those of the screening process.
 """
 
 import asyncio
@@ -46,6 +46,7 @@ LONGEST_WAIT_SECONDS: Final = 25.0
 BESIDE_KAFKA_SECONDS: Final = 2.0  # a pull that waits longer would bring what Kafka brings too
 LEASE_SHARE: Final = 3  # a heartbeat comes at least this often within its lease
 IDLE_SECONDS: Final = 0.05  # how soon what the screening process wrote is noticed
+IDLE_LOOKS: Final = 20  # how often nothing may be noticed before everything is looked through; a day may have begun
 FASTEST_SECONDS: Final = 0.1  # between two empty pages, where the gateway does not let us wait
 
 
@@ -67,6 +68,7 @@ class Follower:
         self._outbox = Outbox(parts.index, register, client.send_receipts, kill_switch=parts.kill_switch)
         self._closing = Closing(parts, client.send_receipts)
         self._wake = asyncio.Event()
+        self._wake_telling = asyncio.Event()
         self._wake_sending = asyncio.Event()
         self._pages = Pages(parts, clock, client, read_trust, self._applied)
         self._pulled_well = True
@@ -74,13 +76,15 @@ class Follower:
 
     async def run(self) -> None:
         """Until cancelled. Once the contract is closed, nothing is read any more."""
+        written = self._parts.index.written
         async with asyncio.TaskGroup() as group:
             pulling = group.create_task(self._pull(), name="pull")
             if self._kafka is not None:
                 following = group.create_task(self._kafka.run(), name="kafka")
                 pulling.add_done_callback(lambda _: following.cancel())
-            group.create_task(_again(self._on_register, self._wake), name="register")
-            group.create_task(_again(self._tell, self._wake_sending), name="receipts")
+            group.create_task(_again(self._match, self._wake, written), name="match")
+            group.create_task(_again(self._carry_out, self._wake_telling, written), name="orders")
+            group.create_task(_again(self._send, self._wake_sending, written), name="receipts")
 
     async def pull_once(self, wait: float | None = None) -> int:
         """One page; the number of events that were new. Raises FuyuanError; an unverified page leaves its mark."""
@@ -94,23 +98,30 @@ class Follower:
 
     async def carry_out_once(self) -> bool:
         """Judge standing holds anew if that is due, look up what waits, empty the outbox; True where all was done."""
-        carried_out = await self._on_register()
-        return await self._tell() and carried_out
+        matched = await self._match()
+        carried_out = await self._carry_out()
+        return await self._send() and matched and carried_out
 
-    async def _tell(self) -> bool:
-        """Send what is to be told; where nothing is left of that and the contract is over, close it."""
-        return await self._outbox.send() and await self._closing.close_if_done()
-
-    async def _on_register(self) -> bool:
+    async def _match(self) -> bool:
+        """Judge standing holds anew if that is due, and look up in the register what waits."""
         await asyncio.to_thread(self._sweep)
         try:
             found = await asyncio.to_thread(self._look_up)
         except OSError as error:
             log.warning("register-unreachable", error=type(error).__name__)
             found = False
+        self._wake_telling.set()
+        self._wake_sending.set()
+        return found
+
+    async def _carry_out(self) -> bool:
         carried_out = await self._outbox.carry_out()
         self._wake_sending.set()
-        return carried_out and found
+        return carried_out
+
+    async def _send(self) -> bool:
+        """Send what is to be told the court; where nothing is left of that and the contract is over, close it."""
+        return await self._outbox.send() and await self._closing.close_if_done()
 
     async def _pull(self) -> None:
         """Page by page, until the contract is closed; while Kafka brings the list in time there is nothing to pull."""
@@ -145,6 +156,7 @@ class Follower:
 
     def _applied(self) -> None:
         self._wake.set()
+        self._wake_telling.set()
         self._wake_sending.set()
 
     def _ground(self) -> tuple[Standing, Terms | None]:
@@ -187,17 +199,21 @@ class Follower:
         return parts.index.write(lambda change: settle(change, parts.scribe, parts.keyed, effects, task, rows, today))
 
 
-async def _again(work: Callable[[], Awaitable[bool]], wake: asyncio.Event) -> None:
-    """Do `work` when woken, and soon anyway, for another process may have left some; later where it failed."""
+async def _again(work: Callable[[], Awaitable[bool]], wake: asyncio.Event, written: Callable[[], int]) -> None:
+    """Do `work` when woken and when the index was `written`, be it by another process; later where it failed."""
     backoff = Backoff()
     while True:
         wake.clear()
+        before = written()
         if await work():
             backoff.reset()
-            pause = IDLE_SECONDS
+            pauses = [IDLE_SECONDS] * IDLE_LOOKS
         else:
-            pause = backoff.next()
-        with contextlib.suppress(TimeoutError):
-            # Not wait_for: in Python 3.11 it swallows a cancellation that comes in the same moment.
-            async with asyncio.timeout(pause):
-                await wake.wait()
+            pauses = [backoff.next()]
+        for pause in pauses:
+            with contextlib.suppress(TimeoutError):
+                # Not wait_for: in Python 3.11 it swallows a cancellation that comes in the same moment.
+                async with asyncio.timeout(pause):
+                    await wake.wait()
+            if wake.is_set() or written() != before:
+                break

@@ -155,6 +155,11 @@ class Index:
             except lmdb.MapFullError:
                 self._gate.alone(lambda: self._env.set_mapsize(2 * self._env.info()["map_size"]))
 
+    def written(self) -> int:
+        """A number that another one follows whenever anything was written, by whichever process."""
+        with self._gate.entered():
+            return int(self._env.info()["last_txnid"])
+
     @contextmanager
     def _transaction(self, *, write: bool) -> "Iterator[lmdb.Transaction[bytes]]":
         while True:

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import orjson
-from sqlalchemy import select
+from sqlalchemy import Engine, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.lifecycle import State
@@ -64,36 +65,41 @@ class Agreement:
         return next((c for c in self.coverages if c.position > position), None)
 
 
-# Compiled once for each signed document, which never changes: (contract, version) -> (document, policy).
-_compiled: dict[tuple[str, int], tuple[bytes, Policy]] = {}
-
-
-def _policy(contract_id: str, version: int, document: bytes) -> Policy:
-    known = _compiled.get((contract_id, version))
-    if known is not None and known[0] == document:
-        return known[1]
-    terms = SignedContract.model_validate(orjson.loads(document)).terms
-    policy = compile_policy(terms, find_feed(terms.feed))
-    _compiled[contract_id, version] = (document, policy)
-    return policy
+# Compiled once: what was signed as a version never changes. By database: (contract, version) -> policy.
+_compiled: WeakKeyDictionary[Engine, dict[tuple[str, int], Policy]] = WeakKeyDictionary()
 
 
 async def read_agreement(connection: AsyncConnection, contract_id: str) -> Agreement | None:
     """The contract's row re-read, with its coverages (D10: no cache decides who may see). None where unknown."""
-    row = (await connection.execute(select(contract).where(contract.c.id == contract_id))).first()
-    if row is None:
+    query = (
+        select(contract, activation.c.position, activation.c.version.label("since"), activation.c.state.label("then"))
+        .outerjoin(activation, activation.c.contract == contract.c.id)
+        .where(contract.c.id == contract_id)
+        .order_by(activation.c.position)
+    )
+    rows = (await connection.execute(query)).all()
+    if not rows:
         return None
-    documents = await connection.execute(
-        select(contract_version.c.version, contract_version.c.document).where(
-            contract_version.c.contract == contract_id
-        )
-    )
-    policies = {one.version: _policy(contract_id, one.version, one.document) for one in documents}
-    steps = await connection.execute(
-        select(activation).where(activation.c.contract == contract_id).order_by(activation.c.position)
-    )
-    coverages = tuple(Coverage(step.position, step.version, step.state, policies[step.version]) for step in steps)
+    row, steps = rows[0], [step for step in rows if step.position is not None]
+    policies = await _policies(connection, contract_id, {row.version, *(step.since for step in steps)})
+    coverages = tuple(Coverage(step.position, step.since, step.then, policies[step.since]) for step in steps)
     return Agreement(row.id, row.feed, row.provider, row.subscriber, row.state, row.version, coverages)
+
+
+async def _policies(connection: AsyncConnection, contract_id: str, versions: set[int]) -> dict[int, Policy]:
+    known = _compiled.setdefault(connection.sync_engine, {})
+    missing = [version for version in versions if (contract_id, version) not in known]
+    if missing:
+        table = contract_version
+        documents = await connection.execute(
+            select(table.c.version, table.c.document).where(
+                table.c.contract == contract_id, table.c.version.in_(missing)
+            )
+        )
+        for one in documents:
+            terms = SignedContract.model_validate(orjson.loads(one.document)).terms
+            known[contract_id, one.version] = compile_policy(terms, find_feed(terms.feed))
+    return {version: known[contract_id, version] for version in versions}
 
 
 def unknown_contract() -> NotFound:

@@ -213,6 +213,9 @@ class KafkaLanes:
             task.add_done_callback(lambda _: self._beating.pop(contract_id, None))
 
     async def _try_beating(self, contract_id: str) -> None:
+        """Readers use one a second, so behind bursts that follow one another there is no more than that."""
+        due = self._beat_at.get(contract_id, float("-inf")) + IDLE_SECONDS
+        await asyncio.sleep(max(0.0, due - asyncio.get_running_loop().time()))
         try:
             await self.beat(contract_id)
         except NotFound:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
-from sqlalchemy import Select, func, insert, or_, select, update
+from sqlalchemy import Select, and_, exists, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gateway.clock import Clock, stamp
@@ -18,7 +18,7 @@ from gateway.delivery.coverage import Agreement, Coverage, read_agreement
 from gateway.delivery.log import RUN, Routed, pack
 from gateway.delivery.versions import Version, Versions
 from gateway.journal import tables
-from gateway.journal.tables import delivery_log, entry, journal_head
+from gateway.journal.tables import activation, contract, delivery_log, entry, journal_head
 from gateway.trust.documents import LANES, Lane
 
 log = structlog.get_logger(__name__)
@@ -54,17 +54,43 @@ class Router:
         self._versions = versions
         self._numbered = numbered
 
+    async def behind(self, contract_id: str | None = None) -> list[tuple[str, Lane]]:
+        """The lanes that have anything to decide, of one contract or of all: priority first, for withdrawals overtake,
+        and then those that are furthest behind.
+        """
+        table = tables.lane
+        of_lane = or_(*(and_(table.c.lane == name, entry.c.status.in_(LANE_OF_STATUS[name])) for name in LANES))
+        entries = exists().where(
+            entry.c.feed == contract.c.feed,
+            entry.c.provider == contract.c.provider,
+            entry.c.position > table.c.routed,
+            of_lane,
+        )
+        activations = exists().where(activation.c.contract == table.c.contract, activation.c.position > table.c.routed)
+        query = (
+            select(table.c.contract, table.c.lane)
+            .join(contract, contract.c.id == table.c.contract)
+            # Of a closed contract nobody reads a number any more (D7).
+            .where(contract.c.state != "closed", or_(activations, entries))
+            .order_by(table.c.routed)
+        )
+        if contract_id is not None:
+            query = query.where(contract.c.id == contract_id)
+        async with self._engine.connect() as connection:
+            found = [(row.contract, row.lane) for row in await connection.execute(query)]
+        return sorted(found, key=lambda one: LANES.index(one[1]))
+
     async def catch_up(self, contract_id: str, *, steps: int = 1_000_000) -> bool:
         """Route until nothing is left or `steps` are done; True where both lanes stand at the journal's end."""
-        for lane in LANES:  # priority first: withdrawals overtake
-            while await self._advance(contract_id, lane):
-                steps -= 1
-                if steps <= 0:
-                    return False
+        while behind := await self.behind(contract_id):
+            if steps <= 0:
+                return False
+            await self.advance(*behind[0])
+            steps -= 1
         return True
 
-    async def _advance(self, contract_id: str, lane: Lane) -> bool:
-        """One step of one lane; False where there is nothing to decide."""
+    async def advance(self, contract_id: str, lane: Lane) -> bool:
+        """One step of one lane, at most 500 entries; False where there is nothing to decide."""
         async with self._engine.connect() as connection:
             agreement = await read_agreement(connection, contract_id)
             row = (
@@ -73,7 +99,7 @@ class Router:
                 )
             ).first()
             if agreement is None or row is None or agreement.state == "closed":
-                return False  # of a closed contract nobody reads a number any more (D7)
+                return False
             start = Reached(row.routed, row.compared)
             step = await self._decide(connection, agreement, lane, start)
         if step is None:

@@ -269,7 +269,8 @@ def _shown(
 
 async def _read_batch(connection: AsyncConnection, leaf: int) -> Batch:
     row = (await connection.execute(select(journal_leaf).where(journal_leaf.c.idx == leaf))).one()
-    hashes = await connection.execute(select(entry.c.leaf_hash).where(entry.c.leaf == leaf).order_by(entry.c.position))
+    of_batch = entry.c.position.between(row.first_position, row.first_position + row.positions - 1)
+    hashes = await connection.execute(select(entry.c.leaf_hash).where(of_batch).order_by(entry.c.position))
     return Batch(row.document.decode(), row.first_position, Tree(hashes.scalars().all()), row.traceparent)
 
 
