@@ -18,12 +18,13 @@ import orjson
 import structlog
 from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError, OperationalError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.clock import Clock, china_date, stamp
 from gateway.errors import Conflict, NotFound, Unavailable
 from gateway.journal import tables
 from gateway.journal.append import NewEntry, append_entries, append_leaf, claim
+from gateway.journal.engine import JournalEngine
 from gateway.journal.heads import read_heads, unchanged_since
 from gateway.journal.plan import Chunk, Plan, cut, plan_chunk
 from gateway.journal.statements import Statement, sign_statement
@@ -92,7 +93,7 @@ class Intake:
 
     def __init__(
         self,
-        engine: AsyncEngine,
+        engine: JournalEngine,
         clock: Clock,
         keyring: Keyring,
         reader: Reader,
@@ -134,7 +135,7 @@ class Intake:
     ) -> Result:
         """As `submit`, for items that were read already. What `along` does stands with the last batch, or neither."""
         try:
-            async with self._engine.connect() as connection:
+            async with self._engine.single() as connection:
                 done, result, finished = await _reached(connection, submission)
             if finished:
                 return result
@@ -170,7 +171,7 @@ class Intake:
     ) -> None:
         for _ in range(ATTEMPTS):
             with span("decide", feed=feed.name):
-                async with self._engine.connect() as connection:
+                async with self._engine.single() as connection:
                     heads = await read_heads(connection, feed.name, submission.provider, chunk.record_ids())
                 plan = await asyncio.to_thread(plan_chunk, feed, self._keyring, chunk, heads, relist=submission.relist)
             salt = os.urandom(32)

@@ -6,10 +6,11 @@ from typing import Final
 
 import orjson
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.clock import Clock, stamp, unstamp
 from gateway.intake import Result
+from gateway.journal.engine import JournalEngine
 from gateway.journal.tables import delivery_log, entry, journal_leaf
 from gateway.metrics import Metrics
 from gateway.trust.documents import Receipt, ReceiptRange, read
@@ -23,7 +24,7 @@ AT_ONCE: Final = 500  # positions in one query
 class Delays:
     """`observe` counts the receipts of one request that was journalled just now."""
 
-    engine: AsyncEngine
+    engine: JournalEngine
     clock: Clock
     metrics: Metrics
 
@@ -38,7 +39,7 @@ class Delays:
         now, receipts = self.clock.now(), _payloads(body)
         ranges = [one for one in receipts if one.kind == "received" and one.range is not None]
         timed = [one for one in receipts if one.kind in TIMED and one.event is not None]
-        async with self.engine.connect() as connection:
+        async with self.engine.single() as connection:
             for one in ranges:
                 if one.range is not None and (given := await _given_at(connection, one.contract, one.range)):
                     self._observe(one, now, given)

@@ -9,7 +9,7 @@ from functools import partial
 import orjson
 import structlog
 from sqlalchemy import select, update
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.clock import Clock
 from gateway.closing import Closing
@@ -19,6 +19,7 @@ from gateway.delivery.versions import Versions
 from gateway.errors import BadRequest, Refused
 from gateway.intake import Along, Intake, Result, Submission
 from gateway.journal.append import append_leaf, claim, read_nodes
+from gateway.journal.engine import JournalEngine
 from gateway.journal.statements import Statement, sign_statement
 from gateway.journal.tables import delivery_log, entry, journal_head, provision
 from gateway.journal.tables import lane as lane_table
@@ -44,7 +45,7 @@ class Receipts:
 
     def __init__(
         self,
-        engine: AsyncEngine,
+        engine: JournalEngine,
         clock: Clock,
         keyring: Keyring,
         intake: Intake,
@@ -185,9 +186,8 @@ class Receipts:
         """Move each lane on, over ranges that leave no number out."""
         if not acknowledged:
             return
-        async with self._engine.begin() as connection:
-            # In one order for all, or two lock each other out.
-            for (contract, lane), ranges in sorted(acknowledged.items()):
+        async with self._engine.single() as connection:
+            for (contract, lane), ranges in acknowledged.items():
                 for first, last in _joined(ranges):
                     await connection.execute(
                         update(lane_table)

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.admin.registry import Registry
 from gateway.clock import Clock
@@ -19,6 +18,7 @@ from gateway.delivery.reconcile import Reconciler
 from gateway.delivery.route import Router
 from gateway.delivery.wakeup import Wakeup
 from gateway.intake import Intake
+from gateway.journal.engine import JournalEngine
 from gateway.journal.nonces import Nonces
 from gateway.journal.proofs import Proofs
 from gateway.metrics import Metrics
@@ -37,7 +37,7 @@ class Running:
     """What the HTTP face and the commands call. Made by `gateway.wiring.open_gateway`; `stop` it, started or not."""
 
     settings: Settings
-    engine: AsyncEngine
+    engine: JournalEngine
     clock: Clock
     registry: Registry
     intake: Intake
@@ -104,7 +104,7 @@ class Running:
         all that a long list gives to do. False where nothing was to be done.
         """
         before = self.clock.now()
-        async with self.engine.connect() as connection:
+        async with self.engine.single() as connection:
             ids = await contract_ids(connection)
         behind = await self.router.behind()
         for contract_id in set(ids) - {contract_id for contract_id, _ in behind}:

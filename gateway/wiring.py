@@ -5,8 +5,6 @@ from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 
-from sqlalchemy.ext.asyncio import AsyncEngine
-
 from adapters.feeds import read
 from adapters.registers.sql import SqlRegister, read_mapping
 from gateway.admin.registry import Registry
@@ -26,7 +24,7 @@ from gateway.delivery.send import Sender
 from gateway.delivery.versions import Versions
 from gateway.delivery.wakeup import Wakeup
 from gateway.intake import Intake
-from gateway.journal.engine import open_engine
+from gateway.journal.engine import JournalEngine, open_engine
 from gateway.journal.nonces import Nonces
 from gateway.journal.proofs import Proofs
 from gateway.journal.schema import upgrade
@@ -95,7 +93,7 @@ async def open_gateway(settings: Settings, clock: Clock) -> Running:
     )
 
 
-def open_reconciler(settings: Settings, engine: AsyncEngine, registry: Registry) -> Reconciler:
+def open_reconciler(settings: Settings, engine: JournalEngine, registry: Registry) -> Reconciler:
     """What keeps the Kafka brokers as the contracts want them. Raises Refused (`kafka-settings`)."""
     plan = Plan(
         settings.kafka_user, settings.kafka_retention_hours, settings.kafka_replication, intake=settings.kafka_intake
@@ -104,7 +102,7 @@ def open_reconciler(settings: Settings, engine: AsyncEngine, registry: Registry)
 
 
 def _feed_kafka(
-    settings: Settings, engine: AsyncEngine, clock: Clock, sender: Sender, heartbeats: Heartbeats, numbered: Wakeup
+    settings: Settings, engine: JournalEngine, clock: Clock, sender: Sender, heartbeats: Heartbeats, numbered: Wakeup
 ) -> KafkaLanes | None:
     broker = gateway_broker(settings)
     if broker is None:
@@ -115,7 +113,7 @@ def _feed_kafka(
 
 def _read_pushes(
     settings: Settings,
-    engine: AsyncEngine,
+    engine: JournalEngine,
     clock: Clock,
     intake: Intake,
     registry: Registry,

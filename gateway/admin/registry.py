@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, TypeAlias
 
 import orjson
 from sqlalchemy import delete, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.lifecycle import Action, IllegalTransition, State, transition
 from contracts.lint import lint
@@ -16,6 +17,7 @@ from gateway.clock import Clock, china_date
 from gateway.errors import Conflict, NotFound, Refused
 from gateway.journal import tables
 from gateway.journal.append import Place, append_leaf, claim
+from gateway.journal.engine import JournalEngine
 from gateway.journal.erase import erase_record
 from gateway.trust.documents import LANES
 from gateway.trust.keyring import Keyring
@@ -31,7 +33,7 @@ class Registry:
     """Writes go to the journal and the tables in one transaction. `changed` is called after each."""
 
     def __init__(
-        self, engine: AsyncEngine, clock: Clock, keyring: Keyring, *, changed: Callable[[], None] = lambda: None
+        self, engine: JournalEngine, clock: Clock, keyring: Keyring, *, changed: Callable[[], None] = lambda: None
     ) -> None:
         self._engine = engine
         self._clock = clock
@@ -59,7 +61,7 @@ class Registry:
         Raises Conflict (`key-of-another`, `key-ended`): what a key may vouch for only ever grows less (S7).
         """
         document = canonical(key.to_jwk())
-        async with self._engine.connect() as connection:
+        async with self._engine.single() as connection:
             known = (
                 await connection.execute(select(tables.party_key).where(tables.party_key.c.kid == key.kid))
             ).first()
@@ -146,23 +148,29 @@ class Registry:
 
     async def keys(self) -> KeySet:
         """Every key that was ever entered, the gateway's own included."""
-        async with self._engine.connect() as connection:
+        async with self._engine.single() as connection:
             rows = (await connection.execute(select(tables.party_key.c.jwk))).scalars().all()
-        return KeySet([PublicKey.from_jwk(orjson.loads(jwk)) for jwk in rows])
+        return KeySet([_read_key(jwk) for jwk in rows])
 
     async def find(self, kid: str) -> PublicKey | None:
         """The key of that thumbprint, in force or not."""
-        async with self._engine.connect() as connection:
+        async with self._engine.single() as connection:
             jwk = (
                 await connection.execute(select(tables.party_key.c.jwk).where(tables.party_key.c.kid == kid))
             ).scalar()
-        return None if jwk is None else PublicKey.from_jwk(orjson.loads(jwk))
+        return None if jwk is None else _read_key(jwk)
 
     async def _party_known(self, party_id: str) -> bool:
-        async with self._engine.connect() as connection:
+        async with self._engine.single() as connection:
             return (
                 await connection.execute(select(tables.party.c.id).where(tables.party.c.id == party_id))
             ).first() is not None
+
+
+@lru_cache(maxsize=4096)
+def _read_key(jwk: bytes) -> PublicKey:
+    """Read anew where its validity was changed, for then its document is another one."""
+    return PublicKey.from_jwk(orjson.loads(jwk))
 
 
 async def step(

@@ -18,9 +18,8 @@ from typing import Final, TypeVar
 
 import structlog
 from opentelemetry.trace import SpanKind
-from sqlalchemy import Update, select, update
+from sqlalchemy import Case, ScalarSelect, Update, case, select, update
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from contracts.lifecycle import IN_FORCE
 from gateway import trace
@@ -28,10 +27,12 @@ from gateway.backoff import Backoff
 from gateway.clock import Clock, china_date, stamp
 from gateway.delivery.coverage import Agreement, read_agreement
 from gateway.delivery.heartbeat import Heartbeats
+from gateway.delivery.log import RUN
 from gateway.delivery.producer import LARGEST_MESSAGE, Producer
 from gateway.delivery.send import Run, Sender
 from gateway.delivery.wakeup import Wakeup
 from gateway.errors import FuyuanError, NotFound
+from gateway.journal.engine import JournalEngine
 from gateway.journal.tables import contract, kafka_lane
 from gateway.journal.tables import lane as lane_table
 from gateway.trust.documents import LANES, Lane
@@ -48,18 +49,21 @@ IDLE_SECONDS: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One lane held by this process, under its fencing epoch. `sent`: the last number that the broker has."""
+    """One lane held by this process, under its fencing epoch. `sent`: the last number that the broker has. `held`:
+    whether the lease goes on; it was let go where nothing more was there to send.
+    """
 
     contract: str
     lane: Lane
     epoch: int
     sent: int
+    held: bool = True
 
 
 class KafkaLanes:
     def __init__(
         self,
-        engine: AsyncEngine,
+        engine: JournalEngine,
         clock: Clock,
         sender: Sender,
         heartbeats: Heartbeats,
@@ -120,15 +124,21 @@ class KafkaLanes:
             if not await self._sender.enter(run, self._may_feed):
                 run = await self._prepare(claim, claim.sent)  # the contract has changed meanwhile
                 continue
-            # The next run is made while the broker takes this one.
-            following = await _beside(self._produce(run), self._prepare(claim, run.sealed.last))
+            following = None
+            if len(run.traces) < RUN:
+                await self._produce(run)
+            else:  # the next run is made while the broker takes this one
+                following = await _beside(self._produce(run), self._prepare(claim, run.sealed.last))
             count += len(run.traces)
-            stored = await self._store(claim, run.sealed.last)
+            stored = await self._store(claim, run.sealed.last, following)
             if stored is None:
                 log.warning("lane-lost", contract=contract_id, lane=lane)
                 return count
             claim, run = stored, following
-        await self._let_go(claim)
+            if run is None and claim.held:
+                run = await self._prepare(claim, claim.sent)
+        if claim.held:
+            await self._let_go(claim)
         return count
 
     async def _prepare(self, claim: Claim, sent: int) -> Run | None:
@@ -157,7 +167,7 @@ class KafkaLanes:
             .join(contract, contract.c.id == lane_table.c.contract)
             .where(contract.c.state.in_(IN_FORCE), lane_table.c.last > kafka_lane.c.sent)
         )
-        async with self._engine.connect() as connection:
+        async with self._engine.single() as connection:
             found = [(row.contract, row.lane) for row in await connection.execute(query)]
         return sorted(found, key=lambda one: LANES.index(one[1]))
 
@@ -193,7 +203,7 @@ class KafkaLanes:
             .where(contract.c.state.in_(IN_FORCE), contract.c.id.in_(select(kafka_lane.c.contract)))
             .order_by(contract.c.id)
         )
-        async with self._engine.connect() as connection:
+        async with self._engine.single() as connection:
             for row in (await connection.execute(query)).all():
                 key = (row.id, row.version)
                 if key not in self._beat_every:
@@ -257,7 +267,7 @@ class KafkaLanes:
             free |= kafka_lane.c.until == until
         taken = update(kafka_lane).where(this, free)
         taken = taken.values(owner=self._owner, epoch=kafka_lane.c.epoch + 1, until=stamp(now + LEASE))
-        async with self._engine.begin() as connection:
+        async with self._engine.single() as connection:
             row = (await connection.execute(taken.returning(kafka_lane.c.epoch, kafka_lane.c.sent))).first()
             if row is not None:
                 self._held.pop(key, None)
@@ -267,16 +277,21 @@ class KafkaLanes:
             self._held[key] = held, now
         return None
 
-    async def _store(self, claim: Claim, sent: int) -> Claim | None:
-        """The broker has all up to `sent`. None where somebody else has claimed the lane since."""
-        until = stamp(self._clock.now() + LEASE)
-        async with self._engine.begin() as connection:
-            done = await connection.execute(_own(claim).values(sent=sent, until=until))
-        return replace(claim, sent=sent) if done.rowcount == 1 else None
+    async def _store(self, claim: Claim, sent: int, following: Run | None) -> Claim | None:
+        """The broker has all up to `sent`; the lane is let go where nothing is there to follow. None where somebody
+        else has claimed it since.
+        """
+        until: str | Case[str] = stamp(self._clock.now() + LEASE)
+        if following is None:
+            until = case((_last(claim) > sent, until), else_="")
+        stored = _own(claim).values(sent=sent, until=until).returning(kafka_lane.c.until)
+        async with self._engine.single() as connection:
+            left = (await connection.execute(stored)).scalar()
+        return None if left is None else replace(claim, sent=sent, held=left != "")
 
     async def _let_go(self, claim: Claim) -> None:
         with suppress(SQLAlchemyError):  # the lease ends by itself
-            async with self._engine.begin() as connection:
+            async with self._engine.single() as connection:
                 await connection.execute(_own(claim).values(until=""))
 
 
@@ -290,6 +305,12 @@ async def _beside(sending: Coroutine[None, None, None], preparing: Coroutine[Non
         raise
     finally:
         await on_its_way
+
+
+def _last(claim: Claim) -> ScalarSelect[int]:
+    """The last number given in the claim's lane."""
+    of_lane = (lane_table.c.contract == claim.contract) & (lane_table.c.lane == claim.lane)
+    return select(lane_table.c.last).where(of_lane).scalar_subquery()
 
 
 def _own(claim: Claim) -> Update:

@@ -6,7 +6,6 @@ from contextlib import suppress
 
 import orjson
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from contracts.lifecycle import IN_FORCE
 from gateway.clock import Clock, china_date
@@ -17,6 +16,7 @@ from gateway.delivery.route import Router
 from gateway.delivery.send import Page, Sender
 from gateway.delivery.wakeup import Wakeup
 from gateway.errors import BadRequest, Conflict
+from gateway.journal.engine import JournalEngine
 from gateway.journal.tables import contract_version
 from gateway.journal.tables import lane as lane_table
 from gateway.trace import span
@@ -29,7 +29,7 @@ STEPS_IN_A_REQUEST = 20  # of routing, at most 500 entries each; the background 
 class Pull:
     def __init__(
         self,
-        engine: AsyncEngine,
+        engine: JournalEngine,
         clock: Clock,
         heartbeats: Heartbeats,
         router: Router,
@@ -85,7 +85,7 @@ class Pull:
         return found
 
     async def _own(self, subscriber: str, contract_id: str) -> Agreement:
-        async with self._engine.connect() as connection:
+        async with self._engine.single() as connection:
             agreement = await read_agreement(connection, contract_id)
         if agreement is None or agreement.subscriber != subscriber or agreement.state == "closed":
             raise unknown_contract()
@@ -104,7 +104,7 @@ class Pull:
 
     async def _check_reached(self, contract_id: str, after: Cursor) -> None:
         """Before anything is sent: a number that a cursor names was given once, and lanes only grow."""
-        async with self._engine.connect() as connection:
+        async with self._engine.single() as connection:
             rows = await connection.execute(select(lane_table).where(lane_table.c.contract == contract_id))
             heads = {row.lane: row.last for row in rows}
         if any(after.of(lane) > heads[lane] for lane in LANES):

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 
 import structlog
 from sqlalchemy import Select, and_, exists, func, insert, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.clock import Clock, stamp
 from gateway.delivery.coverage import Agreement, Coverage, read_agreement
 from gateway.delivery.log import RUN, Routed, pack
 from gateway.delivery.versions import Version, Versions
 from gateway.journal import tables
+from gateway.journal.engine import JournalEngine
 from gateway.journal.tables import activation, contract, delivery_log, entry, journal_head
 from gateway.trust.documents import LANES, Lane
 
@@ -46,7 +47,7 @@ class Router:
     """Gives the numbers. Any number of processes may route one contract: each step counts once (D2)."""
 
     def __init__(
-        self, engine: AsyncEngine, clock: Clock, versions: Versions, *, numbered: Callable[[], None] = lambda: None
+        self, engine: JournalEngine, clock: Clock, versions: Versions, *, numbered: Callable[[], None] = lambda: None
     ) -> None:
         """`numbered` is called whenever numbers were given."""
         self._engine = engine
@@ -76,7 +77,7 @@ class Router:
         )
         if contract_id is not None:
             query = query.where(contract.c.id == contract_id)
-        async with self._engine.connect() as connection:
+        async with self._engine.single() as connection:
             found = [(row.contract, row.lane) for row in await connection.execute(query)]
         return sorted(found, key=lambda one: LANES.index(one[1]))
 

@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import structlog
-from sqlalchemy import insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from contracts.lifecycle import may_send
@@ -18,6 +17,7 @@ from gateway.delivery.cursor import Cursor
 from gateway.delivery.log import RUN, Routed, unpack
 from gateway.delivery.versions import Version, Versions
 from gateway.errors import NotFound
+from gateway.journal.bulk import insert_unless_there
 from gateway.journal.tables import contract as contract_table
 from gateway.journal.tables import delivery_log, entry, journal_leaf, provision
 from gateway.journal.tables import lane as lane_table
@@ -185,7 +185,7 @@ class Sender:
                 )
                 .values(shown=run.last)
             )
-            shown = {
+            shown: dict[str, object] = {
                 "contract": agreement.id,
                 "lane": run.lane,
                 "first": run.first,
@@ -195,11 +195,7 @@ class Sender:
                 "leaves": b"".join(run.leaves),
                 "shown_at": at,
             }
-            try:
-                async with connection.begin_nested():
-                    await connection.execute(insert(provision).values(shown))
-            except IntegrityError:
-                continue  # the same run was shown before, and that stands
+            await insert_unless_there(connection, provision, shown)  # the same run was shown before, and that stands
 
 
 def _event(

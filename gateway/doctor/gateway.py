@@ -7,7 +7,6 @@ from pathlib import Path
 
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.admin.registry import Registry
 from gateway.clock import Clock
@@ -18,7 +17,7 @@ from gateway.doctor.keys import check_key_files, check_keyring
 from gateway.doctor.lag import check_lag, check_quarantine
 from gateway.doctor.machine import check_clock, check_database, check_database_file
 from gateway.errors import FuyuanError, Refused
-from gateway.journal.engine import open_engine
+from gateway.journal.engine import JournalEngine, open_engine
 from gateway.settings import Settings
 from gateway.trust.keyring import Keyring, load_keyring
 from gateway.wiring import open_reconciler
@@ -60,7 +59,7 @@ async def examine_gateway(settings: Settings, clock: Clock) -> list[Finding]:
 
 
 async def _examine_database(
-    engine: AsyncEngine, settings: Settings, clock: Clock, keyring: Keyring | None
+    engine: JournalEngine, settings: Settings, clock: Clock, keyring: Keyring | None
 ) -> list[Finding]:
     found = await check_database(engine, _free(settings.data_dir))
     if any(one.code == "schema-outdated" for one in found):
@@ -93,7 +92,7 @@ def _free(folder: Path) -> int:
     return shutil.disk_usage(folder if folder.is_dir() else Path()).free
 
 
-def _away(engine: AsyncEngine) -> Finding:
+def _away(engine: JournalEngine) -> Finding:
     where = "The journal's file cannot be opened" if engine.dialect.name == "sqlite" else "PostgreSQL does not answer"
     return Finding(
         "error",

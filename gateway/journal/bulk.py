@@ -1,4 +1,4 @@
-"""Writing many rows at once: by COPY on PostgreSQL, by an INSERT of each row on SQLite.
+"""Writing rows where the engines have words of their own: many at once, and one unless it is there.
 
 The only place where what is stored is written in another way on each engine; rows and transaction are the same.
 """
@@ -7,12 +7,14 @@ from collections.abc import Sequence
 
 import asyncpg
 from sqlalchemy import Table, insert
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 
 async def insert_rows(connection: AsyncConnection, table: Table, rows: Sequence[tuple[object, ...]]) -> None:
-    """Insert `rows`, each in the order of the table's columns, inside the caller's open transaction.
+    """Insert `rows`, each in the order of the table's columns, inside the caller's open transaction: by COPY on
+    PostgreSQL, by an INSERT of each row on SQLite.
 
     Raises IntegrityError and OperationalError as any insert does.
     """
@@ -27,3 +29,11 @@ async def insert_rows(connection: AsyncConnection, table: Table, rows: Sequence[
         raise IntegrityError(None, None, error, hide_parameters=True) from error
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
         raise OperationalError(None, None, error, hide_parameters=True) from error
+
+
+async def insert_unless_there(connection: AsyncConnection, table: Table, values: dict[str, object]) -> None:
+    """Insert one row, or leave the one that stands under its key."""
+    if connection.dialect.name == "postgresql":
+        await connection.execute(postgresql.insert(table).values(values).on_conflict_do_nothing())
+    else:
+        await connection.execute(sqlite.insert(table).values(values).on_conflict_do_nothing())

@@ -4,10 +4,10 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import delete, insert
 from sqlalchemy.exc import IntegrityError, OperationalError
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.clock import Clock, stamp
 from gateway.errors import Unavailable
+from gateway.journal.engine import JournalEngine
 from gateway.journal.tables import request_nonce
 
 SWEEP_EVERY = timedelta(minutes=1)
@@ -19,7 +19,7 @@ class Nonces:
     What is stale here may not be at a gateway whose clock is behind: it is kept for as long as they may be `apart`.
     """
 
-    def __init__(self, engine: AsyncEngine, clock: Clock, apart: timedelta = timedelta()) -> None:
+    def __init__(self, engine: JournalEngine, clock: Clock, apart: timedelta = timedelta()) -> None:
         self._engine = engine
         self._clock = clock
         self._apart = apart
@@ -29,7 +29,7 @@ class Nonces:
         """True the first time, False for a replay. `until` is when the signature is stale by itself."""
         now = self._clock.now()
         try:
-            async with self._engine.begin() as connection:
+            async with self._engine.single() as connection:
                 await connection.execute(insert(request_nonce).values(kid=kid, nonce=nonce, until=stamp(until)))
         except IntegrityError:
             return False
@@ -37,6 +37,6 @@ class Nonces:
             raise Unavailable("journal-unwritable", "The journal cannot be written now; send it again.") from error
         if now - self._swept > SWEEP_EVERY:
             self._swept = now
-            async with self._engine.begin() as connection:
+            async with self._engine.single() as connection:
                 await connection.execute(delete(request_nonce).where(request_nonce.c.until < stamp(now - self._apart)))
         return True

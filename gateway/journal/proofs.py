@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.clock import Clock, stamp
 from gateway.errors import BadRequest
 from gateway.journal.append import read_nodes
+from gateway.journal.engine import JournalEngine
 from gateway.journal.tables import journal_head, journal_leaf
 from gateway.trust import jws
 from gateway.trust.keys import SigningKey
@@ -34,7 +35,7 @@ async def read_tree_head(connection: AsyncConnection) -> TreeHead:
 class Proofs:
     """What `/v1/log` answers. Every answer can be checked with public keys alone."""
 
-    def __init__(self, engine: AsyncEngine, clock: Clock, key: SigningKey) -> None:
+    def __init__(self, engine: JournalEngine, clock: Clock, key: SigningKey) -> None:
         self._engine = engine
         self._clock = clock
         self._key = key
@@ -78,7 +79,7 @@ class Proofs:
 
     async def consistency(self, first: int, second: int) -> JsonObject:
         """That the tree of `second` leaves begins with the tree of `first`. Raises BadRequest for wrong sizes."""
-        async with self._engine.connect() as connection:
+        async with self._engine.single() as connection:
             await _check_size(connection, second)
             if not 0 < first <= second:
                 raise BadRequest("no-such-size", "Sizes run from 1 up, the older one first.")

@@ -17,7 +17,7 @@ from sqlalchemy.exc import OperationalError
 
 from gateway.delivery.cursor import Cursor
 from gateway.errors import Unavailable
-from gateway.journal.engine import open_engine
+from gateway.journal.engine import FRESH_SECONDS, open_engine
 from gateway.journal.proofs import Proofs
 from gateway.journal.schema import check, upgrade
 from gateway.trust import jws
@@ -182,6 +182,7 @@ async def test_a_connection_that_was_dropped_on_the_way_is_made_anew(
     async with far_district(founded_copy, tmp_path, log_lines) as (district, proxy):
         assert (await district.tree_head()).positions
         proxy.forget()
+        await asyncio.sleep(FRESH_SECONDS)  # what a firewall drops has been idle for minutes
         assert (await district.tree_head()).positions
 
 
