@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.clock import Clock
 from gateway.closing import Closing
 from gateway.delivery.coverage import Agreement, read_agreement
-from gateway.delivery.log import unpack
+from gateway.delivery.log import RUN, unpack
 from gateway.delivery.versions import Versions
 from gateway.errors import BadRequest, Refused
 from gateway.intake import Along, Intake, Result, Submission
@@ -70,12 +70,15 @@ class Receipts:
         acknowledged: dict[tuple[str, Lane], list[tuple[int, int]]] = defaultdict(list)
         along: Along | None = None
         forked: Statement | None = None
+        agreements: dict[str, Agreement | None] = {}
         async with self._engine.connect() as connection:
             for line, token in enumerate(tokens, start=1):
                 payload = read_receipt(token, keys)
                 if payload.agency != agency:
                     raise Refused("receipt-not-yours", "A receipt is signed by another party than the sender.")
-                agreement = await read_agreement(connection, payload.contract)
+                if payload.contract not in agreements:
+                    agreements[payload.contract] = await read_agreement(connection, payload.contract)
+                agreement = agreements[payload.contract]
                 if agreement is None or agreement.subscriber != agency:
                     raise Refused("receipt-not-yours", "A receipt names a contract that is not the sender's.")
                 if agreement.feed == RECEIPT.name:
@@ -239,7 +242,7 @@ async def _is_meant(connection: AsyncConnection, contract: str, event: ReceiptEv
             select(delivery_log).where(
                 delivery_log.c.contract == contract,
                 delivery_log.c.lane == event.lane,
-                delivery_log.c.first <= event.number,
+                delivery_log.c.first.between(event.number - RUN + 1, event.number),  # no run is longer
                 delivery_log.c.first + delivery_log.c.numbers > event.number,
             )
         )
@@ -273,7 +276,7 @@ async def _runs_shown(connection: AsyncConnection, contract: str, lane: Lane, fi
         select(provision.c.first, provision.c.leaves, provision.c.root).where(
             provision.c.contract == contract,
             provision.c.lane == lane,
-            provision.c.first <= last,
+            provision.c.first.between(first - RUN + 1, last),  # no run is longer
             provision.c.first + provision.c.numbers > first,
         )
     )

@@ -107,11 +107,11 @@ class Running:
         async with self.engine.single() as connection:
             ids = await contract_ids(connection)
         behind = await self.router.behind()
-        for contract_id in set(ids) - {contract_id for contract_id, _ in behind}:
+        for contract_id in set(ids) - {one.contract for one in behind}:
             self.heartbeats.complete(contract_id, before)
         moved = False
-        for contract_id, lane in behind:
-            if moved and lane == "bulk" and self.wakeup.ticket() != ticket:
+        for one in behind:
+            if moved and one.lane == "bulk" and self.wakeup.ticket() != ticket:
                 break
-            moved = await self.router.advance(contract_id, lane) or moved
+            moved = await self.router.advance(one) or moved
         return moved

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 import structlog
@@ -84,7 +85,7 @@ class Follower:
                 pulling.add_done_callback(lambda _: following.cancel())
             group.create_task(_again(self._match, self._wake, written), name="match")
             group.create_task(_again(self._carry_out, self._wake_telling, written), name="orders")
-            group.create_task(_again(self._send, self._wake_sending, written), name="receipts")
+            group.create_task(_again(partial(self._send, patient=True), self._wake_sending, written), name="receipts")
 
     async def pull_once(self, wait: float | None = None) -> int:
         """One page; the number of events that were new. Raises FuyuanError; an unverified page leaves its mark."""
@@ -119,9 +120,9 @@ class Follower:
         self._wake_sending.set()
         return carried_out
 
-    async def _send(self) -> bool:
+    async def _send(self, *, patient: bool = False) -> bool:
         """Send what is to be told the court; where nothing is left of that and the contract is over, close it."""
-        return await self._outbox.send() and await self._closing.close_if_done()
+        return await self._outbox.send(patient=patient) and await self._closing.close_if_done()
 
     async def _pull(self) -> None:
         """Page by page, until the contract is closed; while Kafka brings the list in time there is nothing to pull."""

@@ -28,7 +28,8 @@ from schemas.envelope import BadMessage, read_number
 log = structlog.get_logger(__name__)
 
 FETCH_SECONDS: Final = 0.5
-BEAT_SECONDS: Final = 1.0  # a heartbeat costs a proof of consistency, so of many only some are used
+BEAT_SECONDS: Final = 5.0  # a heartbeat costs a proof of consistency, so of many only some are used
+BEATS_WHILE_DUE: Final = 5  # and yet several in the time within which one is due
 PROGRESS_SECONDS: Final = 5.0  # how long pull rests behind something new
 
 
@@ -142,9 +143,9 @@ class KafkaFollower:
         except Broken as error:
             self._good_until = 0.0
             log.error("page-refused", code=error.code)  # noqa: TRY400 - the code says it; an alarm, no bug
-        self._beat, self._beat_after = None, now + BEAT_SECONDS
-        age = max(timedelta(), self._clock.now() - unstamp(beat.at))  # one of the future counts as one of now
         due = due_within(terms)
+        self._beat, self._beat_after = None, now + min(BEAT_SECONDS, due.total_seconds() / BEATS_WHILE_DUE)
+        age = max(timedelta(), self._clock.now() - unstamp(beat.at))  # one of the future counts as one of now
         if age < due:
             self._rest_pull((due - age).total_seconds())
 

@@ -26,6 +26,7 @@ from schemas.canonical import JsonObject
 log = structlog.get_logger(__name__)
 
 AT_ONCE: Final = 200
+PATIENT_SECONDS: Final = 1.0  # a request costs the gateway as much as a hundred receipts
 # The gateway says of these that the receipt itself is wrong; anything else may pass a moment later.
 WRONG_ITSELF: Final = frozenset({400, 404, 409, 413, 422})
 
@@ -46,11 +47,14 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """`row` is None where it is about no row; `token` is the receipt as it was signed."""
+    """`row` is None where it is about no row; `token` is the receipt as it was signed. Those that are not for `soon`
+    wait for one another.
+    """
 
     number: int
     row: str | None
     token: str
+    soon: bool = True
     trace: str | None = None
 
 
@@ -61,6 +65,7 @@ class Outbox:
         self._kill_switch = kill_switch
         self._register = register
         self._send = send
+        self._sent_at = float("-inf")
 
     async def carry_out(self) -> bool:
         """Go through the orders once; True where none is left of those that stood there."""
@@ -77,9 +82,12 @@ class Outbox:
             await asyncio.to_thread(self._remove, "orders", done)
         return not stuck
 
-    async def send(self) -> bool:
-        """Go through the receipts once, in order; True where none is left of those that stood there."""
+    async def send(self, *, patient: bool = False) -> bool:
+        """Go through the receipts once, in order; True where none is left of those that stood there, or, where it is
+        `patient`, where all that is due has been said to have time, and some were sent less than a second ago.
+        """
         after = 0
+        patient = patient and asyncio.get_running_loop().time() < self._sent_at + PATIENT_SECONDS
         whole = True
         while receipts := await asyncio.to_thread(self._receipts, after):
             after = receipts[-1].number
@@ -87,6 +95,9 @@ class Outbox:
                 waiting = _rows_waiting(view)
             due = [one for one in receipts if one.row is None or one.number < waiting.get(one.row, one.number + 1)]
             whole = whole and len(due) == len(receipts)
+            if patient and len(due) < AT_ONCE and not any(one.soon for one in due):
+                return whole
+            patient = False
             if due and not await self._send_all(due):
                 return False  # what comes behind must not overtake it
         return whole
@@ -135,6 +146,7 @@ class Outbox:
             return await self._send_all(receipts[:middle]) and await self._send_all(receipts[middle:])
         except FuyuanError as error:
             return _not_sent(error, len(receipts))
+        self._sent_at = asyncio.get_running_loop().time()
         log.debug("step", step="receipt", count=len(receipts))
         await asyncio.to_thread(self._remove, "receipts", [one.number for one in receipts])
         return True

@@ -17,6 +17,8 @@ def put_order(
     change.append("orders", {"kind": kind, "row": row, "measure": measure, "told": told, "trace": write_parent()})
 
 
-def put_receipt(change: Change, token: str, row: str | None) -> None:
-    """A signed receipt is to be sent, behind the orders that stand for its row."""
-    change.append("receipts", {"row": row, "token": token, "trace": write_parent()})
+def put_receipt(change: Change, token: str, row: str | None, *, soon: bool) -> None:
+    """A signed receipt is to be sent, behind the orders that stand for its row. One that is not for `soon` may wait
+    for others, and be sent with them.
+    """
+    change.append("receipts", {"row": row, "token": token, "soon": soon, "trace": write_parent()})

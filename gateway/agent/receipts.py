@@ -94,7 +94,7 @@ class Scribe:
             return
         if kind != "received":  # ranges follow one another, and an applied number is never applied again
             change.put("receipted", made)
-        put_receipt(change, self._sign(kind, key, members), row)
+        put_receipt(change, self._sign(kind, key, members), row, soon=kind != "received")
 
     def _sign(self, kind: Kind, key: str, members: JsonObject) -> str:
         payload: JsonObject = {

@@ -90,7 +90,13 @@ def write_standing(change: Change, contract: str, standing: Standing) -> None:
 
 def read_terms(view: View, contract: str) -> Terms | None:
     found = view.value("terms", contract.encode())
-    return None if found is None else Terms.model_validate_json(found)
+    return None if found is None else _parse_terms(found)
+
+
+@lru_cache(maxsize=16)
+def _parse_terms(document: bytes) -> Terms:
+    """Every page and every look-up asks for the same ones."""
+    return Terms.model_validate_json(document)
 
 
 def read_ground(view: View, contract: str) -> tuple[Standing, Terms | None]:

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 from weakref import WeakKeyDictionary
 
 import orjson
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.lifecycle import State
@@ -69,15 +70,17 @@ class Agreement:
 _compiled: WeakKeyDictionary[Engine, dict[tuple[str, int], Policy]] = WeakKeyDictionary()
 
 
+_AGREEMENT: Final = (
+    select(contract, activation.c.position, activation.c.version.label("since"), activation.c.state.label("then"))
+    .outerjoin(activation, activation.c.contract == contract.c.id)
+    .where(contract.c.id == bindparam("contract"))
+    .order_by(activation.c.position)
+)
+
+
 async def read_agreement(connection: AsyncConnection, contract_id: str) -> Agreement | None:
     """The contract's row re-read, with its coverages (D10: no cache decides who may see). None where unknown."""
-    query = (
-        select(contract, activation.c.position, activation.c.version.label("since"), activation.c.state.label("then"))
-        .outerjoin(activation, activation.c.contract == contract.c.id)
-        .where(contract.c.id == contract_id)
-        .order_by(activation.c.position)
-    )
-    rows = (await connection.execute(query)).all()
+    rows = (await connection.execute(_AGREEMENT, {"contract": contract_id})).all()
     if not rows:
         return None
     row, steps = rows[0], [step for step in rows if step.position is not None]

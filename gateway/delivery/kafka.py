@@ -45,6 +45,7 @@ T = TypeVar("T")
 LEASE: Final = timedelta(seconds=15)  # longer than a run is ever in flight
 BEATS_IN_A_LEASE: Final = 3  # heartbeats, within the lease that the contract gives them (rule D11)
 IDLE_SECONDS: Final = 1.0
+BURST_SECONDS: Final = 5.0  # bursts that follow one another share a heartbeat
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,8 @@ class KafkaLanes:
         self._beating: dict[str, asyncio.Task[None]] = {}
         self._beat_at: dict[str, float] = {}
         self._beat_every: dict[tuple[str, int], float] = {}
+        self._untold: set[str] = set()  # contracts that have sent something since
+        self._beats_seen_to = float("-inf")
         self._held: dict[tuple[str, Lane], tuple[str, datetime]] = {}  # another's leases, and since when we see them
 
     async def run(self) -> None:
@@ -193,11 +196,16 @@ class KafkaLanes:
         if sent:
             self._numbered.signal()  # what was given meanwhile was not looked at
             if not any((contract_id, other) in self._feeding for other in LANES):
-                self._beat_soon(contract_id)
+                self._untold.add(contract_id)
+                if asyncio.get_running_loop().time() >= self._last_beat(contract_id) + BURST_SECONDS:
+                    self._beat_soon(contract_id)
 
     async def _keep_beating(self) -> None:
-        """A heartbeat for each contract whose last one grows old."""
+        """A heartbeat for each contract whose last one grows old; looked after once a second."""
         now = asyncio.get_running_loop().time()
+        if now < self._beats_seen_to + IDLE_SECONDS:
+            return
+        self._beats_seen_to = now
         query = (
             select(contract.c.id, contract.c.version)
             .where(contract.c.state.in_(IN_FORCE), contract.c.id.in_(select(kafka_lane.c.contract)))
@@ -213,8 +221,12 @@ class KafkaLanes:
                     lease = agreement.policy.terms.duties.heartbeat_lease_seconds
                     self._beat_every[key] = lease / BEATS_IN_A_LEASE
                 # A little early, for it is looked after only now and then.
-                if now >= self._beat_at.get(row.id, float("-inf")) + self._beat_every[key] - IDLE_SECONDS:
+                due = self._last_beat(row.id) + self._beat_every[key] - IDLE_SECONDS
+                if now >= (min(due, self._last_beat(row.id) + BURST_SECONDS) if row.id in self._untold else due):
                     self._beat_soon(row.id)
+
+    def _last_beat(self, contract_id: str) -> float:
+        return self._beat_at.get(contract_id, float("-inf"))
 
     def _beat_soon(self, contract_id: str) -> None:
         if contract_id not in self._beating:
@@ -223,9 +235,7 @@ class KafkaLanes:
             task.add_done_callback(lambda _: self._beating.pop(contract_id, None))
 
     async def _try_beating(self, contract_id: str) -> None:
-        """Readers use one a second, so behind bursts that follow one another there is no more than that."""
-        due = self._beat_at.get(contract_id, float("-inf")) + IDLE_SECONDS
-        await asyncio.sleep(max(0.0, due - asyncio.get_running_loop().time()))
+        self._untold.discard(contract_id)
         try:
             await self.beat(contract_id)
         except NotFound:

@@ -8,9 +8,10 @@ only from where the step began.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import structlog
-from sqlalchemy import Select, and_, exists, func, insert, or_, select, update
+from sqlalchemy import Select, and_, bindparam, exists, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.clock import Clock, stamp
@@ -36,6 +37,16 @@ class Reached:
 
 
 @dataclass(frozen=True, slots=True)
+class Behind:
+    """A lane that has something to decide: where it stands, and where the journal ended when that was looked up."""
+
+    contract: str
+    lane: Lane
+    start: Reached
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """What one step decided: the numbers to give, and where the lane stands then."""
 
@@ -55,85 +66,52 @@ class Router:
         self._versions = versions
         self._numbered = numbered
 
-    async def behind(self, contract_id: str | None = None) -> list[tuple[str, Lane]]:
+    async def behind(self, contract_id: str | None = None) -> list[Behind]:
         """The lanes that have anything to decide, of one contract or of all: priority first, for withdrawals overtake,
         and then those that are furthest behind.
         """
-        table = tables.lane
-        of_lane = or_(*(and_(table.c.lane == name, entry.c.status.in_(LANE_OF_STATUS[name])) for name in LANES))
-        entries = exists().where(
-            entry.c.feed == contract.c.feed,
-            entry.c.provider == contract.c.provider,
-            entry.c.position > table.c.routed,
-            of_lane,
-        )
-        activations = exists().where(activation.c.contract == table.c.contract, activation.c.position > table.c.routed)
-        query = (
-            select(table.c.contract, table.c.lane)
-            .join(contract, contract.c.id == table.c.contract)
-            # Of a closed contract nobody reads a number any more (D7).
-            .where(contract.c.state != "closed", or_(activations, entries))
-            .order_by(table.c.routed)
-        )
-        if contract_id is not None:
-            query = query.where(contract.c.id == contract_id)
+        query = _BEHIND if contract_id is None else _BEHIND_OF_ONE
         async with self._engine.single() as connection:
-            found = [(row.contract, row.lane) for row in await connection.execute(query)]
-        return sorted(found, key=lambda one: LANES.index(one[1]))
+            rows = (await connection.execute(query, {"contract": contract_id} if contract_id else None)).all()
+        found = [Behind(row.contract, row.lane, Reached(row.routed, row.compared), row.size) for row in rows]
+        return sorted(found, key=lambda one: LANES.index(one.lane))
 
     async def catch_up(self, contract_id: str, *, steps: int = 1_000_000) -> bool:
         """Route until nothing is left or `steps` are done; True where both lanes stand at the journal's end."""
         while behind := await self.behind(contract_id):
             if steps <= 0:
                 return False
-            await self.advance(*behind[0])
+            await self.advance(behind[0])
             steps -= 1
         return True
 
-    async def advance(self, contract_id: str, lane: Lane) -> bool:
+    async def advance(self, behind: Behind) -> bool:
         """One step of one lane, at most 500 entries; False where there is nothing to decide."""
         async with self._engine.connect() as connection:
-            agreement = await read_agreement(connection, contract_id)
-            row = (
-                await connection.execute(
-                    select(tables.lane).where(tables.lane.c.contract == contract_id, tables.lane.c.lane == lane)
-                )
-            ).first()
-            if agreement is None or row is None or agreement.state == "closed":
+            agreement = await read_agreement(connection, behind.contract)
+            if agreement is None or agreement.state == "closed":
                 return False
-            start = Reached(row.routed, row.compared)
-            step = await self._decide(connection, agreement, lane, start)
+            step = await self._decide(connection, agreement, behind)
         if step is None:
             return False
-        await self._write(contract_id, lane, start, step)
+        await self._write(behind, step)
         return True
 
-    async def _decide(
-        self, connection: AsyncConnection, agreement: Agreement, lane: Lane, start: Reached
-    ) -> Step | None:
+    async def _decide(self, connection: AsyncConnection, agreement: Agreement, behind: Behind) -> Step | None:
+        start = behind.start
         following = agreement.after(start.routed)
-        until = following.position - 1 if following else await _journal_end(connection)
+        until = following.position - 1 if following else behind.until
         current = agreement.before(start.routed + 1)
         if current is not None:
-            rows = await self._entries(connection, agreement, lane, start.routed, until)
-            if rows:
-                routed = await self._transitions(connection, current, agreement, rows)
-                return Step(routed, Reached(rows[-1].position, 0))
+            where = {"feed": agreement.feed, "provider": agreement.provider, "behind": start.routed, "until": until}
+            positions = (await connection.execute(_ENTRIES[behind.lane], where)).scalars().all()
+            if positions:
+                versions = await self._versions.read(connection, positions)
+                routed = await self._transitions(connection, current, agreement, [versions[one] for one in positions])
+                return Step(routed, Reached(positions[-1], 0))
         if following is None:
             return None
-        return await self._compare(connection, agreement, lane, start, following)
-
-    async def _entries(
-        self, connection: AsyncConnection, agreement: Agreement, lane: Lane, behind: int, until: int
-    ) -> list[Version]:
-        query = (
-            _of_contract(agreement)
-            .where(entry.c.position > behind, entry.c.position <= until, entry.c.status.in_(LANE_OF_STATUS[lane]))
-            .limit(RUN)
-        )
-        positions = (await connection.execute(query)).scalars().all()
-        versions = await self._versions.read(connection, positions)
-        return [versions[position] for position in positions]
+        return await self._compare(connection, agreement, behind.lane, start, following)
 
     async def _transitions(
         self, connection: AsyncConnection, current: Coverage, agreement: Agreement, rows: Sequence[Version]
@@ -204,9 +182,9 @@ class Router:
                 routed.append(Routed(version.position, new.position, "drop"))
         return Step(routed, Reached(start.routed, positions[-1]))
 
-    async def _write(self, contract_id: str, lane: Lane, start: Reached, step: Step) -> None:
+    async def _write(self, behind: Behind, step: Step) -> None:
         """Rule D2: cursor and log in one transaction. A rival that moved the cursor first wins; this step is void."""
-        table = tables.lane
+        table, contract_id, lane, start = tables.lane, behind.contract, behind.lane, behind.start
         count = len(step.routed)
         async with self._engine.begin() as connection:
             last = (
@@ -243,14 +221,47 @@ def _sees(coverage: Coverage, version: Version) -> bool:
     return version.values is None or coverage.policy.sees(version.values)
 
 
+def _behind() -> Select[str, str, int, int, int]:
+    table = tables.lane
+    of_lane = or_(*(and_(table.c.lane == name, entry.c.status.in_(LANE_OF_STATUS[name])) for name in LANES))
+    entries = exists().where(
+        entry.c.feed == contract.c.feed,
+        entry.c.provider == contract.c.provider,
+        entry.c.position > table.c.routed,
+        of_lane,
+    )
+    activations = exists().where(activation.c.contract == table.c.contract, activation.c.position > table.c.routed)
+    size = select(func.coalesce(func.max(journal_head.c.size), 0)).scalar_subquery()
+    return (
+        select(table.c.contract, table.c.lane, table.c.routed, table.c.compared, size.label("size"))
+        .join(contract, contract.c.id == table.c.contract)
+        # Of a closed contract nobody reads a number any more (D7).
+        .where(contract.c.state != "closed", or_(activations, entries))
+        .order_by(table.c.routed)
+    )
+
+
+# Made once: to build a statement costs as much as to carry it out.
+_BEHIND: Final = _behind()
+_BEHIND_OF_ONE: Final = _behind().where(contract.c.id == bindparam("contract"))
+_ENTRIES: Final = {
+    lane: select(entry.c.position)
+    .where(
+        entry.c.feed == bindparam("feed"),
+        entry.c.provider == bindparam("provider"),
+        entry.c.position > bindparam("behind"),
+        entry.c.position <= bindparam("until"),
+        entry.c.status.in_(statuses),
+    )
+    .order_by(entry.c.position)
+    .limit(RUN)
+    for lane, statuses in LANE_OF_STATUS.items()
+}
+
+
 def _of_contract(agreement: Agreement) -> Select[int]:
     return (
         select(entry.c.position)
         .where(entry.c.feed == agreement.feed, entry.c.provider == agreement.provider)
         .order_by(entry.c.position)
     )
-
-
-async def _journal_end(connection: AsyncConnection) -> int:
-    size: int = (await connection.execute(select(func.coalesce(func.max(journal_head.c.size), 0)))).scalar_one()
-    return size

@@ -4,9 +4,10 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import BigInteger, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from contracts.lifecycle import may_send
@@ -270,19 +271,23 @@ async def _read_batch(connection: AsyncConnection, leaf: int) -> Batch:
     return Batch(row.document.decode(), row.first_position, Tree(hashes.scalars().all()), row.traceparent)
 
 
+_NUMBERS: Final = (
+    select(delivery_log)
+    .where(
+        delivery_log.c.contract == bindparam("contract"),
+        delivery_log.c.lane == bindparam("lane"),
+        delivery_log.c.first > bindparam("after", type_=BigInteger) + 1 - RUN,  # no run is longer
+        delivery_log.c.first + delivery_log.c.numbers > bindparam("after", type_=BigInteger) + 1,
+    )
+    .order_by(delivery_log.c.first)
+    .limit(bindparam("most", type_=BigInteger))
+)
+
+
 async def _numbers(connection: AsyncConnection, contract_id: str, lane: Lane, after: int, limit: int) -> list[Numbered]:
     if limit <= 0:
         return []
-    rows = await connection.execute(
-        select(delivery_log)
-        .where(
-            delivery_log.c.contract == contract_id,
-            delivery_log.c.lane == lane,
-            delivery_log.c.first + delivery_log.c.numbers > after + 1,
-        )
-        .order_by(delivery_log.c.first)
-        .limit(limit)
-    )
+    rows = await connection.execute(_NUMBERS, {"contract": contract_id, "lane": lane, "after": after, "most": limit})
     numbers: list[Numbered] = []
     for row in rows:
         numbers += [

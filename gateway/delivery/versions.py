@@ -4,10 +4,10 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any
+from typing import Any, Final
 
 import orjson
-from sqlalchemy import Row, select
+from sqlalchemy import Row, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.journal.tables import entry, secret
@@ -42,6 +42,15 @@ class Version:
         return self if superseded == self.superseded else replace(self, superseded=superseded)
 
 
+# Made once: to build a statement costs as much as to carry it out.
+_STANDING: Final = (
+    select(entry.c.position, entry.c.superseded_by, secret.c.wrapped)
+    .outerjoin(secret, secret.c.position == entry.c.position)
+    .where(entry.c.position.in_(bindparam("positions", expanding=True)))
+)
+_CONTENT: Final = select(entry).where(entry.c.position.in_(bindparam("positions", expanding=True)))
+
+
 class Versions:
     """Reads record versions, and shares the opened ones between all contracts that stand at one place (D9).
 
@@ -59,11 +68,7 @@ class Versions:
         found: dict[int, Version] = {}
         left = iter(sorted(set(positions)))
         while some := list(islice(left, POSITIONS)):
-            standing = await connection.execute(
-                select(entry.c.position, entry.c.superseded_by, secret.c.wrapped)
-                .outerjoin(secret, secret.c.position == entry.c.position)
-                .where(entry.c.position.in_(some))
-            )
+            standing = await connection.execute(_STANDING, {"positions": _padded(some)})
             missing = {}
             for row in standing:
                 known = self._opened.get(row.position)
@@ -77,7 +82,7 @@ class Versions:
         return found
 
     async def _open(self, connection: AsyncConnection, wrapped: Mapping[int, bytes | None]) -> dict[int, Version]:
-        rows = await connection.execute(select(entry).where(entry.c.position.in_(wrapped)))
+        rows = await connection.execute(_CONTENT, {"positions": _padded(list(wrapped))})
         found = {row.position: self._version(row, wrapped[row.position]) for row in rows}
         for position, version in found.items():
             token = wrapped[position]
@@ -132,3 +137,8 @@ class Versions:
                 origin: older[version.previous] for origin, version in walking.items() if version.previous is not None
             }
         return standing
+
+
+def _padded(positions: list[int]) -> list[int]:
+    """The last one again, up to a power of two: an engine prepares a statement for each length of a list."""
+    return positions + positions[-1:] * ((1 << (len(positions) - 1).bit_length()) - len(positions))
