@@ -1,5 +1,6 @@
 """What an operator does with PostgreSQL (docs/operations.md): a role that may not change tables, and backups."""
 
+import asyncio
 import io
 import os
 import random
