@@ -10,7 +10,7 @@ from adapters.feeds.debtor import Refused, debtor
 from adapters.feeds.enforcement import SaidEnforcement, enforcement
 from adapters.feeds.own import said_by_us
 from adapters.feeds.piece import Piece
-from adapters.feeds.removal import is_removed
+from adapters.feeds.removal import is_removed, removal_reason
 from adapters.feeds.repair import repaired
 from adapters.feeds.restriction import SaidOrder, restriction
 from adapters.feeds.said import WrongValue
@@ -128,7 +128,7 @@ def _deleted(feed: str, line: int, value: JsonValue, raw: bytes, keyed: Mapping[
     if isinstance(value, dict):
         record, shape = recognised(value)
         if ids := withdrawn_ids(record, feed, shape, record_key):
-            return Withdrawal(line, ids, None, raw)
+            return Withdrawal(line, ids, removal_reason(record), raw)
     reason = "the delete list names a record by a key that is not ours; send record id, or case number and name"
     raise Refused("withdrawal-without-key", reason)
 
@@ -137,15 +137,14 @@ def _withdrawal(
     feed: str, line: int, record: JsonObject, shape: Row | None, raw: bytes, record_key: bytes
 ) -> Withdrawal | None:
     """Comes first of all: no other defect may keep a debtor on the list (rule J5)."""
-    if record.get("status") != "withdrawn" and not is_removed(record, shape.states if shape else {}):
+    if record.get("status") != "withdrawn" and not is_removed(record, shape.states if shape else None):
         return None
     if record.get("feed", feed) != feed:
         raise Refused("wrong-feed", "the withdrawal is for another feed")
     ids = withdrawn_ids(record, feed, shape, record_key)
     if not ids:
         raise Refused("withdrawal-without-key", "a withdrawal needs the record id, or case number and name")
-    reason = record.get("status_reason")
-    return Withdrawal(line, ids, reason if isinstance(reason, str) else None, raw)
+    return Withdrawal(line, ids, removal_reason(record), raw)
 
 
 def _said(feed: str, record: JsonObject, shape: Row | None) -> AnySaid:

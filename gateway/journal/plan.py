@@ -13,6 +13,7 @@ from gateway.trust.seal import Draft
 from schemas.canonical import JsonObject, JsonValue
 from schemas.catalog import Feed, tombstone_values
 from schemas.reading import Accepted, Item, Rejected, Withdrawal
+from schemas.withdrawal_reasons import RESUMED, SUSPENDED
 
 FIRST_STANDS = frozenset({"receipt"})  # feeds whose records are somebody's signed word, never amended (D12)
 NOT_CONTENT = frozenset({"status_reason", "source_updated_at"})  # they change without the record changing (J4)
@@ -20,12 +21,13 @@ NOT_CONTENT = frozenset({"status_reason", "source_updated_at"})  # they change w
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """One version that will be sealed, with the head it follows."""
+    """One version that will be sealed, with the head it follows. `suspended`: it is taken back only for a while."""
 
     draft: Draft
     head: Head | None
     content_mac: bytes
     published_on: str | None
+    suspended: bool = False
 
 
 @dataclass(slots=True)
@@ -62,14 +64,22 @@ def _restless(slots: tuple[str, ...]) -> tuple[int, ...]:
     return tuple(place for place, slot in enumerate(slots) if slot in NOT_CONTENT)
 
 
+def _resumes(feed: Feed, values: Sequence[JsonValue]) -> bool:
+    """Whether a listing says of itself that its enforcement was suspended, and goes on."""
+    return any(values[place] == RESUMED for place in _restless(feed.slots))
+
+
 def _spell(values: Sequence[JsonValue]) -> bytes:
     return orjson.dumps(values, option=orjson.OPT_SORT_KEYS)
 
 
 def _content(feed: Feed, values: Sequence[JsonValue], spelled: bytes) -> bytes:
-    """What a version says, without what changes while the record does not. `spelled` is `_spell(values)`."""
+    """What a version says, without what changes while the record does not. `spelled` is `_spell(values)`.
+
+    What resumes a record says so once, in all its words: sent again behind another withdrawal, it is old content.
+    """
     restless = _restless(feed.slots)
-    if all(values[place] is None for place in restless):
+    if all(values[place] is None for place in restless) or _resumes(feed, values):
         return spelled
     return _spell([None if place in restless else value for place, value in enumerate(values)])
 
@@ -171,7 +181,7 @@ def _plan_listing(
     spelled = _spell(values)
     mac = keyring.content_mac(_content(feed, values, spelled))
     published = feed.published_on(item.record)
-    step = decide_listing(head, mac, published, relist=relist)
+    step = decide_listing(head, mac, published, relist=relist, resumes=_resumes(feed, values))
     if step == "amended" and feed.name in FIRST_STANDS:
         step = "unchanged"
     if isinstance(step, Stale):
@@ -186,7 +196,8 @@ def _plan_listing(
 
 
 def _plan_withdrawal(plan: Plan, done: set[str], feed: Feed, item: Withdrawal, heads: dict[str, Head]) -> None:
-    steps = {record_id: decide_withdrawal(heads.get(record_id)) for record_id in item.record_ids}
+    suspends = item.status_reason in SUSPENDED
+    steps = {rid: decide_withdrawal(heads.get(rid), suspends=suspends) for rid in item.record_ids}
     live = [rid for rid, step in steps.items() if step == "withdrawn" and rid not in done]
     if not live:
         known = any(step is not None for step in steps.values())
@@ -206,6 +217,7 @@ def _plan_withdrawal(plan: Plan, done: set[str], feed: Feed, item: Withdrawal, h
                 head,
                 head.content_mac,
                 head.published_on,
+                suspended=suspends,
             )
         )
 
@@ -218,10 +230,12 @@ def _taken(
     head: Head | None,
     mac: bytes,
     published: str | None,
+    *,
+    suspended: bool = False,
 ) -> Taken:
     revision = 1 if head is None else head.revision + 1
     draft = Draft(record_id=record_id, revision=revision, status=step, values=values, body=body)
-    return Taken(draft=draft, head=head, content_mac=mac, published_on=published)
+    return Taken(draft=draft, head=head, content_mac=mac, published_on=published, suspended=suspended)
 
 
 def _body(spelled: bytes, withheld: JsonObject, raw: bytes) -> bytes:
