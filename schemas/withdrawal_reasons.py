@@ -34,6 +34,10 @@ _REASONS: Final = tuple(
         ("revoked", "撤销|不应(?:当)?(?:纳入|列入)|不符合"),  # article 11: it should never have been listed
     )
 )
+CORRECTED: Final = "corrected"
+RENUMBERED: Final = "resumed-under-another-number"
+"""The enforcement goes on as another case (执恢), whose listing takes the place of this one."""
+
 CODES: Final = frozenset(code for code, _ in _REASONS)
 
 

@@ -1,6 +1,8 @@
 """The labels of the court's own site, as its pages have them and clerks write them over the columns of a table."""
 
 CASE = "案号 执行案号"
+BEFORE_IT = "原案号 原执行案号 原执行案件案号 恢复前案号"  # the number that the case had before it was resumed
+ORIGINAL_CASE = (*BEFORE_IT.split(), "original_case_number")
 LISTED = (  # labels of the name that only this list has
     "失信被执行人 失信被执行人姓名/名称 失信被执行人姓名 失信被执行人名称 失信人 失信人名称"
 )

@@ -17,7 +17,7 @@ from adapters.feeds.said import WrongValue
 from adapters.feeds.shapes import AnySaid, Row, is_fragment, other_feed, recognised
 from adapters.feeds.submission import pieces
 from adapters.feeds.twice import key_stands_twice
-from adapters.feeds.withdrawal import withdrawn_ids
+from adapters.feeds.withdrawal import BESIDE, replaced, withdrawn_ids
 from schemas.canonical import JsonObject, JsonValue
 from schemas.catalog import CONSUMPTION_RESTRICTION, DISHONEST_DEBTOR, JUDGMENT_DEBTOR, Record, UnknownFeed
 from schemas.identifiers import PlaceholderIdentifier, RoundedIdentifier, read_identifier
@@ -62,7 +62,7 @@ def _read_piece(feed: str, line: int, piece: Piece, keyed: dict[str, str], *, re
         if isinstance(key := record.get(SOURCE_KEY), str):
             same = keyed.setdefault(key, found.record_id) == found.record_id
             keyed[key] = found.record_id if same else ""  # a key of two records names neither
-        return Accepted(line, found, raw)
+        return Accepted(line, found, raw, replaced(record, feed, shape, record_key, found.record_id))
     except Refused as refused:
         return Rejected(line, refused.code, str(refused), raw)
     except WrongValue as wrong:
@@ -160,7 +160,7 @@ def _said(feed: str, record: JsonObject, shape: Row | None) -> AnySaid:
     if "feed" in record:
         if record["feed"] != feed:
             raise Refused("wrong-feed", "the record names another feed")
-        return OWN[feed](record)
+        return OWN[feed]({key: value for key, value in record.items() if key not in BESIDE})
     if other := other_feed(record, feed):
         raise Refused("wrong-feed", f"the keys are those of feed {other}")
     if is_fragment(record):

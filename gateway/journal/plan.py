@@ -12,7 +12,7 @@ from gateway.trust.keyring import Keyring
 from gateway.trust.seal import Draft
 from schemas.canonical import JsonObject, JsonValue
 from schemas.catalog import Feed, tombstone_values
-from schemas.reading import Accepted, Item, Rejected, Withdrawal
+from schemas.reading import Accepted, Item, Rejected, Replaced, Withdrawal
 from schemas.withdrawal_reasons import RESUMED, SUSPENDED
 
 FIRST_STANDS = frozenset({"receipt"})  # feeds whose records are somebody's signed word, never amended (D12)
@@ -46,16 +46,24 @@ class Plan:
 
 def record_ids(item: Item) -> tuple[str, ...]:
     match item:
-        case Accepted():
-            return (item.record.record_id,)
-        case Withdrawal():
-            return item.record_ids
+        case Accepted() | Withdrawal():
+            return (*_listed(item), *_withdrawn(item))
         case _:
             return ()
 
 
 def _listed(item: Item) -> tuple[str, ...]:
     return (item.record.record_id,) if isinstance(item, Accepted) else ()
+
+
+def _withdrawn(item: Item) -> tuple[str, ...]:
+    match item:
+        case Withdrawal():
+            return item.record_ids
+        case Accepted(replaces=Replaced(ids)):
+            return ids
+        case _:
+            return ()
 
 
 @cache
@@ -111,9 +119,8 @@ def cut(feed: Feed, items: Iterator[Item], size: int) -> Iterator[Chunk]:
     before: set[str] = set()
     chunk: list[Item] = []
     for item in items:
-        ids = record_ids(item)
-        same, other = (listed, withdrawn) if isinstance(item, Accepted) else (withdrawn, listed)
-        if len(chunk) == size or not other.isdisjoint(ids):
+        taken, left = _listed(item), _withdrawn(item)
+        if len(chunk) == size or not withdrawn.isdisjoint(taken) or not listed.isdisjoint(left):
             yield Chunk(_refuse_alike(feed, chunk), frozenset(before & listed))
             before |= listed
             before -= withdrawn
@@ -121,7 +128,8 @@ def cut(feed: Feed, items: Iterator[Item], size: int) -> Iterator[Chunk]:
             listed.clear()
             withdrawn.clear()
         chunk.append(item)
-        same.update(ids)
+        listed.update(taken)
+        withdrawn.update(left)
     if chunk:
         yield Chunk(_refuse_alike(feed, chunk), frozenset(before & listed))
 
@@ -155,7 +163,11 @@ def plan_chunk(feed: Feed, keyring: Keyring, chunk: Chunk, heads: dict[str, Head
                 plan.quarantined.append(item)
             case Accepted():
                 head = heads.get(item.record.record_id)
-                _plan_listing(plan, done, feed, keyring, item, head, chunk.before, relist=relist)
+                stands = _plan_listing(plan, done, feed, keyring, item, head, chunk.before, relist=relist)
+                if stands and item.replaces is not None:
+                    for replaced in item.replaces.record_ids:  # never listed, or withdrawn already: nothing is amiss
+                        if replaced not in done and decide_withdrawal(heads.get(replaced)) == "withdrawn":
+                            _take_back(plan, done, feed, item, heads[replaced], replaced, item.replaces.status_reason)
             case Withdrawal():
                 _plan_withdrawal(plan, done, feed, item, heads)
     return plan
@@ -171,11 +183,12 @@ def _plan_listing(
     before: frozenset[str],
     *,
     relist: bool,
-) -> None:
+) -> bool:
+    """Whether the record stands as it was sent."""
     record_id = item.record.record_id
     if record_id in done:  # the same record twice in one chunk is one record
         plan.counts["unchanged"] += 1
-        return
+        return True
     done.add(record_id)
     values = feed.values(item.record)
     spelled = _spell(values)
@@ -186,13 +199,15 @@ def _plan_listing(
         step = "unchanged"
     if isinstance(step, Stale):
         plan.quarantined.append(Rejected(item.line, "stale-listing", step.reason, item.raw))
-    elif step == "amended" and record_id in before:  # what an earlier chunk listed stands
+        return False
+    if step == "amended" and record_id in before:  # what an earlier chunk listed stands
         plan.quarantined.append(_alike(item))
-    else:
-        plan.counts[step] += 1
-        if step != "unchanged":
-            body = _body(spelled, feed.withheld(item.record), item.raw)
-            plan.taken.append(_taken(record_id, step, values, body, head, mac, published))
+        return False
+    plan.counts[step] += 1
+    if step != "unchanged":
+        body = _body(spelled, feed.withheld(item.record), item.raw)
+        plan.taken.append(_taken(record_id, step, values, body, head, mac, published))
+    return True
 
 
 def _plan_withdrawal(plan: Plan, done: set[str], feed: Feed, item: Withdrawal, heads: dict[str, Head]) -> None:
@@ -204,22 +219,28 @@ def _plan_withdrawal(plan: Plan, done: set[str], feed: Feed, item: Withdrawal, h
         plan.counts["unchanged" if known else "unmatched"] += 1
         plan.unmatched += not known
     for record_id in live:
-        done.add(record_id)
-        head = heads[record_id]
-        values = tombstone_values(feed, item.status_reason)
-        plan.counts["withdrawn"] += 1
-        plan.taken.append(
-            _taken(
-                record_id,
-                "withdrawn",
-                values,
-                _body(_spell(values), {}, item.raw),
-                head,
-                head.content_mac,
-                head.published_on,
-                suspended=suspends,
-            )
+        _take_back(plan, done, feed, item, heads[record_id], record_id, item.status_reason)
+
+
+def _take_back(
+    plan: Plan, done: set[str], feed: Feed, item: Accepted | Withdrawal, head: Head, record_id: str, reason: str | None
+) -> None:
+    done.add(record_id)
+    values = tombstone_values(feed, reason)
+    body = _body(_spell(values), {}, item.raw)
+    plan.counts["withdrawn"] += 1
+    plan.taken.append(
+        _taken(
+            record_id,
+            "withdrawn",
+            values,
+            body,
+            head,
+            head.content_mac,
+            head.published_on,
+            suspended=reason in SUSPENDED,
         )
+    )
 
 
 def _taken(

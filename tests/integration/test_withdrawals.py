@@ -82,7 +82,7 @@ def today(agent: Agent) -> date:
 GROUNDS: dict[str, tuple[dict[str, Any], str]] = {
     "(1) performed": ({"removeStatus": True, "removeReason": "被执行人已履行完毕"}, "performed"),
     "(2) settled": ({"是否删除": "是", "删除原因": "当事人达成执行和解协议且已履行完毕"}, "settled"),
-    "(3) the applicant asks": ({"upstate": "delete", "删除原因": "申请执行人书面申请，法院审查同意"}, "applicant-asked"),
+    "(3) the applicant asks": ({"upstate": "delete", "删除原因": "申请执行人请求删除，法院同意"}, "applicant-asked"),
     "(4) no property, twice": ({"屏蔽原因": "终结本次执行程序后两次以上查控未发现可供执行财产"}, "no-property-found"),
     "(5) bankruptcy": ({"delFlag": "1", "删除原因": "因破产程序裁定中止执行"}, "suspended-by-bankruptcy"),
     "(5) retrial": ({"isDeleted": 1, "删除原因": "因审判监督程序裁定中止执行"}, "suspended-by-retrial"),
@@ -316,3 +316,69 @@ async def test_j4_a_late_older_version_does_not_bring_back_what_was_deleted(agen
     assert (await send_table(agent, row()))["quarantined"] == 1
     await agent.follow()
     assert agent.held() == FREE
+
+
+# A resumed case (恢复执行): a new number (执恢) for the same debt.
+
+RESUMED_CASE = "（2026）豫0811执恢7号"
+
+
+async def test_a_resumed_case_stands_beside_the_old_one_until_both_are_gone(agent: Agent) -> None:
+    """Where no list says that the two are one, removal is for a case (M4): the gateway withdraws nothing by guess."""
+    await sent(agent, listing(1), listing(7, caseCode=RESUMED_CASE))
+    assert (await agent.screen("A-1"))["decision"] == "block"
+    await sent(agent, {**listing(1), "屏蔽原因": "终结本次执行程序"})
+    assert (agent.held(), shown(agent)[0]) == (HELD, RESUMED_CASE), "what is left is what the register tells"
+    assert [one["case_number"] for one in (await agent.screen("A-2"))["reasons"]] == [RESUMED_CASE]
+    assert await sent(agent, listing(1)) == "quarantined 1"
+    await sent(agent, {**listing(7, caseCode=RESUMED_CASE), "删除原因": "已履行完毕"})
+    assert agent.held() == FREE
+    assert await released(agent) == ["performed"] * 3
+
+
+async def test_a_listing_that_names_the_case_it_resumes_takes_its_place(agent: Agent) -> None:
+    await send_table(agent, row(1))
+    await agent.follow()
+    resumed = row(案号=RESUMED_CASE, 原案号="(2026)豫0811执1号")
+    counts = await send_table(agent, resumed)
+    assert (counts["listed"], counts["withdrawn"]) == (1, 1)
+    await agent.follow()
+    assert (agent.held(), shown(agent)[0]) == (HELD, RESUMED_CASE)
+    counts = await send_table(agent, row(1), resumed)
+    assert (counts["quarantined"], counts["unchanged"]) == (1, 1), "the old number does not come back"
+    assert (await send_table(agent, {**resumed, "删除原因": "执行完毕"}))["withdrawn"] == 1
+    await agent.follow()
+    assert agent.held() == FREE
+    assert (await released(agent))[-1] == "performed"
+
+
+async def test_a_withdrawal_that_names_both_numbers_removes_the_debt_under_either(agent: Agent) -> None:
+    await send_table(agent, row(1), row(案号=RESUMED_CASE))
+    paid = row(案号=RESUMED_CASE, 原案号="（2026）豫0811执1号", 删除原因="已履行完毕")
+    assert (await send_table(agent, paid))["withdrawn"] == 2
+    await agent.follow()
+    assert agent.held() == FREE
+
+
+async def test_article_11_a_line_of_our_own_corrects_an_identity_in_one_statement(agent: Agent) -> None:
+    mistaken = listing(iname="焦城别家有限公司")
+    await sent(agent, mistaken)
+    events, _ = await agent.district.pull(MARKET, TO_MARKET)
+    record = events[-1]["record"]
+    line = {
+        **record,
+        "status": "listed",
+        "responsible_persons": [],
+        "basis": [],
+        "subject": {**record["subject"], "name": COMPANY, "sex": None, "age": None, "birth_year": None},
+        "case": {**record["case"], "province": None, "filed_on": None},
+        **dict.fromkeys(("obligation", "performed", "unperformed", "source_updated_at")),
+        "replaces": {"case_number": mistaken["caseCode"], "name": mistaken["iname"]},
+    }
+    del line["record_id"]
+    assert await sent(agent, line) == "listed 1 withdrawn 1"
+    assert agent.held() == HELD
+    assert await sent(agent, line) == "unchanged 1"
+    nobody = {**line, "replaces": {"name": COMPANY}}
+    assert await sent(agent, nobody) == "quarantined 1"
+    assert await sent(agent, mistaken) == "quarantined 1"
