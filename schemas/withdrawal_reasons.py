@@ -20,12 +20,12 @@ _REASONS: Final = tuple(
     for code, pattern in (
         ("no-property-found", "终本|终结本次执行"),  # (4), after two searches found nothing
         ("not-enforced", "不予执行"),  # (6)
-        ("enforcement-ended", "终结(?:案件)?执行"),  # (7)
+        ("enforcement-ended", "终结(?:案件)?执行|宣告破产|破产程序已?终结"),  # (7)
         ("suspended-by-bankruptcy", "破产|重整"),  # (5)
         ("suspended-by-retrial", "审判监督|再审"),  # (5)
         ("suspended", "(?<!未)(?:中止|暂停)"),  # (5), and the list says no more
         ("applicant-asked", "申请(?:执行)?人.*(?:申请|同意|请求|要求)"),  # (3)
-        ("settled", "(?<!不)(?:执行和解|和解协议|达成和解)"),  # (2)
+        ("settled", "^(?!.*(?:不履行|违反)).*(?:执行和解|和解协议|达成和解)"),  # (2)
         ("performed", "(?<!未)(?<!不)(?:履行完毕|执行完毕|全部履行|已经?履行|已全部|已结清|清偿完毕)"),  # (1)
         ("period-over", "期限?届?满|期限已过|到期|过期"),
         ("deleted-early", "提前删除|主动纠正|积极履行|信用修复"),  # article 2: the court may, before the period ends

@@ -13,7 +13,7 @@ from gateway.trust.seal import Draft
 from schemas.canonical import JsonObject, JsonValue
 from schemas.catalog import Feed, tombstone_values
 from schemas.reading import Accepted, Item, Rejected, Replaced, Withdrawal
-from schemas.withdrawal_reasons import RESUMED, SUSPENDED
+from schemas.withdrawal_reasons import CORRECTED, RESUMED, SUSPENDED
 
 FIRST_STANDS = frozenset({"receipt"})  # feeds whose records are somebody's signed word, never amended (D12)
 NOT_CONTENT = frozenset({"status_reason", "source_updated_at"})  # they change without the record changing (J4)
@@ -220,6 +220,20 @@ def _plan_withdrawal(plan: Plan, done: set[str], feed: Feed, item: Withdrawal, h
         plan.unmatched += not known
     for record_id in live:
         _take_back(plan, done, feed, item, heads[record_id], record_id, item.status_reason)
+    if live and item.status_reason != CORRECTED:
+        _bar(plan, done, feed, item, [rid for rid, step in steps.items() if step is None], heads[live[0]])
+
+
+def _bar(plan: Plan, done: set[str], feed: Feed, item: Withdrawal, never_listed: list[str], gone: Head) -> None:
+    """Who was taken back by case and name is so under each kind: another list's old copy, which tells the kind
+    otherwise, would be a new record and block anew (J4). Nobody saw these, so nobody is told of them.
+    """
+    values = tombstone_values(feed, item.status_reason)
+    body = _body(_spell(values), {}, item.raw)
+    for record_id in never_listed:
+        if record_id not in done:
+            done.add(record_id)
+            plan.taken.append(_taken(record_id, "withdrawn", values, body, None, gone.content_mac, gone.published_on))
 
 
 def _take_back(

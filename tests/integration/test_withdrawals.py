@@ -318,6 +318,17 @@ async def test_j4_a_late_older_version_does_not_bring_back_what_was_deleted(agen
     assert agent.held() == FREE
 
 
+async def test_j4_a_late_copy_that_tells_the_kind_otherwise_is_no_new_record(agent: Agent) -> None:
+    """The record's id holds the kind: a name alone tells none, a name with a citizen number is a person."""
+    unclear = listing(iname="苏嘉川", cardNum="", businessEntity="", sexy="", age=0)
+    clear = {**unclear, "cardNum": "999999198001010011"}
+    assert await sent(agent, unclear) == "listed 1"
+    assert await sent(agent, {**unclear, "removeStatus": "1", "删除原因": "已履行完毕"}) == "withdrawn 1"
+    assert await sent(agent, clear) == "quarantined 1"
+    assert await sent(agent, {**clear, "removeStatus": "1"}) == "unchanged 1"
+    assert await sent(agent, clear, relist=True) == "listed 1"
+
+
 # A resumed case (恢复执行): a new number (执恢) for the same debt.
 
 RESUMED_CASE = "（2026）豫0811执恢7号"
