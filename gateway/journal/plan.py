@@ -18,6 +18,8 @@ from schemas.withdrawal_reasons import CORRECTED, RESUMED, SUSPENDED
 FIRST_STANDS = frozenset({"receipt"})  # feeds whose records are somebody's signed word, never amended (D12)
 NOT_CONTENT = frozenset({"status_reason", "source_updated_at"})  # they change without the record changing (J4)
 
+_NO_WORDS = b""  # the source's words stand with one record alone, so that erasing that record erases them (J7)
+
 
 @dataclass(frozen=True, slots=True)
 class Taken:
@@ -167,7 +169,9 @@ def plan_chunk(feed: Feed, keyring: Keyring, chunk: Chunk, heads: dict[str, Head
                 if stands and item.replaces is not None:
                     for replaced in item.replaces.record_ids:  # never listed, or withdrawn already: nothing is amiss
                         if replaced not in done and decide_withdrawal(heads.get(replaced)) == "withdrawn":
-                            _take_back(plan, done, feed, item, heads[replaced], replaced, item.replaces.status_reason)
+                            _take_back(
+                                plan, done, feed, heads[replaced], replaced, item.replaces.status_reason, _NO_WORDS
+                            )
             case Withdrawal():
                 _plan_withdrawal(plan, done, feed, item, heads)
     return plan
@@ -219,7 +223,7 @@ def _plan_withdrawal(plan: Plan, done: set[str], feed: Feed, item: Withdrawal, h
         plan.counts["unchanged" if known else "unmatched"] += 1
         plan.unmatched += not known
     for record_id in live:
-        _take_back(plan, done, feed, item, heads[record_id], record_id, item.status_reason)
+        _take_back(plan, done, feed, heads[record_id], record_id, item.status_reason, item.raw)
     if live and item.status_reason != CORRECTED:
         _bar(plan, done, feed, item, [rid for rid, step in steps.items() if step is None], heads[live[0]])
 
@@ -229,7 +233,7 @@ def _bar(plan: Plan, done: set[str], feed: Feed, item: Withdrawal, never_listed:
     otherwise, would be a new record and block anew (J4). Nobody saw these, so nobody is told of them.
     """
     values = tombstone_values(feed, item.status_reason)
-    body = _body(_spell(values), {}, item.raw)
+    body = _body(_spell(values), {}, _NO_WORDS)
     for record_id in never_listed:
         if record_id not in done:
             done.add(record_id)
@@ -237,11 +241,11 @@ def _bar(plan: Plan, done: set[str], feed: Feed, item: Withdrawal, never_listed:
 
 
 def _take_back(
-    plan: Plan, done: set[str], feed: Feed, item: Accepted | Withdrawal, head: Head, record_id: str, reason: str | None
+    plan: Plan, done: set[str], feed: Feed, head: Head, record_id: str, reason: str | None, raw: bytes
 ) -> None:
     done.add(record_id)
     values = tombstone_values(feed, reason)
-    body = _body(_spell(values), {}, item.raw)
+    body = _body(_spell(values), {}, raw)
     plan.counts["withdrawn"] += 1
     plan.taken.append(
         _taken(
