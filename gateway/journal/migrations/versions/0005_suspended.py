@@ -1,13 +1,13 @@
 """Whether a withdrawn version may be resumed: the enforcement rests, and the record was not deleted.
 
-Revision: 0004, behind 0003
+Revision: 0005, behind 0004
 """
 
 from alembic import op
 from sqlalchemy import Boolean, Column
 
-revision = "0004"
-down_revision = "0003"
+revision = "0005"
+down_revision = "0004"
 
 
 def upgrade() -> None:
