@@ -319,6 +319,7 @@ def _entries(keyring: Keyring, provider: str, feed: Feed, plan: Plan, sealed: Se
             published_on=taken.published_on,
             previous=None if taken.head is None else taken.head.position,
             wrapped_secret=keyring.vault.wrap(record.secret),
+            suspended=taken.suspended or None,
         )
         for record, taken in zip(sealed.records, plan.taken, strict=True)
     ]

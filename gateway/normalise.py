@@ -62,13 +62,20 @@ def _line(item: Item) -> bytes:
     match item:
         case Accepted(line, record):
             # The record writes itself, so it goes in as text.
-            return b'{"line":%d,"record":%s}\n' % (line, record.model_dump_json().encode())
+            return b'{"line":%d,"record":%s%s}\n' % (line, record.model_dump_json().encode(), _replaces(item))
         case Rejected():
             rejected: JsonObject = {"code": item.code, "reason": item.reason, "raw": _raw(item.raw)}
             return _dump({"line": item.line, "rejected": rejected})
         case _:
             withdrawn: JsonObject = {"record_ids": list(item.record_ids), "status_reason": item.status_reason}
             return _dump({"line": item.line, "withdrawn": withdrawn})
+
+
+def _replaces(item: Accepted) -> bytes:
+    """The records that the listing takes the place of, where it names any."""
+    if item.replaces is None:
+        return b""
+    return b',"replaces":%s' % orjson.dumps([{"record_id": one} for one in item.replaces.record_ids])
 
 
 def _raw(raw: bytes) -> JsonValue:

@@ -12,12 +12,21 @@ from schemas.catalog import Record
 
 
 @dataclass(frozen=True, slots=True)
+class Replaced:
+    """Records that are taken back by the listing that takes their place: a corrected identity, a resumed case."""
+
+    record_ids: tuple[str, ...]
+    status_reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Accepted:
     """A record in canonical form. `line` is the record's ordinal, from 1; `raw` the bytes it was read from."""
 
     line: int
     record: Record
     raw: bytes
+    replaces: Replaced | None = None
 
 
 @dataclass(frozen=True, slots=True)

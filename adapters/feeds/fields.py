@@ -6,10 +6,12 @@ from functools import lru_cache
 
 import orjson
 
+from adapters.feeds.labels import AGAIN
 from adapters.feeds.said import Said, SaidIdentifier, SaidPerson, WrongValue, text
 from adapters.feeds.vocabulary import SCHEMES, read_grounds, read_performance
 from schemas.canonical import JsonObject, JsonValue
 from schemas.names import read_name
+from schemas.withdrawal_reasons import RESUMED
 
 HEAD_OF_UNIT = "法定代表人或者负责人"  # the label of zxgk's `businessEntity`
 _NAME, _ROLE, _NUMBER = ("iname", "name"), ("corporationtypename", "role"), ("cardNum", "cardnum", "code")
@@ -48,6 +50,8 @@ class Fields:
     unperformed: Keys = ()
     grounds: Keys = ()
     published_on: Keys = ()
+    listed_until: Keys = ()
+    state: Keys = ()
     record: Keys = ()
 
     all: frozenset[str] = field(init=False, repr=False, compare=False)
@@ -85,6 +89,8 @@ def said_with(words: Fields, system: str, record: JsonObject) -> Said:
         responsible=responsible,
         unit_fields=bool(responsible),
         birth_year=_year(first_text(record, words.birth_year)),
+        listed_until=_first(record, words.listed_until),
+        status_reason=RESUMED if first_text(record, words.state).strip() in AGAIN else None,
     )
 
 

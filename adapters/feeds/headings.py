@@ -14,7 +14,9 @@ TITLES = 3  # rows over the headings that may hold a title
 NULLS = frozenset(
     {"NULL", "null", "(null)", "None", "nan", "NaN", "\\N"}
 )  # what programs write into a cell for nothing
-OURS = frozenset({"feed", "record_id", "case_number", "name", "status", "status_reason"})  # of our own withdrawal line
+OURS = frozenset(
+    {"feed", "record_id", "case_number", "name", "status", "status_reason", "original_case_number"}
+)  # of our own withdrawal line
 KNOWN = KNOWN_KEYS.union(OURS, *(telling for _, telling in OTHER_FEEDS))
 
 _BLANKS = re.compile(r"\s+")

@@ -167,11 +167,13 @@ LISTINGS: tuple[Shape[Said], ...] = (
     _row(  # the labels of the court's own site, as tables and pages have them
         "labels", "", labels.CASE, labels.NAME,
         f"{labels.LISTED} {labels.GROUNDS} {labels.OBLIGATION} {labels.PERFORMANCE}",
-        words=labels.FIELDS, ignored=labels.IGNORED, states={"状态": labels.STATE},
+        words=labels.FIELDS, ignored=f"{labels.IGNORED} {labels.BEFORE_IT}", states={labels.STATE_KEY: labels.STATE},
     ),
     _row(  # the same with what the case is about: tables of clerks, Shanghai's keys. Only this list names its grounds.
         "case-table", "", labels.CASE, labels.NAME, f"{labels.LISTED} {labels.GROUNDS}",
-        words=labels.FIELDS, ignored=f"{labels.IGNORED} {labels.OF_THE_CASE}", states={"状态": labels.STATE},
+        words=labels.FIELDS,
+        ignored=f"{labels.IGNORED} {labels.OF_THE_CASE} {labels.BEFORE_IT}",
+        states={labels.STATE_KEY: labels.STATE},
     ),
 )  # fmt: skip
 

@@ -10,14 +10,14 @@ from adapters.feeds.debtor import Refused, debtor
 from adapters.feeds.enforcement import SaidEnforcement, enforcement
 from adapters.feeds.own import said_by_us
 from adapters.feeds.piece import Piece
-from adapters.feeds.removal import is_removed
+from adapters.feeds.removal import is_removed, removal_reason
 from adapters.feeds.repair import repaired
 from adapters.feeds.restriction import SaidOrder, restriction
 from adapters.feeds.said import WrongValue
 from adapters.feeds.shapes import AnySaid, Row, is_fragment, other_feed, recognised
 from adapters.feeds.submission import pieces
 from adapters.feeds.twice import key_stands_twice
-from adapters.feeds.withdrawal import withdrawn_ids
+from adapters.feeds.withdrawal import BESIDE, replaced, withdrawn_ids
 from schemas.canonical import JsonObject, JsonValue
 from schemas.catalog import CONSUMPTION_RESTRICTION, DISHONEST_DEBTOR, JUDGMENT_DEBTOR, Record, UnknownFeed
 from schemas.identifiers import PlaceholderIdentifier, RoundedIdentifier, read_identifier
@@ -62,7 +62,7 @@ def _read_piece(feed: str, line: int, piece: Piece, keyed: dict[str, str], *, re
         if isinstance(key := record.get(SOURCE_KEY), str):
             same = keyed.setdefault(key, found.record_id) == found.record_id
             keyed[key] = found.record_id if same else ""  # a key of two records names neither
-        return Accepted(line, found, raw)
+        return Accepted(line, found, raw, replaced(record, feed, shape, record_key, found.record_id))
     except Refused as refused:
         return Rejected(line, refused.code, str(refused), raw)
     except WrongValue as wrong:
@@ -128,7 +128,7 @@ def _deleted(feed: str, line: int, value: JsonValue, raw: bytes, keyed: Mapping[
     if isinstance(value, dict):
         record, shape = recognised(value)
         if ids := withdrawn_ids(record, feed, shape, record_key):
-            return Withdrawal(line, ids, None, raw)
+            return Withdrawal(line, ids, removal_reason(record), raw)
     reason = "the delete list names a record by a key that is not ours; send record id, or case number and name"
     raise Refused("withdrawal-without-key", reason)
 
@@ -137,15 +137,14 @@ def _withdrawal(
     feed: str, line: int, record: JsonObject, shape: Row | None, raw: bytes, record_key: bytes
 ) -> Withdrawal | None:
     """Comes first of all: no other defect may keep a debtor on the list (rule J5)."""
-    if record.get("status") != "withdrawn" and not is_removed(record, shape.states if shape else {}):
+    if record.get("status") != "withdrawn" and not is_removed(record, shape.states if shape else None):
         return None
     if record.get("feed", feed) != feed:
         raise Refused("wrong-feed", "the withdrawal is for another feed")
     ids = withdrawn_ids(record, feed, shape, record_key)
     if not ids:
         raise Refused("withdrawal-without-key", "a withdrawal needs the record id, or case number and name")
-    reason = record.get("status_reason")
-    return Withdrawal(line, ids, reason if isinstance(reason, str) else None, raw)
+    return Withdrawal(line, ids, removal_reason(record), raw)
 
 
 def _said(feed: str, record: JsonObject, shape: Row | None) -> AnySaid:
@@ -161,7 +160,7 @@ def _said(feed: str, record: JsonObject, shape: Row | None) -> AnySaid:
     if "feed" in record:
         if record["feed"] != feed:
             raise Refused("wrong-feed", "the record names another feed")
-        return OWN[feed](record)
+        return OWN[feed]({key: value for key, value in record.items() if key not in BESIDE})
     if other := other_feed(record, feed):
         raise Refused("wrong-feed", f"the keys are those of feed {other}")
     if is_fragment(record):

@@ -4,6 +4,7 @@ An order is published twice, once for the unit and once for its person; both row
 own, named after whom it is about, so that whoever is restricted by either stays so until both are lifted (rule M4).
 """
 
+from adapters.feeds import labels
 from adapters.feeds.fields import first_text
 from adapters.feeds.own import canonical_line, iso, said_identifiers
 from adapters.feeds.removal import REMOVAL
@@ -147,12 +148,13 @@ RESTRICTIONS: tuple[Shape[SaidOrder], ...] = (
         _CHINESE,
         _CHINESE | REMOVAL | {
             HEAD, "申请人", "涉案金额", "执行法院", "立案日期", "限高发布日期", "省份", "序号", "限消令",
-            "限制高消费人员姓名",
+            "限制高消费人员姓名", labels.STATE_KEY,
         },
         said_in_chinese,
         case_number=("案号",),
         names=("限制高消费企业名称", HEAD, "限制高消费人员姓名"),
         amounts=frozenset({"涉案金额"}),
+        states={labels.STATE_KEY: labels.STATE},
     ),
     Shape(
         CONSUMPTION_RESTRICTION.name,

@@ -52,12 +52,12 @@ class Said(NamedTuple):
     published_on: JsonValue
     responsible: tuple[SaidPerson, ...]
     unit_fields: bool
-    # Only our own line says these.
-    kind: Kind | None = None
     birth_year: int | None = None
     listed_until: JsonValue = None
-    source_updated_at: str | None = None
     status_reason: str | None = None
+    # Only our own line says these.
+    kind: Kind | None = None
+    source_updated_at: str | None = None
     record_id: str | None = None
     digest: str | None = None
     warnings: tuple[tuple[str, str], ...] = ()

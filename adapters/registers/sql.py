@@ -151,8 +151,9 @@ class SqlRegister:
         with self._once(op_id) as connection:
             if connection is None:
                 return
-            self._let_go(connection, row, measure)
-            connection.execute(insert(HOLDS).values(row=row, measure=measure, op_id=op_id, **told))
+            held = update(HOLDS).where(HOLDS.c.row == row, HOLDS.c.measure == measure)
+            if not connection.execute(held.values(op_id=op_id, **told)).rowcount:  # `held_at` stays where it is held
+                connection.execute(insert(HOLDS).values(row=row, measure=measure, op_id=op_id, **told))
             self._mark(connection, row)
 
     def release(self, op_id: str, row: str, measure: str) -> None:

@@ -6,8 +6,8 @@ from datetime import date, timedelta
 from typing import Final, Literal
 
 from contracts.model import Review, Terms
-from gateway.agent.enforce import order
 from gateway.agent.match import Grade
+from gateway.agent.outgoing import order
 from gateway.agent.records import Live
 from schemas.canonical import JsonObject, JsonValue
 

@@ -13,11 +13,10 @@ from typing import Final, Protocol
 
 from contracts.model import Effects
 from gateway.agent.applicant import Keyed, UnreadableApplicant, read_applicant
-from gateway.agent.holds import LONGEST_ROW, Hold, support
+from gateway.agent.holds import LONGEST_ROW, Hold, support, tell
 from gateway.agent.index import Change, Index
 from gateway.agent.listed import identifiers_in
 from gateway.agent.match import Applicant, Level, grade
-from gateway.agent.outgoing import put_order
 from gateway.agent.receipts import Scribe
 from gateway.agent.records import Live, read_live
 from schemas.canonical import JsonObject
@@ -128,29 +127,12 @@ def _hold_row(
     change: Change, scribe: Scribe, keyed: Keyed, effects: Effects, live: Live, row: str, applicant: Applicant
 ) -> int:
     hold = Hold("row", row, effects.measure, applicant)
-    added, first = support(change, hold, keyed, scribe.contract, live.record_id)
-    if not added:
+    if not support(change, hold, keyed, scribe.contract, live.record_id):
         return 0
     scribe.about_row(change, "matched", live.ref, record_id=live.record_id, row=row, measure=effects.measure)
-    if first:
-        put_order(change, "hold", row, effects.measure, order(effects, live.record))
+    tell(change, keyed, scribe.contract, hold.key, effects)
     scribe.about_row(change, "blocked", live.ref, record_id=live.record_id, row=row, measure=effects.measure)
     return 1
-
-
-def order(effects: Effects, record: JsonObject) -> JsonObject:
-    """What whoever meets the block is told (PIPL Art 24): basis, department, court and contact, and why."""
-    case = record.get("case")
-    shown = case if isinstance(case, dict) else {}
-    return {
-        "legal_basis": "；".join(f"{basis.law} {basis.article}" for basis in effects.legal_basis),
-        "executing_department": effects.executing_department,
-        "contact": effects.contact,
-        "explanation": effects.explanation,
-        "court": shown.get("court"),
-        "case_number": shown.get("number"),
-        "expires_on": record.get("listed_until"),
-    }
 
 
 def _applicant(row: Row) -> Applicant | None:

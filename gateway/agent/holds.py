@@ -10,14 +10,15 @@ from typing import Final, Literal
 
 import orjson
 
-from contracts.model import Terms
+from contracts.model import Effects, Terms
 from gateway.agent.applicant import Keyed
 from gateway.agent.event import EventRef
 from gateway.agent.index import Change, View
 from gateway.agent.match import Applicant, Level, grade
-from gateway.agent.outgoing import put_order
+from gateway.agent.outgoing import order, put_order
 from gateway.agent.receipts import Scribe
 from gateway.agent.records import Live, read_live
+from gateway.agent.standing import read_terms
 from schemas.canonical import JsonObject
 from schemas.identifiers import Identifier
 
@@ -27,13 +28,16 @@ LONGEST_ROW: Final = 200  # bytes; the key of the index and of the receipt hold 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """`kind` tells a register's row from the reference of a screening. `applicant` is who stands there."""
+    """`kind` tells a register's row from the reference of a screening. `applicant` is who stands there, `told` what the
+    register was told with the hold of a row.
+    """
 
     kind: Literal["row", "reference"]
     row: str
     measure: str
     applicant: Applicant
     supports: tuple[Support, ...] = ()
+    told: JsonObject | None = None
 
     @property
     def key(self) -> bytes:
@@ -49,16 +53,35 @@ def read_hold(view: View, key: bytes) -> Hold | None:
     return None if found is None else _parse(found)
 
 
-def support(change: Change, hold: Hold, keyed: Keyed, contract: str, record_id: str) -> tuple[bool, bool]:
-    """Let a record support a hold. Whether the support is new, and whether the hold is."""
+def support(change: Change, hold: Hold, keyed: Keyed, contract: str, record_id: str) -> bool:
+    """Let a record support a hold. Whether the support is new."""
     standing = read_hold(change, hold.key)
-    supports = standing.supports if standing else ()
+    supports, told = (standing.supports, standing.told) if standing else ((), None)
     added = (contract, record_id) not in supports
     if added:
         supports = tuple(sorted((*supports, (contract, record_id))))
         change.put("supports", keyed.record(record_id), hold.key)
-    change.put("holds", hold.key, _spell(replace(hold, supports=supports)))
-    return added, standing is None
+    change.put("holds", hold.key, _spell(replace(hold, supports=supports, told=told)))
+    return added
+
+
+def tell(change: Change, keyed: Keyed, contract: str, key: bytes, effects: Effects) -> None:
+    """Have the register told what the hold of a row stands on, where that is not what it was told.
+
+    Of several records it is the one that stands longest, so that whoever reads the day at the counter, or lets go of
+    the row on it, is not too early. What was withdrawn is no longer a ground, and nobody is told of it any more.
+    """
+    hold = read_hold(change, key)
+    if hold is None or hold.kind != "row":
+        return
+    live = (read_live(change, keyed, record_id) for where, record_id in hold.supports if where == contract)
+    orders = [order(effects, one.record) for one in live if one is not None]
+    if not orders or effects.measure != hold.measure:
+        return
+    told = max(orders, key=lambda one: (one["expires_on"] is None, str(one["expires_on"]), one == hold.told))
+    if told != hold.told:
+        put_order(change, "renew" if hold.told else "hold", hold.row, hold.measure, told)
+        change.put("holds", key, _spell(replace(hold, told=told)))
 
 
 def holds_of(view: View, keyed: Keyed, record_id: str) -> list[Hold]:
@@ -75,6 +98,9 @@ def leave(
     supports = tuple(one for one in hold.supports if one != (scribe.contract, record_id))
     if supports:
         change.put("holds", hold.key, _spell(replace(hold, supports=supports)))
+        terms = read_terms(change, scribe.contract)
+        if terms is not None and terms.effects is not None:
+            tell(change, keyed, scribe.contract, hold.key, terms.effects)
         return
     change.delete("holds", hold.key)
     if hold.kind == "row":
@@ -102,6 +128,8 @@ def judge_anew(change: Change, scribe: Scribe, keyed: Keyed, live: Live, terms: 
             reason = None if judged.level is Level.BLOCK else judged.code
         if reason is not None:
             leave(change, scribe, keyed, hold, live.record_id, live.ref, reason)
+        elif effects is not None:
+            tell(change, keyed, scribe.contract, hold.key, effects)
 
 
 def supporting_ids(view: View, keyed: Keyed) -> list[str]:
@@ -137,6 +165,7 @@ def _parse(document: bytes) -> Hold:
         members["measure"],
         _read_applicant(members["applicant"]),
         tuple((contract, record_id) for contract, record_id in members["supports"]),
+        members.get("told"),
     )
 
 
@@ -153,6 +182,7 @@ def _spell(hold: Hold) -> bytes:
                 "born_on": applicant.born_on,
             },
             "supports": hold.supports,
+            "told": hold.told,
         }
     )
 

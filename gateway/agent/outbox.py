@@ -11,13 +11,14 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 import orjson
 import structlog
 
 from gateway.agent.enforce import Register
 from gateway.agent.index import Change, Index, View
+from gateway.agent.outgoing import OrderKind
 from gateway.client import GatewayProblem
 from gateway.errors import FuyuanError
 from gateway.trace import spans
@@ -35,10 +36,13 @@ Send = Callable[[Sequence[str]], Awaitable[object]]
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What the register is told about one row. `told` is None for a release; `trace`: in which it was decided."""
+    """What the register is told about one row. `told` is None for a release; `trace`: in which it was decided.
+
+    To renew is to hold once more in other words: it blocks nothing new, so the kill switch does not stop it.
+    """
 
     number: int
-    kind: Literal["hold", "release"]
+    kind: OrderKind
     row: str
     measure: str
     told: JsonObject | None
@@ -120,7 +124,7 @@ class Outbox:
         op_id = f"{self._index.identity}/{order.number}"
         try:
             with spans("register", [order.trace], action=order.kind):
-                if order.kind == "hold":
+                if order.kind != "release":
                     await asyncio.to_thread(self._register.hold, op_id, order.row, order.measure, order.told or {})
                 else:
                     await asyncio.to_thread(self._register.release, op_id, order.row, order.measure)

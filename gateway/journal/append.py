@@ -35,6 +35,7 @@ class NewEntry:
     published_on: str | None
     previous: int | None
     wrapped_secret: bytes
+    suspended: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,7 @@ async def append_entries(connection: AsyncConnection, place: Place, entries: Seq
                 new.published_on,
                 new.previous,
                 None,  # superseded_by
+                new.suspended,
             )
             for offset, new in enumerate(entries)
         ],

@@ -1,6 +1,7 @@
 """The newest version of each record, and what it was before (rules J4, J6)."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from itertools import islice
 
 from sqlalchemy import select
@@ -28,6 +29,7 @@ async def read_heads(
                 entry.c.status,
                 entry.c.content_mac,
                 entry.c.published_on,
+                entry.c.suspended,
             ).where(
                 entry.c.feed == feed,
                 entry.c.provider == provider,
@@ -36,7 +38,14 @@ async def read_heads(
             )
         )
         for row in rows:
-            heads[row.record_id] = Head(row.position, row.revision, row.status, row.content_mac, row.published_on)
+            heads[row.record_id] = Head(
+                row.position,
+                row.revision,
+                row.status,
+                row.content_mac,
+                row.published_on,
+                suspended=bool(row.suspended),
+            )
             if row.status == "withdrawn":
                 withdrawn.append(row.record_id)
     for record_id in withdrawn:
@@ -47,13 +56,10 @@ async def read_heads(
         )
         older = versions.all()
         head = heads[record_id]
-        heads[record_id] = Head(
-            head.position,
-            head.revision,
-            head.status,
-            head.content_mac,
-            max((row.published_on for row in older if row.published_on is not None), default=None),
-            frozenset(row.content_mac for row in older),
+        heads[record_id] = replace(
+            head,
+            published_on=max((row.published_on for row in older if row.published_on is not None), default=None),
+            older=frozenset(row.content_mac for row in older),
         )
     return heads
 

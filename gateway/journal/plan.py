@@ -12,20 +12,24 @@ from gateway.trust.keyring import Keyring
 from gateway.trust.seal import Draft
 from schemas.canonical import JsonObject, JsonValue
 from schemas.catalog import Feed, tombstone_values
-from schemas.reading import Accepted, Item, Rejected, Withdrawal
+from schemas.reading import Accepted, Item, Rejected, Replaced, Withdrawal
+from schemas.withdrawal_reasons import CORRECTED, RESUMED, SUSPENDED
 
 FIRST_STANDS = frozenset({"receipt"})  # feeds whose records are somebody's signed word, never amended (D12)
 NOT_CONTENT = frozenset({"status_reason", "source_updated_at"})  # they change without the record changing (J4)
 
+_NO_WORDS = b""  # the source's words stand with one record alone, so that erasing that record erases them (J7)
+
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """One version that will be sealed, with the head it follows."""
+    """One version that will be sealed, with the head it follows. `suspended`: it is taken back only for a while."""
 
     draft: Draft
     head: Head | None
     content_mac: bytes
     published_on: str | None
+    suspended: bool = False
 
 
 @dataclass(slots=True)
@@ -44,10 +48,8 @@ class Plan:
 
 def record_ids(item: Item) -> tuple[str, ...]:
     match item:
-        case Accepted():
-            return (item.record.record_id,)
-        case Withdrawal():
-            return item.record_ids
+        case Accepted() | Withdrawal():
+            return (*_listed(item), *_withdrawn(item))
         case _:
             return ()
 
@@ -56,10 +58,25 @@ def _listed(item: Item) -> tuple[str, ...]:
     return (item.record.record_id,) if isinstance(item, Accepted) else ()
 
 
+def _withdrawn(item: Item) -> tuple[str, ...]:
+    match item:
+        case Withdrawal():
+            return item.record_ids
+        case Accepted(replaces=Replaced(ids)):
+            return ids
+        case _:
+            return ()
+
+
 @cache
 def _restless(slots: tuple[str, ...]) -> tuple[int, ...]:
     """The places of the slots that are no content."""
     return tuple(place for place, slot in enumerate(slots) if slot in NOT_CONTENT)
+
+
+def _resumes(feed: Feed, values: Sequence[JsonValue]) -> bool:
+    """Whether a listing says of itself that its enforcement was suspended, and goes on."""
+    return any(values[place] == RESUMED for place in _restless(feed.slots))
 
 
 def _spell(values: Sequence[JsonValue]) -> bytes:
@@ -67,9 +84,12 @@ def _spell(values: Sequence[JsonValue]) -> bytes:
 
 
 def _content(feed: Feed, values: Sequence[JsonValue], spelled: bytes) -> bytes:
-    """What a version says, without what changes while the record does not. `spelled` is `_spell(values)`."""
+    """What a version says, without what changes while the record does not. `spelled` is `_spell(values)`.
+
+    What resumes a record says so once, in all its words: sent again behind another withdrawal, it is old content.
+    """
     restless = _restless(feed.slots)
-    if all(values[place] is None for place in restless):
+    if all(values[place] is None for place in restless) or _resumes(feed, values):
         return spelled
     return _spell([None if place in restless else value for place, value in enumerate(values)])
 
@@ -101,9 +121,8 @@ def cut(feed: Feed, items: Iterator[Item], size: int) -> Iterator[Chunk]:
     before: set[str] = set()
     chunk: list[Item] = []
     for item in items:
-        ids = record_ids(item)
-        same, other = (listed, withdrawn) if isinstance(item, Accepted) else (withdrawn, listed)
-        if len(chunk) == size or not other.isdisjoint(ids):
+        taken, left = _listed(item), _withdrawn(item)
+        if len(chunk) == size or not withdrawn.isdisjoint(taken) or not listed.isdisjoint(left):
             yield Chunk(_refuse_alike(feed, chunk), frozenset(before & listed))
             before |= listed
             before -= withdrawn
@@ -111,7 +130,8 @@ def cut(feed: Feed, items: Iterator[Item], size: int) -> Iterator[Chunk]:
             listed.clear()
             withdrawn.clear()
         chunk.append(item)
-        same.update(ids)
+        listed.update(taken)
+        withdrawn.update(left)
     if chunk:
         yield Chunk(_refuse_alike(feed, chunk), frozenset(before & listed))
 
@@ -145,7 +165,13 @@ def plan_chunk(feed: Feed, keyring: Keyring, chunk: Chunk, heads: dict[str, Head
                 plan.quarantined.append(item)
             case Accepted():
                 head = heads.get(item.record.record_id)
-                _plan_listing(plan, done, feed, keyring, item, head, chunk.before, relist=relist)
+                stands = _plan_listing(plan, done, feed, keyring, item, head, chunk.before, relist=relist)
+                if stands and item.replaces is not None:
+                    for replaced in item.replaces.record_ids:  # never listed, or withdrawn already: nothing is amiss
+                        if replaced not in done and decide_withdrawal(heads.get(replaced)) == "withdrawn":
+                            _take_back(
+                                plan, done, feed, heads[replaced], replaced, item.replaces.status_reason, _NO_WORDS
+                            )
             case Withdrawal():
                 _plan_withdrawal(plan, done, feed, item, heads)
     return plan
@@ -161,53 +187,78 @@ def _plan_listing(
     before: frozenset[str],
     *,
     relist: bool,
-) -> None:
+) -> bool:
+    """Whether the record stands as it was sent."""
     record_id = item.record.record_id
     if record_id in done:  # the same record twice in one chunk is one record
         plan.counts["unchanged"] += 1
-        return
+        return True
     done.add(record_id)
     values = feed.values(item.record)
     spelled = _spell(values)
     mac = keyring.content_mac(_content(feed, values, spelled))
     published = feed.published_on(item.record)
-    step = decide_listing(head, mac, published, relist=relist)
+    step = decide_listing(head, mac, published, relist=relist, resumes=_resumes(feed, values))
     if step == "amended" and feed.name in FIRST_STANDS:
         step = "unchanged"
     if isinstance(step, Stale):
         plan.quarantined.append(Rejected(item.line, "stale-listing", step.reason, item.raw))
-    elif step == "amended" and record_id in before:  # what an earlier chunk listed stands
+        return False
+    if step == "amended" and record_id in before:  # what an earlier chunk listed stands
         plan.quarantined.append(_alike(item))
-    else:
-        plan.counts[step] += 1
-        if step != "unchanged":
-            body = _body(spelled, feed.withheld(item.record), item.raw)
-            plan.taken.append(_taken(record_id, step, values, body, head, mac, published))
+        return False
+    plan.counts[step] += 1
+    if step != "unchanged":
+        body = _body(spelled, feed.withheld(item.record), item.raw)
+        plan.taken.append(_taken(record_id, step, values, body, head, mac, published))
+    return True
 
 
 def _plan_withdrawal(plan: Plan, done: set[str], feed: Feed, item: Withdrawal, heads: dict[str, Head]) -> None:
-    steps = {record_id: decide_withdrawal(heads.get(record_id)) for record_id in item.record_ids}
+    suspends = item.status_reason in SUSPENDED
+    steps = {rid: decide_withdrawal(heads.get(rid), suspends=suspends) for rid in item.record_ids}
     live = [rid for rid, step in steps.items() if step == "withdrawn" and rid not in done]
     if not live:
         known = any(step is not None for step in steps.values())
         plan.counts["unchanged" if known else "unmatched"] += 1
         plan.unmatched += not known
     for record_id in live:
-        done.add(record_id)
-        head = heads[record_id]
-        values = tombstone_values(feed, item.status_reason)
-        plan.counts["withdrawn"] += 1
-        plan.taken.append(
-            _taken(
-                record_id,
-                "withdrawn",
-                values,
-                _body(_spell(values), {}, item.raw),
-                head,
-                head.content_mac,
-                head.published_on,
-            )
+        _take_back(plan, done, feed, heads[record_id], record_id, item.status_reason, item.raw)
+    if live and item.status_reason != CORRECTED:
+        _bar(plan, done, feed, item, [rid for rid, step in steps.items() if step is None], heads[live[0]])
+
+
+def _bar(plan: Plan, done: set[str], feed: Feed, item: Withdrawal, never_listed: list[str], gone: Head) -> None:
+    """Who was taken back by case and name is so under each kind: another list's old copy, which tells the kind
+    otherwise, would be a new record and block anew (J4). Nobody saw these, so nobody is told of them.
+    """
+    values = tombstone_values(feed, item.status_reason)
+    body = _body(_spell(values), {}, _NO_WORDS)
+    for record_id in never_listed:
+        if record_id not in done:
+            done.add(record_id)
+            plan.taken.append(_taken(record_id, "withdrawn", values, body, None, gone.content_mac, gone.published_on))
+
+
+def _take_back(
+    plan: Plan, done: set[str], feed: Feed, head: Head, record_id: str, reason: str | None, raw: bytes
+) -> None:
+    done.add(record_id)
+    values = tombstone_values(feed, reason)
+    body = _body(_spell(values), {}, raw)
+    plan.counts["withdrawn"] += 1
+    plan.taken.append(
+        _taken(
+            record_id,
+            "withdrawn",
+            values,
+            body,
+            head,
+            head.content_mac,
+            head.published_on,
+            suspended=reason in SUSPENDED,
         )
+    )
 
 
 def _taken(
@@ -218,10 +269,12 @@ def _taken(
     head: Head | None,
     mac: bytes,
     published: str | None,
+    *,
+    suspended: bool = False,
 ) -> Taken:
     revision = 1 if head is None else head.revision + 1
     draft = Draft(record_id=record_id, revision=revision, status=step, values=values, body=body)
-    return Taken(draft=draft, head=head, content_mac=mac, published_on=published)
+    return Taken(draft=draft, head=head, content_mac=mac, published_on=published, suspended=suspended)
 
 
 def _body(spelled: bytes, withheld: JsonObject, raw: bytes) -> bytes:

@@ -90,6 +90,7 @@ entry = Table(
     Column("published_on", text(10)),
     Column("previous", BigInteger),
     Column("superseded_by", BigInteger),
+    Column("suspended", Boolean),  # of a withdrawn version: the enforcement rests, and may be resumed (J4)
     postgresql_with={"toast_tuple_target": 8160},  # a row stays whole: its bytes do not compress
 )
 # No two versions of one record may carry one revision: the last guard behind the head check (J4).

@@ -51,6 +51,14 @@ def test_a_withdrawal_has_its_line() -> None:
     assert "1 withdrawn" in err
 
 
+def test_a_listing_that_takes_the_place_of_another_names_it_as_our_own_line_does() -> None:
+    data = "案号,失信被执行人,发布时间,原案号\n（2026）豫0811执恢7号,焦城试验有限公司,2026-02-01,（2026）豫0811执1号\n"
+    _, (line,), _ = run(data.encode())
+    assert len(line["replaces"]) == 3, "one for each kind"
+    own = {**line["record"], "replaces": line["replaces"]}
+    assert run(orjson.dumps(own))[1] == [line]
+
+
 def test_exit_2_for_an_unknown_feed_or_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     code, lines, err = run(b"{}", feed="no-such-feed")
     assert (code, lines) == (2, [])

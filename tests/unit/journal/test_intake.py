@@ -10,8 +10,9 @@ from gateway.errors import Conflict, NotFound, Unavailable
 from gateway.intake import Submission
 from gateway.journal import tables
 from gateway.journal.erase import erase_record
+from gateway.journal.plan import fingerprint
 from schemas.catalog import DISHONEST_DEBTOR
-from schemas.reading import Accepted, Rejected, Withdrawal
+from schemas.reading import Accepted, Rejected, Replaced, Withdrawal
 from tests.small_gateway import COURT, Gateway, debtor, id_of
 
 TEN = tuple("名" * length for length in range(1, 11))
@@ -194,3 +195,48 @@ async def test_j3_an_answer_names_no_more_bad_lines_than_can_be_read(gateway: Ga
     assert (result.counts["quarantined"], len(result.quarantine)) == (1500, 1000)
     async with gateway.engine.connect() as connection:
         assert (await connection.execute(select(func.count()).select_from(tables.quarantine))).scalar_one() == 1500
+
+
+async def test_j4_a_resumed_version_is_known_by_the_records_key_like_any_other(gateway: Gateway) -> None:
+    """Its fingerprint is of all its words, and whoever checks the key (fuyuan doctor) makes the same one."""
+    record = debtor("甲").model_copy(update={"status_reason": "resumed"})
+    await gateway.put(debtor("甲"))
+    suspended = Withdrawal(1, (id_of("甲"),), "suspended", b"{}")
+    for key, item in (("suspended", suspended), ("resumed", Accepted(1, record, b"{}"))):
+        submission = Submission(COURT, "dishonest-debtor", key + "-key", b"body")
+        await gateway.intake.submit_items(submission, DISHONEST_DEBTOR, iter([item]))
+    assert await live(gateway) == {id_of("甲")}
+    async with gateway.engine.connect() as connection:
+        latest = select(tables.entry.c.content_mac).order_by(tables.entry.c.position.desc()).limit(1)
+        mac = (await connection.execute(latest)).scalar_one()
+    assert mac == fingerprint(gateway.intake._keyring, DISHONEST_DEBTOR, DISHONEST_DEBTOR.values(record))
+
+
+async def test_j4_a_listing_that_takes_the_place_of_another_stands_with_its_withdrawal_or_neither(
+    gateway: Gateway,
+) -> None:
+    await gateway.put(debtor("甲"), debtor("乙乙"))
+    replaces = Replaced((id_of("甲"), id_of("never listed")), "corrected")
+    submission = Submission(COURT, "dishonest-debtor", "corrected-key", b"body")
+    item = Accepted(1, debtor("丙丙丙"), b"{}", replaces)
+    result = await gateway.intake.submit_items(submission, DISHONEST_DEBTOR, iter([item]))
+    assert (result.counts["listed"], result.counts["withdrawn"], result.counts["unmatched"]) == (1, 1, 0)
+    assert len(result.batches) == 1
+    assert await live(gateway) == {id_of("乙乙"), id_of("丙丙丙")}
+    await gateway.put("丙丙丙")
+    again = Submission(COURT, "dishonest-debtor", "another-key", b"body")
+    stale = Accepted(1, debtor("丙丙丙"), b"{}", Replaced((id_of("乙乙"),), "corrected"))
+    result = await gateway.intake.submit_items(again, DISHONEST_DEBTOR, iter([stale]))
+    assert result.counts["quarantined"] == 1
+    assert await live(gateway) == {id_of("乙乙")}, "what is refused replaces nobody"
+
+
+async def test_j4_a_listing_behind_one_that_replaced_it_in_the_same_submission_is_stale(gateway: Gateway) -> None:
+    submission = Submission(COURT, "dishonest-debtor", "both-key", b"body")
+    first = Accepted(1, debtor("甲"), b"{}")
+    second = Accepted(2, debtor("乙乙"), b"{}", Replaced((id_of("甲"),), "corrected"))
+    result = await gateway.intake.submit_items(
+        submission, DISHONEST_DEBTOR, iter([first, second, replace(first, line=3)])
+    )
+    assert (result.counts["listed"], result.counts["withdrawn"], result.counts["quarantined"]) == (2, 1, 1)
+    assert await live(gateway) == {id_of("乙乙")}

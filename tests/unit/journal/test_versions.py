@@ -1,5 +1,7 @@
 """Rules J4 and J5: what a provider's statement does to the record it names."""
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -51,6 +53,22 @@ def test_j5_a_withdrawal_needs_only_a_record_that_was_listed() -> None:
     assert decide_withdrawal(LIVE) == "withdrawn"
     assert decide_withdrawal(GONE) == "unchanged"
     assert decide_withdrawal(None) is None
+
+
+SUSPENDED = replace(GONE, suspended=True)
+
+
+def test_j4_what_was_suspended_is_resumed_by_its_own_word_and_what_was_deleted_is_not() -> None:
+    assert decide_listing(SUSPENDED, b"word", "2026-01-02", relist=False, resumes=True) == "listed"
+    assert isinstance(decide_listing(GONE, b"word", "2026-01-02", relist=False, resumes=True), Stale)
+    assert isinstance(decide_listing(SUSPENDED, b"old", "2026-01-02", relist=False, resumes=True), Stale)
+    assert isinstance(decide_listing(SUSPENDED, b"other", "2026-01-02", relist=False), Stale)
+
+
+def test_j5_what_was_suspended_may_still_be_deleted_and_a_deletion_is_not_suspended() -> None:
+    assert decide_withdrawal(SUSPENDED) == "withdrawn"
+    assert decide_withdrawal(SUSPENDED, suspends=True) == "unchanged"
+    assert decide_withdrawal(GONE, suspends=True) == "unchanged"
 
 
 @given(st.binary(max_size=4), st.sampled_from([None, "2025-01-01", "2026-01-02"]))

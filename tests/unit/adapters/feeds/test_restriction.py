@@ -300,6 +300,15 @@ def test_lifting_by_a_row_that_names_both_lifts_both_records_of_the_order() -> N
     assert {record(MONITOR).record_id, record(MONITOR, obligorType=2).record_id} <= set(item.record_ids)
 
 
+def test_lifting_by_a_table_that_says_so() -> None:
+    for said in ({"状态": "已解除"}, {"解除原因": "被执行人已履行完毕"}):
+        (item,) = items(orjson.dumps({**CHINESE, **said}))
+        assert isinstance(item, Withdrawal)
+        assert record(CHINESE).record_id in item.record_ids
+        assert item.status_reason == ("lifted" if "状态" in said else "performed")
+    assert record(CHINESE, 状态="有效").record_id == record(CHINESE).record_id
+
+
 def test_lifting_by_our_own_line_without_its_id_finds_every_subject() -> None:
     line = canonical()
     del line["record_id"]

@@ -96,6 +96,20 @@ def test_m7_an_operation_counts_once(register: SqlRegister, url: str) -> None:
     assert blocked(url) == {1: 1, 2: 0}
 
 
+def test_a_hold_in_other_words_stands_since_the_same_moment(register: SqlRegister, url: str) -> None:
+    """An extended period, a corrected case: what is told changes, not since when the row is held."""
+    register.hold("a/1", "1", "market-entry-restriction", {"expires_on": "2026-12-31"})
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE fuyuan_holds SET held_at = '2026-01-01 00:00:00'"))
+    register.hold("a/2", "1", "market-entry-restriction", {"expires_on": "2027-12-31"})
+    with engine.begin() as connection:
+        held = connection.execute(text("SELECT op_id, held_at, expires_on FROM fuyuan_holds")).one()
+    engine.dispose()
+    assert tuple(held) == ("a/2", "2026-01-01 00:00:00", "2027-12-31")
+    assert blocked(url)[1] == 1
+
+
 def test_m4_a_row_stays_marked_while_another_measure_holds_it(register: SqlRegister, url: str) -> None:
     register.hold("a/1", "1", "tender-restriction", {})
     register.hold("a/2", "1", "market-entry-restriction", {})
