@@ -1,4 +1,4 @@
-"""`POST /v1/service-addresses`: the court's systems ask where a party was to be served on a day, and by which statement.
+"""`POST /v1/service-addresses`: the court's systems ask where a party was served on a day, and by which statement.
 
 A body and no query: an identifier in a URL would stand in every proxy's log (rule P1). A party of whom nothing is known
 has the same answer as one whose statements this side may not see.
@@ -44,8 +44,8 @@ class AskedIdentifier(_Body):
 
 
 class Question(_Body):
-    """Where was this party to be served on day `on` (today where it is absent)? `known_at`: as this side knew it at that
-    moment. `history` adds every version of every statement that ever came, and what became of it.
+    """Where was this party to be served on day `on` (today where it is absent)? `known_at`: as this side knew it then.
+    `history` adds every version of every statement that ever came, and what became of it.
     """
 
     identifier: AskedIdentifier
