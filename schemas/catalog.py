@@ -48,12 +48,16 @@ class Record(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """A feed in one schema version. `slots` never changes within it: every commitment depends on their order."""
+    """A feed in one schema version. `slots` never changes within it: every commitment depends on their order.
+
+    `is_history`: a subscriber asks what stood on a day, so versions that were amended or withdrawn are shown too.
+    """
 
     name: str
     schema_version: int
     model: type[BaseModel]
     slots: tuple[str, ...]
+    is_history: bool = False
     _values: Callable[[Record], tuple[JsonValue, ...]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -290,6 +294,7 @@ SERVICE_ADDRESS = Feed(
             "source_updated_at",
         ],
     ),
+    is_history=True,
 )
 
 SERVICE_RESULT = Feed(
@@ -330,6 +335,7 @@ FEEDS = {
         RECEIPT,
     )
 }
+HISTORIES = frozenset(feed.name for feed in FEEDS.values() if feed.is_history)
 
 if __name__ == "__main__":  # writes schemas/published/, for a new schema version
     for one in FEEDS.values():
