@@ -152,8 +152,10 @@ def _party(asked: AskedIdentifier) -> Identifier:
         (found,) = read_applicant(None, [(asked.scheme, asked.value)]).identifiers
     except UnreadableApplicant as error:
         raise Refused("applicant-unreadable", f"{error}.") from None
-    if found.masked or found.check == "fail":
-        raise Refused("applicant-unreadable", "identifier: masked, or its check does not hold.")
+    if found.masked or found.check == "fail" or found.scheme == "other":
+        raise Refused(
+            "applicant-unreadable", "identifier: of no kind that is known, masked, or its check does not hold."
+        )
     return found
 
 

@@ -1,5 +1,8 @@
 """Service addresses from a registry's and a bank's tables to the court's question, and what became of service back."""
 
+import asyncio
+import socket
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -8,12 +11,14 @@ from typing import Any
 
 import orjson
 import pytest
+import uvicorn
 
+from gateway.agent.service import create_screening_app
 from gateway.errors import FuyuanError
 from gateway.trust.verify import verify_line
 from schemas.canonical import canonical
 from tests.integration.agency import Agent, open_agency
-from tests.integration.district import COURT, MARKET, NDJSON, District
+from tests.integration.district import COURT, MARKET, NDJSON, ROOT, District
 from tests.integration.test_list_feeds import agree
 from tests.unit.adapters.feeds.tables import as_csv, as_xlsx
 from tests.unit.adapters.feeds.test_address import CODE, LOAN, NUMBER, PERSON, REGISTRY, UNIT
@@ -105,7 +110,9 @@ async def test_the_registry_states_and_the_court_asks_where_by_which_statement(r
     assert (status["holds"], status["pending"], status["unknown"]) == (0, 0, None)
 
 
-async def test_a_withdrawn_statement_answers_no_more_and_history_says_that_it_stood(registry: Agent) -> None:
+async def test_a_withdrawn_statement_answers_no_more_and_history_says_that_it_stood(
+    registry: Agent, tmp_path: Path
+) -> None:
     district = registry.district
     await push(district, MARKET, orjson.dumps(REGISTRY), NDJSON, "row-1")
     moved = {**REGISTRY, "住所": "焦作市山阳区人民路9号", "核准日期": "2026-05-01"}
@@ -136,6 +143,16 @@ async def test_a_withdrawn_statement_answers_no_more_and_history_says_that_it_st
     assert all(verify_line(canonical(one["event"]), keys).status == "valid" for one in answer["history"])
     known = await ask(registry, "2026-05-01", known_at=before.isoformat(timespec="milliseconds").replace("+00:00", "Z"))
     assert at(known)[0] == ("domicile", "焦作市山阳区人民路19号"), "as the court knew it when it served"
+
+    (tmp_path / "again").mkdir()
+    async with court(district, tmp_path / "again", FROM_MARKET) as rebuilt:
+        await rebuilt.follow()
+        anew = await ask(rebuilt, "2026-05-01", history=True)
+    said = ("record_id", "became", "record", "cause", "revision", "reason", "effective_from")
+    assert [[one[name] for name in said] for one in anew["history"]] == [
+        [one[name] for name in said] for one in answer["history"]
+    ], "an index that is built anew"
+    assert at(anew) == at(answer)
 
 
 async def test_a_bank_states_what_a_borrower_confirmed_and_the_contract_limits_what_is_shown(
@@ -237,3 +254,44 @@ async def test_a_question_that_cannot_be_read_is_refused_without_repeating_it(re
 async def test_an_agent_on_another_contract_has_no_addresses(agent: Agent) -> None:
     await agent.follow()
     assert (await ask(agent, "2026-02-01"))["code"] == "no-address-contract"
+
+
+@asynccontextmanager
+async def listening(agent: Agent) -> AsyncIterator[str]:
+    """The agent's application at a real address."""
+    app = create_screening_app(agent.parts, agent.district.clock)
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off"))
+    with socket.create_server(("127.0.0.1", 0)) as place:
+        serving = asyncio.create_task(server.serve([place]))
+        yield f"http://127.0.0.1:{place.getsockname()[1]}"
+        server.should_exit = True
+        await serving
+
+
+async def test_the_question_from_a_terminal(registry: Agent) -> None:
+    district = registry.district
+    await push(district, MARKET, orjson.dumps(REGISTRY), NDJSON, "row-1")
+    await registry.follow()
+
+    async def run(identifier: str, *options: str, said: bytes = b"") -> tuple[int | None, str, str]:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "gateway.cli", "address", identifier, *options,
+            cwd=ROOT, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        out, errors = await process.communicate(said)
+        return process.returncode, out.decode(), errors.decode()
+
+    async with listening(registry) as url:
+        status, out, _ = await run(CODE, "--on", "2026-02-01", "--agent", url)
+        answer = orjson.loads(out)
+        assert (status, at(answer)[0]) == (0, ("domicile", REGISTRY["住所"]))
+        status, out, _ = await run("-", "--on", "2026-02-01", "--history", "--agent", url, said=CODE.encode() + b"\n")
+        assert (status, [one["became"] for one in orjson.loads(out)["history"]]) == (0, ["stated"])
+        status, out, errors = await run("见附件", "--agent", url)
+        assert (status, out, errors.split(":")[0]) == (1, "", "applicant-unreadable")
+        status, out, errors = await run("", "--agent", url)
+        assert (status, out, errors.split(":")[0]) == (1, "", "question-unreadable")
+        status, out, errors = await run(CODE, "--on", "tomorrow", "--agent", url)
+        assert (status, out, errors.split(":")[0]) == (1, "", "question-unreadable")
+    status, _, errors = await run(CODE, "--agent", "http://127.0.0.1:9")
+    assert (status, errors.split(":")[0]) == (1, "agent-unreachable")
