@@ -86,20 +86,16 @@ def told_of(view: View, keyed: Keyed, identifier: Identifier) -> list[Told]:
 
 def expire(change: Change, keyed: Keyed, content_days: int, today: date) -> int:
     """Take the content of statements that were withdrawn or dropped so many days ago; how many versions had one."""
-    taken = 0
-    for _, versions in groupby(list(_told(change, keyed.prefix, keyed)), key=lambda one: one.record_id):
-        told = list(versions)
-        if told[-1].kind == "upsert" or not _is_over(told[-1].taken_at, content_days, today):
-            continue
-        for one in told:
-            if one.record is not None or one.event is not None:
-                taken += 1
-                change.put_document(
-                    "history",
-                    _key(keyed, one.record_id, one.ref.cause),
-                    {**asdict(one), "record_id": None, "record": None, "event": None},
-                )
-    return taken
+    due: list[bytes] = []  # found first: a cursor does not see what is put under it
+    for record_id, versions in groupby(_told(change, keyed.prefix, keyed), key=lambda one: one.record_id):
+        told = [(one.kind, one.taken_at, one.ref.cause, one.event or one.record) for one in versions]
+        kind, taken_at, _, _ = told[-1]
+        if kind != "upsert" and _is_over(taken_at, content_days, today):
+            due += [_key(keyed, record_id, cause) for _, _, cause, content in told if content is not None]
+    for key in due:
+        document = change.document("history", key) or {}
+        change.put_document("history", key, {**document, "record": None, "event": None})
+    return len(due)
 
 
 def _told(view: View, prefix: bytes, keyed: Keyed) -> Iterator[Told]:
@@ -107,7 +103,7 @@ def _told(view: View, prefix: bytes, keyed: Keyed) -> Iterator[Told]:
     for key, value in view.items("history", prefix):
         record_id = key[len(keyed.prefix) : -CAUSE_BYTES - 1].decode()
         document = orjson.loads(value)
-        yield Told(**{**document, "record_id": record_id, "ref": EventRef(**document["ref"])})
+        yield Told(record_id, **{**document, "ref": EventRef(**document["ref"])})
 
 
 def _key(keyed: Keyed, record_id: str, cause: int) -> bytes:
