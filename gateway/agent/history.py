@@ -5,6 +5,7 @@ withdrawal, nor by one that comes late because another lane overtook it. Only th
 takes the content of what was withdrawn; that it stood, from when, and its leaf stay.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
@@ -23,6 +24,7 @@ from schemas.catalog import SERVICE_ADDRESS
 from schemas.identifiers import Identifier
 
 CAUSE_BYTES: Final = 8
+CODE: Final = re.compile(r"[a-z][a-z0-9-]{0,63}")
 KEPT: Final = ("occasion", "number", "effective_from", "effective_until")  # what stays when the content goes
 
 
@@ -94,7 +96,9 @@ def expire(change: Change, keyed: Keyed, content_days: int, today: date) -> int:
             due += [_key(keyed, record_id, cause) for _, _, cause, content in told if content is not None]
     for key in due:
         document = change.document("history", key) or {}
-        change.put_document("history", key, {**document, "record": None, "event": None})
+        reason = document.get("reason")  # words of the source's own may name somebody; a code does not
+        kept = reason if isinstance(reason, str) and CODE.fullmatch(reason) else None
+        change.put_document("history", key, {**document, "reason": kept, "record": None, "event": None})
     return len(due)
 
 

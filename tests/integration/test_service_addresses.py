@@ -188,7 +188,7 @@ async def test_a_bank_states_what_a_borrower_confirmed_and_the_contract_limits_w
         assert value not in written, "P1"
 
 
-async def test_what_became_of_service_comes_back_to_who_stated_the_address(registry: Agent) -> None:
+async def test_what_became_of_service_comes_back_to_who_stated_the_address(registry: Agent, tmp_path: Path) -> None:
     district = registry.district
     await agree(district, TO_BANK)
     await push(district, MARKET, orjson.dumps(REGISTRY), NDJSON, "row-1")
@@ -220,6 +220,11 @@ async def test_what_became_of_service_comes_back_to_who_stated_the_address(regis
     events, _ = await district.pull(BANK, TO_BANK)
     (theirs,) = [event["record"] for event in events if event["kind"] == "upsert"]
     assert (theirs["statement"]["use"], theirs["outcome"]) == ("confirmed", "served")
+    (tmp_path / "registry").mkdir()
+    async with open_agency(district, tmp_path / "registry", TO_MARKET, party=MARKET) as theirs_too:
+        await theirs_too.follow()
+        status = (await theirs_too.web.get("/v1/status")).json()
+        assert (status["unknown"], status["holds"], status["aside"]) == (None, 0, 0)
     with pytest.raises(FuyuanError) as refused:
         await push(district, MARKET, body, CSV, "forged", RESULTS)
     assert refused.value.code == "unknown-feed", "only the court says what became of service"
