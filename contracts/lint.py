@@ -46,6 +46,18 @@ MATCHED: Mapping[str, tuple[str, ...]] = {
 }
 # Feeds that may block at all; a person merely under enforcement (`judgment-debtor`) never is (rule M5).
 BLOCKING_FEEDS = frozenset(MATCHED)
+# What a day's answer is worked out from (gateway/agent/addresses.py): without one of these it would be another's.
+ANSWERED: Mapping[str, tuple[str, ...]] = {
+    "service-address": (
+        "subject.identifiers[].scheme",
+        "subject.identifiers[].value",
+        "subject.identifiers[].masked",
+        "subject.identifiers[].check",
+        "occasion",
+        "effective_from",
+        "effective_until",
+    ),
+}
 EXPLAINED = ("status_reason", "case.number", "case.court")
 
 # Necessity is judged anew at least every three years, as long as an impact assessment is kept (PIPL Arts 6, 55, 56).
@@ -70,8 +82,9 @@ def lint(terms: Terms, feed: FeedShape) -> list[Finding]:
     """Every finding, in the order of the terms' members; none means: fit to be signed.
 
     Codes: wrong-feed, unknown-slot, treatment-not-listed, treatment-not-a-date, legal-basis-missing, feed-never-blocks,
-    field-missing-for-block, treated-match-field, measure-unknown, measure-not-for-feed, measure-not-for-subject,
-    measure-not-for-action, department-not-of-measure, legal-basis-not-of-measure, release-too-slow, period-too-long.
+    field-missing-for-block, treated-match-field, field-missing-for-answer, measure-unknown, measure-not-for-feed,
+    measure-not-for-subject, measure-not-for-action, department-not-of-measure, legal-basis-not-of-measure,
+    release-too-slow, period-too-long.
     """
     return [finding for check in _CHECKS for finding in check(terms, feed)]
 
@@ -121,6 +134,15 @@ def _block(terms: Terms, feed: FeedShape) -> Iterator[Finding]:
             yield Finding("field-missing-for-block", "fields", f"A block needs {path}, to be right or to be explained.")
         elif path in terms.treatments and path in matched:
             yield Finding("treated-match-field", f"treatments.{path}", "Matching needs it as it is.")
+
+
+def _answer(terms: Terms, feed: FeedShape) -> Iterator[Finding]:
+    listed = _listed(terms, feed)
+    for path in ANSWERED.get(terms.feed, ()):
+        if path not in listed or path in terms.treatments:
+            yield Finding(
+                "field-missing-for-answer", "fields", f"Which days a statement holds for needs {path} as it is."
+            )
 
 
 def _measure(terms: Terms, _: FeedShape) -> Iterator[Finding]:
@@ -177,4 +199,4 @@ def _listed(terms: Terms, feed: FeedShape) -> frozenset[str]:
     return frozenset(listed)
 
 
-_CHECKS: tuple[Check, ...] = (_feed, _slots, _treatments, _legal_basis, _block, _measure, _release, _period)
+_CHECKS: tuple[Check, ...] = (_feed, _slots, _treatments, _legal_basis, _block, _answer, _measure, _release, _period)

@@ -89,6 +89,24 @@ def agent() -> None:
 
 
 @app.command()
+def address(
+    identifier: Annotated[str, typer.Argument(help="As it is printed; - reads it from stdin, for a person's.")],
+    on: Annotated[str | None, typer.Option(help="The day, 2026-01-31; today without it.")] = None,
+    known_at: Annotated[str | None, typer.Option(help="As it was known then: 2026-01-31T08:00:00.000Z.")] = None,
+    history: Annotated[bool, typer.Option("--history", help="With every version that ever came.")] = False,
+    agent: Annotated[str | None, typer.Option(help="Where the court's agent listens.")] = None,
+) -> None:
+    """Where was a party to be served on a day, and by which statement? Asks the court's own agent."""
+    from gateway.agent.ask_address import ask_address, show
+    from gateway.settings import load_settings
+
+    settings = load_settings()
+    asked = sys.stdin.readline().strip() if identifier == "-" else identifier
+    url = agent or f"http://{settings.agent_host}:{settings.agent_port}"
+    typer.echo(show(ask_address(url, settings.agent_token_file, asked, on=on, known_at=known_at, history=history)))
+
+
+@app.command()
 def push(
     feed: str,
     file: ExistingFile,

@@ -12,10 +12,12 @@ import orjson
 from pydantic import BaseModel
 
 from schemas.canonical import JsonObject, JsonValue
+from schemas.records.address import ServiceAddress
 from schemas.records.debtor import DishonestDebtor
 from schemas.records.enforcement import JudgmentDebtor
 from schemas.records.receipt import Receipt
 from schemas.records.restriction import ConsumptionRestriction
+from schemas.records.service_result import ServiceResult
 from schemas.slots import parse_slot
 
 ALWAYS_TRAVEL = ("feed", "schema_version", "record_id", "revision", "status")
@@ -46,12 +48,16 @@ class Record(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """A feed in one schema version. `slots` never changes within it: every commitment depends on their order."""
+    """A feed in one schema version. `slots` never changes within it: every commitment depends on their order.
+
+    `is_history`: a subscriber asks what stood on a day, so versions that were amended or withdrawn are shown too.
+    """
 
     name: str
     schema_version: int
     model: type[BaseModel]
     slots: tuple[str, ...]
+    is_history: bool = False
     _values: Callable[[Record], tuple[JsonValue, ...]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -245,11 +251,91 @@ JUDGMENT_DEBTOR = Feed(
     ),
 )
 
+_SUBJECT = (
+    "subject.kind",
+    "subject.name",
+    "subject.name_masked",
+    "subject.identifiers[].scheme",
+    "subject.identifiers[].value",
+    "subject.identifiers[].masked",
+    "subject.identifiers[].check",
+)
+
+SERVICE_ADDRESS = Feed(
+    name="service-address",
+    schema_version=1,
+    model=ServiceAddress,
+    slots=_slots(
+        ServiceAddress,
+        [
+            "status_reason",
+            "doubts",
+            *_SUBJECT,
+            "occasion",
+            "number",
+            "state",
+            "effective_from",
+            "effective_until",
+            "domicile.address",
+            "domicile.postcode",
+            "spare.address",
+            "spare.postcode",
+            "while_suspended.address",
+            "while_suspended.postcode",
+            "confirmed.address",
+            "confirmed.postcode",
+            "electronic.email",
+            "electronic.consent",
+            "electronic.consented_at",
+            "contact.name",
+            "contact.phone",
+            "loan.number",
+            "loan.lender",
+            "source_updated_at",
+        ],
+    ),
+    is_history=True,
+)
+
+SERVICE_RESULT = Feed(
+    name="service-result",
+    schema_version=1,
+    model=ServiceResult,
+    slots=_slots(
+        ServiceResult,
+        [
+            "status_reason",
+            "doubts",
+            "reference",
+            *_SUBJECT,
+            "statement.record_id",
+            "statement.from_party",
+            "statement.effective_from",
+            "statement.use",
+            "outcome",
+            "reason",
+            "occurred_on",
+            "source_updated_at",
+        ],
+    ),
+)
+
 RECEIPT = Feed(
     "receipt", 1, Receipt, _slots(Receipt, [name for name in Receipt.model_fields if name not in ALWAYS_TRAVEL])
 )
 
-FEEDS = {feed.name: feed for feed in (DISHONEST_DEBTOR, CONSUMPTION_RESTRICTION, JUDGMENT_DEBTOR, RECEIPT)}
+FEEDS = {
+    feed.name: feed
+    for feed in (
+        DISHONEST_DEBTOR,
+        CONSUMPTION_RESTRICTION,
+        JUDGMENT_DEBTOR,
+        SERVICE_ADDRESS,
+        SERVICE_RESULT,
+        RECEIPT,
+    )
+}
+HISTORIES = frozenset(feed.name for feed in FEEDS.values() if feed.is_history)
 
 if __name__ == "__main__":  # writes schemas/published/, for a new schema version
     for one in FEEDS.values():

@@ -5,7 +5,8 @@ from datetime import date
 
 import orjson
 
-from adapters.feeds import enforcement_shapes, restriction_shapes
+from adapters.feeds import address_shapes, enforcement_shapes, restriction_shapes, service_result
+from adapters.feeds.address import SaidAddress, address, stated_ids
 from adapters.feeds.debtor import Refused, debtor
 from adapters.feeds.enforcement import SaidEnforcement, enforcement
 from adapters.feeds.own import said_by_us
@@ -19,7 +20,15 @@ from adapters.feeds.submission import pieces
 from adapters.feeds.twice import key_stands_twice
 from adapters.feeds.withdrawal import BESIDE, replaced, withdrawn_ids
 from schemas.canonical import JsonObject, JsonValue
-from schemas.catalog import CONSUMPTION_RESTRICTION, DISHONEST_DEBTOR, JUDGMENT_DEBTOR, Record, UnknownFeed
+from schemas.catalog import (
+    CONSUMPTION_RESTRICTION,
+    DISHONEST_DEBTOR,
+    JUDGMENT_DEBTOR,
+    SERVICE_ADDRESS,
+    SERVICE_RESULT,
+    Record,
+    UnknownFeed,
+)
 from schemas.identifiers import PlaceholderIdentifier, RoundedIdentifier, read_identifier
 from schemas.reading import Accepted, Item, Rejected, Withdrawal
 from schemas.record_id import is_record_id
@@ -29,6 +38,13 @@ OWN: Mapping[str, Callable[[JsonObject], AnySaid]] = {
     DISHONEST_DEBTOR.name: said_by_us,
     CONSUMPTION_RESTRICTION.name: restriction_shapes.said_by_us,
     JUDGMENT_DEBTOR.name: enforcement_shapes.said_by_us,
+    SERVICE_ADDRESS.name: address_shapes.said_by_us,
+    SERVICE_RESULT.name: service_result.said_by_us,
+}
+BY_CASE = "case number and name"
+KNOWN_BY = {  # what a withdrawal names a record by, where that is no case
+    SERVICE_ADDRESS.name: "the party's identifier and the day from which the statement holds",
+    SERVICE_RESULT.name: "the number of the attempt",
 }
 REPAIRED = ("repaired", "obligation")
 SOURCE_KEY = "md5"  # by which update and delete lists name a record
@@ -75,6 +91,10 @@ def _made(said: AnySaid, raw: bytes, *, record_key: bytes, today: date) -> Recor
         return restriction(said, raw, record_key=record_key, today=today)
     if isinstance(said, SaidEnforcement):
         return enforcement(said, raw, record_key=record_key, today=today)
+    if isinstance(said, SaidAddress):
+        return address(said, raw, record_key=record_key, today=today)
+    if isinstance(said, service_result.SaidResult):
+        return service_result.service_result(said, raw, record_key=record_key, today=today)
     return debtor(said, raw, record_key=record_key, today=today)
 
 
@@ -127,9 +147,9 @@ def _deleted(feed: str, line: int, value: JsonValue, raw: bytes, keyed: Mapping[
         return Withdrawal(line, (found,), None, raw)
     if isinstance(value, dict):
         record, shape = recognised(value)
-        if ids := withdrawn_ids(record, feed, shape, record_key):
+        if ids := _ids(record, feed, shape, record_key):
             return Withdrawal(line, ids, removal_reason(record), raw)
-    reason = "the delete list names a record by a key that is not ours; send record id, or case number and name"
+    reason = "the delete list names a record by a key that is not ours; send record id, or what the record is known by"
     raise Refused("withdrawal-without-key", reason)
 
 
@@ -141,10 +161,33 @@ def _withdrawal(
         return None
     if record.get("feed", feed) != feed:
         raise Refused("wrong-feed", "the withdrawal is for another feed")
-    ids = withdrawn_ids(record, feed, shape, record_key)
+    ids = _ids(record, feed, shape, record_key)
     if not ids:
-        raise Refused("withdrawal-without-key", "a withdrawal needs the record id, or case number and name")
+        raise Refused("withdrawal-without-key", f"a withdrawal needs the record id, or {KNOWN_BY.get(feed, BY_CASE)}")
     return Withdrawal(line, ids, removal_reason(record), raw)
+
+
+def _ids(record: JsonObject, feed: str, shape: Row | None, record_key: bytes) -> tuple[str, ...]:
+    """The ids of the records that a withdrawal names, by what a record of the feed is known by."""
+    if feed not in KNOWN_BY or is_record_id(str(record.get("record_id"))):
+        return withdrawn_ids(record, feed, shape, record_key)
+    if shape is not None and shape.feed != feed:
+        raise Refused("wrong-feed", f"the keys are those of feed {shape.feed}")
+    if feed == SERVICE_RESULT.name:
+        return service_result.result_ids(record, record_key)
+    said = _said_anyhow(record, shape.said if shape is not None else address_shapes.said_in_withdrawal)
+    return stated_ids(said, record_key) if isinstance(said, SaidAddress) else ()
+
+
+def _said_anyhow(record: JsonObject, say: Callable[[JsonObject], AnySaid]) -> AnySaid | None:
+    """What a withdrawal says of the record it means, without the fields that hold what they cannot (rule J5)."""
+    while True:
+        try:
+            return say(record)
+        except WrongValue as wrong:
+            if wrong.name not in record:
+                return None
+            record = {key: value for key, value in record.items() if key != wrong.name}
 
 
 def _said(feed: str, record: JsonObject, shape: Row | None) -> AnySaid:

@@ -6,6 +6,8 @@ The table has rows for each feed that is read; whoever is merely under enforceme
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeAlias
 
+from adapters.feeds.address import SaidAddress
+from adapters.feeds.address_shapes import ADDRESSES
 from adapters.feeds.enforcement import SaidEnforcement
 from adapters.feeds.enforcement_shapes import ENFORCEMENTS
 from adapters.feeds.fields import Keys
@@ -13,15 +15,16 @@ from adapters.feeds.listings import COPIED, LISTINGS, SPELLED_ANYHOW
 from adapters.feeds.restriction import SaidOrder
 from adapters.feeds.restriction_shapes import RESTRICTIONS
 from adapters.feeds.said import Said
+from adapters.feeds.service_result import RESULTS, SaidResult
 from adapters.feeds.shape import Shape
 from schemas.canonical import JsonObject, JsonValue
 from schemas.catalog import DISHONEST_DEBTOR
 from schemas.text import EMPTY_WORDS
 
-AnySaid: TypeAlias = Said | SaidOrder | SaidEnforcement
+AnySaid: TypeAlias = Said | SaidOrder | SaidEnforcement | SaidAddress | SaidResult
 Row: TypeAlias = Shape[AnySaid]
 
-TABLE: tuple[Row, ...] = (*LISTINGS, *RESTRICTIONS, *ENFORCEMENTS)
+TABLE: tuple[Row, ...] = (*LISTINGS, *RESTRICTIONS, *ENFORCEMENTS, *ADDRESSES, *RESULTS)
 
 # Of records that no row takes, since they have keys that nobody knows: (feed, keys that give it away)
 OTHER_FEEDS: tuple[tuple[str, frozenset[str]], ...] = tuple(

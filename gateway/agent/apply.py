@@ -12,6 +12,7 @@ from datetime import date
 from contracts.model import Terms
 from gateway.agent.applicant import Keyed
 from gateway.agent.event import Arrived, EventRef
+from gateway.agent.history import note
 from gateway.agent.holds import holds_of, judge_anew, leave, release_all
 from gateway.agent.index import Change
 from gateway.agent.listed import listed_in
@@ -81,6 +82,7 @@ def _take(
         case _ if record_id is None:
             scribe.refused(change, event.ref, "record-unreadable")
             return standing
+    note(change, keyed, event, scribe.clock.now())  # also what a faster lane has overtaken: it stood
     if event.ref.cause <= cause_of(change, keyed, record_id):
         return standing
     if event.kind == "upsert" and event.record is not None and listed_in(event.record):

@@ -18,10 +18,14 @@ class EventRef:
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """A verified event: `record` nested as delivered, `notice` for a contract event, `run` the seal it came under."""
+    """A verified event: `record` nested as delivered, `notice` for a contract event, `run` the seal it came under.
+
+    `whole` is the event with its proof, as it came.
+    """
 
     ref: EventRef
     kind: str
     record: JsonObject | None
     notice: JsonObject | None
     run: str
+    whole: JsonObject | None = None

@@ -17,6 +17,7 @@ import structlog
 from contracts.model import Terms
 from gateway.agent.closing import Closing
 from gateway.agent.enforce import Register, Row, Task, next_task, settle
+from gateway.agent.history import expire
 from gateway.agent.holds import sweep
 from gateway.agent.index import Change
 from gateway.agent.kafka import KafkaFollower
@@ -174,6 +175,7 @@ class Follower:
             terms = read_terms(change, parts.contract)
             if terms is not None:
                 sweep(change, parts.scribe, parts.keyed, terms, today)
+                expire(change, parts.keyed, terms.duties.retention.content_days, today)
                 standing = read_standing(change, parts.contract)
                 write_standing(change, parts.contract, replace(standing, rescan=False, swept_on=today.isoformat()))
 

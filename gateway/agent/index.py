@@ -12,6 +12,8 @@
 | holds       | hold                      | whom it holds, and the records that support it                  |
 | supports    | contract, record id      | holds, one a duplicate                                          |
 | answers     | contract, reference      | a decision that was given, under a keyed hash of its request    |
+| history     | contract, record id, cause| every version of a statement that came, with its event          |
+| stated      | contract, keyed hash     | ids of all statements about a party, one a duplicate            |
 | waivers     | contract, hash           | the reference of the application that used the waiver up        |
 | receipted   | contract, hash           | nothing: the receipt of this kind and key has been made         |
 | orders      | number, 8 bytes           | what the agency's register is to be told                        |
@@ -40,10 +42,10 @@ T = TypeVar("T")
 
 FIRST_MAP_BYTES: Final = 1 << 30  # the file is sparse; the map doubles when it is full
 KEY_BYTES: Final = 32
-MANY: Final = ("identifiers", "names", "births", "supports")  # several values a key
+MANY: Final = ("identifiers", "names", "births", "supports", "stated")  # several values a key
 SINGLE: Final = (
     "standing", "terms", "records", "pending", "holds", "answers", "waivers", "receipted", "orders", "receipts",
-    "aside", "own",
+    "aside", "own", "history",
 )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
+from gateway.agent.address_service import add_address_routes
 from gateway.agent.applicant import UnreadableApplicant
 from gateway.agent.metrics import AgentMetrics
 from gateway.agent.parts import Parts
@@ -93,6 +94,7 @@ def create_screening_app(
     screener = Screener(parts.index, parts.scribe, clock, parts.kill_switch)
     token = None if token_file is None else read_token(token_file)
     _add_routes(app, parts, clock, screener, metrics, token)
+    add_address_routes(app, parts, clock, token)
     return app
 
 

@@ -27,7 +27,13 @@ from gateway.trust.verify import open_heartbeat, verify_contract, verify_event
 from schemas.canonical import CanonicalError, JsonObject, b64u, unb64u
 
 # feed -> schema version that this agent can follow; whom a record may block is for `match` to say
-FEEDS: Final = {"dishonest-debtor": 1, "consumption-restriction": 1, "judgment-debtor": 1}
+FEEDS: Final = {
+    "dishonest-debtor": 1,
+    "consumption-restriction": 1,
+    "judgment-debtor": 1,
+    "service-address": 1,
+    "service-result": 1,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +135,7 @@ class Trust:
                     record if isinstance(record, dict) else None,
                     notice if isinstance(notice, dict) else None,
                     _run_of(event),
+                    event,
                 )
         raise Broken("event-unverified", "An event is not whole.")
 

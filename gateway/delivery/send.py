@@ -29,6 +29,7 @@ from gateway.trust.keyring import Keyring
 from gateway.trust.merkle import Tree
 from gateway.trust.run import SealedRun, seal_run
 from schemas.canonical import JsonObject
+from schemas.catalog import HISTORIES
 
 log = structlog.get_logger(__name__)
 
@@ -238,8 +239,9 @@ def _shown(
         return ("drop" if routed.kind == "withdrawn" else "void"), None, None
     policy = agreement.policy
     # What a later version corrected or took back is not shown again to one who reads from the start: that later
-    # version has a number of its own.
-    if routed.kind == "upsert" and (version.superseded or not policy.sees(version.values)):
+    # version has a number of its own. In a history it stood all the same.
+    is_over = version.superseded and version.feed not in HISTORIES
+    if routed.kind == "upsert" and (is_over or not policy.sees(version.values)):
         return "void", None, None
     projected = policy.project(
         Source(

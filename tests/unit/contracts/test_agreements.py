@@ -22,6 +22,8 @@ DEBTORS = [path for path in AGREEMENTS if path.stem.startswith("debtors-to-")]
 RECEIPTS = [path for path in AGREEMENTS if path.stem.startswith("receipts-from-")]
 RESTRICTIONS = HERE / "agreements/restrictions-to-natural-resources.yaml"
 ENFORCEMENT = HERE / "agreements/enforcement-to-credit-platform.yaml"
+ADDRESSES = sorted((HERE / "agreements").glob("addresses-from-*.yaml"))
+RESULTS = sorted((HERE / "agreements").glob("service-results-to-*.yaml"))
 
 # What nobody gets: other people's data, and what no purpose here needs.
 NOBODYS = [
@@ -46,16 +48,19 @@ def shown(path: Path) -> frozenset[str]:
     return frozenset(slot for field in terms.fields for slot in expand(field, feed(terms.feed).slots))
 
 
-def test_the_nine_agreements_and_six_parties_are_there() -> None:
+def test_the_thirteen_agreements_and_seven_parties_are_there() -> None:
     agencies = ["credit-platform", "market-regulation", "public-resource-trading"]
     assert [path.stem for path in AGREEMENTS] == [
+        *(f"addresses-from-{side}" for side in ["bank", "market-regulation"]),
         *(f"debtors-to-{agency}" for agency in agencies),
         "enforcement-to-credit-platform",
         *(f"receipts-from-{agency}" for agency in ["credit-platform", "market-regulation", "natural-resources"]),
         "receipts-from-public-resource-trading",
         "restrictions-to-natural-resources",
+        *(f"service-results-to-{side}" for side in ["bank", "market-regulation"]),
     ]
     assert [path.stem for path in PARTIES] == [
+        "shanyang-bank",
         "shanyang-court",
         "shanyang-credit-platform",
         "shanyang-data-bureau",
@@ -155,7 +160,46 @@ def test_m5_being_under_enforcement_has_no_effects_and_is_shown_of_units_alone()
     assert seen == [True, False, False]
 
 
-@pytest.mark.parametrize("path", [*DEBTORS, RESTRICTIONS, ENFORCEMENT], ids=lambda path: path.stem)
+def sees(path: Path, **slots: str | None) -> bool:
+    """Whether the agreement shows a record with these values; names with __ for the dot."""
+    terms = load_agreement(path).terms
+    values = {name.replace("__", "."): value for name, value in slots.items()}
+    return compile_policy(terms, feed(terms.feed)).sees(tuple(values.get(slot) for slot in feed(terms.feed).slots))
+
+
+def test_a_registry_states_units_addresses_alone_and_a_bank_what_a_contract_confirms() -> None:
+    bank, registry = ADDRESSES
+    assert [sees(registry, subject__kind=kind) for kind in ("organisation", "person", "unknown")] == [
+        True,
+        False,
+        False,
+    ]
+    assert sees(bank, occasion="confirmation", loan__number="1")
+    assert not sees(bank, occasion="confirmation")
+    assert not sees(bank, occasion="change", loan__number="1")
+    assert shown(bank).isdisjoint(["domicile.address", "spare.address", "state", "contact.name"])
+    assert shown(registry).isdisjoint(["confirmed.address", "loan.number", "loan.lender"])
+    for path in ADDRESSES:
+        assert load_agreement(path).terms.effects is None
+        assert {"effective_from", "effective_until", "electronic.consent", "electronic.consented_at"} < shown(path)
+
+
+def test_what_became_of_service_goes_back_to_who_stated_the_address_without_names_or_numbers() -> None:
+    bank, registry = RESULTS
+    for path in RESULTS:
+        assert shown(path).isdisjoint(["subject.name", "reference", "statement.record_id", "statement.from_party"])
+        assert load_agreement(path).terms.provider.party == "shanyang-court"
+    regulator = {"statement__from_party": "shanyang-market-regulation"}
+    assert sees(registry, **regulator, subject__kind="organisation")
+    assert not sees(registry, **regulator, subject__kind="person")
+    assert not sees(registry, statement__from_party="shanyang-bank", subject__kind="organisation")
+    assert sees(bank, statement__from_party="shanyang-bank", subject__kind="person")
+    assert not sees(bank, **regulator)
+
+
+@pytest.mark.parametrize(
+    "path", [*DEBTORS, RESTRICTIONS, ENFORCEMENT, *ADDRESSES, *RESULTS], ids=lambda path: path.stem
+)
 def test_an_official_can_preview_it_without_a_record(path: Path) -> None:
     terms = load_agreement(path).terms
     made = preview(terms, feed(terms.feed), [])

@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 
 from contracts import lint as lint_module
-from contracts.lint import EXPLAINED, MATCHED, lint
+from contracts.lint import ANSWERED, EXPLAINED, MATCHED, lint
 from contracts.load import load_agreement
 from contracts.model import Terms
 from contracts.policy import FeedShape, expand
 from schemas.catalog import feed
 
-RESTRICTIONS = Path(lint_module.__file__).parent / "agreements/restrictions-to-natural-resources.yaml"
+AGREEMENTS = Path(lint_module.__file__).parent / "agreements"
+RESTRICTIONS = AGREEMENTS / "restrictions-to-natural-resources.yaml"
 
 Document = Callable[..., dict[str, Any]]
 MakeTerms = Callable[..., Terms]
@@ -124,6 +125,18 @@ def test_an_order_takes_no_measure_that_is_for_dishonest_debtors() -> None:
     )
 
 
+@pytest.mark.parametrize("slot", ANSWERED["service-address"])
+def test_an_answer_for_a_day_needs_every_field_that_it_is_worked_out_from(slot: str) -> None:
+    agreed = load_agreement(AGREEMENTS / "addresses-from-bank.yaml").terms
+    shape = feed("service-address")
+    fields = tuple(one for path in agreed.fields for one in expand(path, shape.slots))
+    assert codes(agreed.model_copy(update={"fields": fields}), shape) == []
+    fewer = tuple(one for one in fields if one != slot)
+    assert codes(agreed.model_copy(update={"fields": fewer}), shape) == ["field-missing-for-answer"]
+    treated = agreed.model_copy(update={"treatments": {slot: "mask"}})
+    assert "field-missing-for-answer" in codes(treated, shape)
+
+
 def test_what_only_explains_may_be_treated(terms: MakeTerms, debtors: FeedShape) -> None:
     assert codes(terms(treatments={"case.court": "mask"}), debtors) == []
 
@@ -145,5 +158,6 @@ class _Named:
 
 def test_every_code_that_the_docstring_names_has_a_case() -> None:
     documented = set((lint_module.lint.__doc__ or "").partition("Codes: ")[2].replace(".", "").replace(",", "").split())
-    tested = {code for code, *_ in CASES} | {"field-missing-for-block", "feed-never-blocks"}
+    tested = {code for code, *_ in CASES}
+    tested |= {"field-missing-for-block", "field-missing-for-answer", "feed-never-blocks"}
     assert tested == documented

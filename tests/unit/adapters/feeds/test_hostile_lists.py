@@ -1,4 +1,4 @@
-"""Whatever stands under the keys of a restriction or an enforcement: each record is accounted for once, in order."""
+"""Whatever stands under the keys of any feed but the dishonest: each record is accounted for once, in order."""
 
 import json
 
@@ -7,16 +7,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.feeds import read
+from adapters.feeds.address_shapes import ADDRESSES
 from adapters.feeds.enforcement_shapes import ENFORCEMENTS
 from adapters.feeds.restriction_shapes import RESTRICTIONS
+from adapters.feeds.service_result import RESULTS
 from schemas.catalog import feed as find_feed
 from schemas.reading import Accepted, Rejected, Withdrawal
 from tests.unit.adapters.feeds.conftest import KEY, TODAY
 from tests.unit.adapters.feeds.test_hostile import CODES, LINES, json_values
 
-FEEDS = ["consumption-restriction", "judgment-debtor"]
-ROWS = {FEEDS[0]: RESTRICTIONS, FEEDS[1]: ENFORCEMENTS}
-MORE_CODES = CODES | {"waiver-twice", "waiver-for-nobody"}
+ROWS = {
+    "consumption-restriction": RESTRICTIONS,
+    "judgment-debtor": ENFORCEMENTS,
+    "service-address": ADDRESSES,
+    "service-result": RESULTS,
+}
+FEEDS = list(ROWS)
+MORE_CODES = CODES | {
+    "waiver-twice", "waiver-for-nobody", "no-identifier", "no-effective-date", "period-reversed", "no-reference",
+}  # fmt: skip
 
 
 def account(feed: str, data: bytes) -> None:
@@ -40,9 +49,25 @@ def account(feed: str, data: bytes) -> None:
 def test_any_values_under_known_keys(feed: str, data: st.DataObject) -> None:
     row = data.draw(st.sampled_from(ROWS[feed]))
     plain = st.sampled_from(
-        ["张三", "焦城有限公司", "（2020）豫0811执1号", "91320811696****409A", "2020-01-01", "12000"]
+        [
+            "张三",
+            "焦城有限公司",
+            "（2020）豫0811执1号",
+            "91320811696****409A",
+            "2020-01-01",
+            "12000",
+            "91999999MA3X12345U",
+            "歇业",
+            "是",
+            "a@b.cn",
+            "2020-01-01 09:61",
+            "住所",
+            "退回",
+            "shanyang-bank",
+        ]
     )
     record = {key: data.draw(plain) for key in sorted(row.required)}
+    record |= {data.draw(st.sampled_from(sorted(some))): data.draw(plain) for some in row.telling}
     record |= data.draw(st.dictionaries(st.sampled_from(sorted(row.known)), json_values | plain))
     account(feed, json.dumps(record).encode("utf-8", "surrogatepass"))
 
