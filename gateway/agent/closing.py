@@ -35,7 +35,7 @@ class Closing:
 
     async def close_if_done(self) -> bool:
         """Send the closing receipt where it is time; False where it was sent and is to be sent again."""
-        token = await asyncio.to_thread(self._due)
+        token = self._due()
         if token is None:
             return True
         try:

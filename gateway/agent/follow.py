@@ -47,8 +47,8 @@ log = structlog.get_logger(__name__)
 LONGEST_WAIT_SECONDS: Final = 25.0
 BESIDE_KAFKA_SECONDS: Final = 2.0  # a pull that waits longer would bring what Kafka brings too
 LEASE_SHARE: Final = 3  # a heartbeat comes at least this often within its lease
-IDLE_SECONDS: Final = 0.05  # how soon what the screening process wrote is noticed
-IDLE_LOOKS: Final = 20  # how often nothing may be noticed before everything is looked through; a day may have begun
+IDLE_SECONDS: Final = 1.0
+WATCH_SECONDS: Final = 0.05  # how soon what the screening process wrote is noticed
 FASTEST_SECONDS: Final = 0.1  # between two empty pages, where the gateway does not let us wait
 
 
@@ -78,15 +78,15 @@ class Follower:
 
     async def run(self) -> None:
         """Until cancelled. Once the contract is closed, nothing is read any more."""
-        written = self._parts.index.written
         async with asyncio.TaskGroup() as group:
             pulling = group.create_task(self._pull(), name="pull")
             if self._kafka is not None:
                 following = group.create_task(self._kafka.run(), name="kafka")
                 pulling.add_done_callback(lambda _: following.cancel())
-            group.create_task(_again(self._match, self._wake, written), name="match")
-            group.create_task(_again(self._carry_out, self._wake_telling, written), name="orders")
-            group.create_task(_again(partial(self._send, patient=True), self._wake_sending, written), name="receipts")
+            group.create_task(_again(self._match, self._wake), name="match")
+            group.create_task(_again(self._carry_out, self._wake_telling), name="orders")
+            group.create_task(_again(partial(self._send, patient=True), self._wake_sending), name="receipts")
+            group.create_task(self._watch(), name="watch")
 
     async def pull_once(self, wait: float | None = None) -> int:
         """One page; the number of events that were new. Raises FuyuanError; an unverified page leaves its mark."""
@@ -106,15 +106,14 @@ class Follower:
 
     async def _match(self) -> bool:
         """Judge standing holds anew if that is due, and look up in the register what waits."""
-        await asyncio.to_thread(self._sweep)
         try:
-            found = await asyncio.to_thread(self._look_up)
+            return await asyncio.to_thread(self._sweep_and_look_up)
         except OSError as error:
             log.warning("register-unreachable", error=type(error).__name__)
-            found = False
-        self._wake_telling.set()
-        self._wake_sending.set()
-        return found
+            return False
+        finally:
+            self._wake_telling.set()
+            self._wake_sending.set()
 
     async def _carry_out(self) -> bool:
         carried_out = await self._outbox.carry_out()
@@ -129,7 +128,7 @@ class Follower:
         """Page by page, until the contract is closed; while Kafka brings the list in time there is nothing to pull."""
         backoff = Backoff()
         loop = asyncio.get_running_loop()
-        while not await asyncio.to_thread(self._closing.is_closed):
+        while not self._closing.is_closed():
             if self._kafka is not None and self._pulled_well and (rest := self._kafka.rest()):
                 await asyncio.sleep(rest)
                 continue
@@ -164,6 +163,20 @@ class Follower:
     def _ground(self) -> tuple[Standing, Terms | None]:
         with self._parts.index.read() as view:
             return read_ground(view, self._parts.contract)
+
+    async def _watch(self) -> None:
+        """Notice what the screening process puts into the outbox."""
+        seen = 0
+        while True:
+            if (number := self._parts.index.last_number()) != seen:
+                seen = number
+                self._wake_telling.set()
+                self._wake_sending.set()
+            await asyncio.sleep(WATCH_SECONDS)
+
+    def _sweep_and_look_up(self) -> bool:
+        self._sweep()
+        return self._look_up()
 
     def _sweep(self) -> None:
         today = china_date(self._clock.now())
@@ -202,21 +215,17 @@ class Follower:
         return parts.index.write(lambda change: settle(change, parts.scribe, parts.keyed, effects, task, rows, today))
 
 
-async def _again(work: Callable[[], Awaitable[bool]], wake: asyncio.Event, written: Callable[[], int]) -> None:
-    """Do `work` when woken and when the index was `written`, be it by another process; later where it failed."""
+async def _again(work: Callable[[], Awaitable[bool]], wake: asyncio.Event) -> None:
+    """Do `work` when woken, and now and then anyway, for a day may have begun; later where it failed."""
     backoff = Backoff()
     while True:
         wake.clear()
-        before = written()
         if await work():
             backoff.reset()
-            pauses = [IDLE_SECONDS] * IDLE_LOOKS
+            pause = IDLE_SECONDS
         else:
-            pauses = [backoff.next()]
-        for pause in pauses:
-            with contextlib.suppress(TimeoutError):
-                # Not wait_for: in Python 3.11 it swallows a cancellation that comes in the same moment.
-                async with asyncio.timeout(pause):
-                    await wake.wait()
-            if wake.is_set() or written() != before:
-                break
+            pause = backoff.next()
+        with contextlib.suppress(TimeoutError):
+            # Not wait_for: in Python 3.11 it swallows a cancellation that comes in the same moment.
+            async with asyncio.timeout(pause):
+                await wake.wait()

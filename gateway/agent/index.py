@@ -42,6 +42,7 @@ T = TypeVar("T")
 
 FIRST_MAP_BYTES: Final = 1 << 30  # the file is sparse; the map doubles when it is full
 KEY_BYTES: Final = 32
+LAST_NUMBER: Final = b"last-number"  # the word under which it stands
 MANY: Final = ("identifiers", "names", "births", "supports", "stated")  # several values a key
 SINGLE: Final = (
     "standing", "terms", "records", "pending", "holds", "answers", "waivers", "receipted", "orders", "receipts",
@@ -106,8 +107,8 @@ class Change(View):
 
     def append(self, db: str, document: JsonObject) -> int:
         """Put a document at the end of a numbered database. Its number is greater than any that was given before."""
-        number = int.from_bytes(self.value("own", b"last-number") or b"") + 1
-        self.put("own", b"last-number", number.to_bytes(8))
+        number = int.from_bytes(self.value("own", LAST_NUMBER) or b"") + 1
+        self.put("own", LAST_NUMBER, number.to_bytes(8))
         self.put_document(db, number.to_bytes(8), document)
         return number
 
@@ -157,10 +158,10 @@ class Index:
             except lmdb.MapFullError:
                 self._gate.alone(lambda: self._env.set_mapsize(2 * self._env.info()["map_size"]))
 
-    def written(self) -> int:
-        """A number that another one follows whenever anything was written, by whichever process."""
-        with self._gate.entered():
-            return int(self._env.info()["last_txnid"])
+    def last_number(self) -> int:
+        """The number of what was last appended to a numbered database, by whichever process; 0 before the first."""
+        with self.read() as view:
+            return int.from_bytes(view.value("own", LAST_NUMBER) or b"")
 
     @contextmanager
     def _transaction(self, *, write: bool) -> "Iterator[lmdb.Transaction[bytes]]":

@@ -53,8 +53,8 @@ class Pages:
 
         Raises FuyuanError where they cannot be read.
         """
-        await asyncio.to_thread(self._renew_trust)
-        standing, terms = await asyncio.to_thread(self._read)
+        await self._renew_trust()
+        standing, terms = self._read()
         if terms is None or standing.version > terms.version:
             terms = await self._read_contract()
         return standing, terms
@@ -96,7 +96,7 @@ class Pages:
             standing = read_standing(change, self._parts.contract)
             write_standing(change, self._parts.contract, standing.with_heads(heads))
 
-        standing, _ = await asyncio.to_thread(self._read)
+        standing, _ = self._read()
         if standing.with_heads(heads) != standing:
             await asyncio.to_thread(self._parts.index.write, work)
 
@@ -111,7 +111,7 @@ class Pages:
     async def _use(self, checked: Checked, terms: Terms) -> Applied:
         log.debug("step", step="verify", count=len(checked.events))
         async with self._one_at_a_time:
-            standing, _ = await asyncio.to_thread(self._read)
+            standing, _ = self._read()
             if checked.heartbeat is not None and _is_older(checked.heartbeat, standing):
                 checked = replace(checked, heartbeat=None)
             if checked.heartbeat is not None:
@@ -133,11 +133,11 @@ class Pages:
             proof = await self._client.consistency(standing.tree_size, shown.size)
         check_tree(standing, shown, proof)
 
-    def _renew_trust(self) -> None:
+    async def _renew_trust(self) -> None:
         """A key that the operator has revoked counts no more from the next page on."""
         written = _written(self._parts.trusted_keys)
         if written != self._read_as:
-            self._trust, self._read_as = self._read_trust(), written
+            self._trust, self._read_as = await asyncio.to_thread(self._read_trust), written
 
     def _read(self) -> tuple[Standing, Terms | None]:
         with self._parts.index.read() as view:
