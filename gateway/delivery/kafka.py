@@ -9,22 +9,20 @@ connection while it waits for the broker.
 """
 
 import asyncio
-import os
 from collections.abc import Coroutine, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
 from typing import Final, TypeVar
 
 import structlog
 from opentelemetry.trace import SpanKind
-from sqlalchemy import Case, ScalarSelect, Update, case, select, update
+from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from contracts.lifecycle import IN_FORCE
 from gateway import trace
 from gateway.backoff import Backoff
-from gateway.clock import Clock, china_date, stamp
+from gateway.clock import Clock, china_date
+from gateway.delivery.claims import Claim, Claims
 from gateway.delivery.coverage import Agreement, read_agreement
 from gateway.delivery.heartbeat import Heartbeats
 from gateway.delivery.log import RUN
@@ -42,23 +40,9 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-LEASE: Final = timedelta(seconds=15)  # longer than a run is ever in flight
 BEATS_IN_A_LEASE: Final = 3  # heartbeats, within the lease that the contract gives them (rule D11)
 IDLE_SECONDS: Final = 1.0
 BURST_SECONDS: Final = 5.0  # bursts that follow one another share a heartbeat
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """One lane held by this process, under its fencing epoch. `sent`: the last number that the broker has. `held`:
-    whether the lease goes on; it was let go where nothing more was there to send.
-    """
-
-    contract: str
-    lane: Lane
-    epoch: int
-    sent: int
-    held: bool = True
 
 
 class KafkaLanes:
@@ -80,14 +64,13 @@ class KafkaLanes:
         self._producer = producer
         self._numbered = numbered
         self._gateway = gateway
-        self._owner = os.urandom(16).hex()
+        self._claims = Claims(engine, clock)
         self._feeding: dict[tuple[str, Lane], asyncio.Task[None]] = {}
         self._beating: dict[str, asyncio.Task[None]] = {}
         self._beat_at: dict[str, float] = {}
         self._beat_every: dict[tuple[str, int], float] = {}
         self._untold: set[str] = set()  # contracts that have sent something since
         self._beats_seen_to = float("-inf")
-        self._held: dict[tuple[str, Lane], tuple[str, datetime]] = {}  # another's leases, and since when we see them
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -118,7 +101,7 @@ class KafkaLanes:
 
         Raises Unavailable where the broker does not take it.
         """
-        claim = await self._claim(contract_id, lane)
+        claim = await self._claims.claim(contract_id, lane)
         if claim is None:
             return 0
         count = 0
@@ -133,7 +116,7 @@ class KafkaLanes:
             else:  # the next run is made while the broker takes this one
                 following = await _beside(self._produce(run), self._prepare(claim, run.sealed.last))
             count += len(run.traces)
-            stored = await self._store(claim, run.sealed.last, following)
+            stored = await self._claims.store(claim, run.sealed.last, goes_on=following is not None)
             if stored is None:
                 log.warning("lane-lost", contract=contract_id, lane=lane)
                 return count
@@ -141,7 +124,7 @@ class KafkaLanes:
             if run is None and claim.held:
                 run = await self._prepare(claim, claim.sent)
         if claim.held:
-            await self._let_go(claim)
+            await self._claims.let_go(claim)
         return count
 
     async def _prepare(self, claim: Claim, sent: int) -> Run | None:
@@ -162,16 +145,8 @@ class KafkaLanes:
 
     async def _behind(self) -> Sequence[tuple[str, Lane]]:
         """The lanes that have more than was sent, priority first."""
-        query = (
-            select(lane_table.c.contract, lane_table.c.lane)
-            .join(
-                kafka_lane, (kafka_lane.c.contract == lane_table.c.contract) & (kafka_lane.c.lane == lane_table.c.lane)
-            )
-            .join(contract, contract.c.id == lane_table.c.contract)
-            .where(contract.c.state.in_(IN_FORCE), lane_table.c.last > kafka_lane.c.sent)
-        )
         async with self._engine.single() as connection:
-            found = [(row.contract, row.lane) for row in await connection.execute(query)]
+            found = [(row.contract, row.lane) for row in await connection.execute(_BEHIND)]
         return sorted(found, key=lambda one: LANES.index(one[1]))
 
     def _feed(self, contract_id: str, lane: Lane) -> None:
@@ -206,13 +181,8 @@ class KafkaLanes:
         if now < self._beats_seen_to + IDLE_SECONDS:
             return
         self._beats_seen_to = now
-        query = (
-            select(contract.c.id, contract.c.version)
-            .where(contract.c.state.in_(IN_FORCE), contract.c.id.in_(select(kafka_lane.c.contract)))
-            .order_by(contract.c.id)
-        )
         async with self._engine.single() as connection:
-            for row in (await connection.execute(query)).all():
+            for row in (await connection.execute(_FED)).all():
                 key = (row.id, row.version)
                 if key not in self._beat_every:
                     agreement = await read_agreement(connection, row.id)
@@ -265,45 +235,6 @@ class KafkaLanes:
                 messages.append(message)
         return messages
 
-    async def _claim(self, contract_id: str, lane: Lane) -> Claim | None:
-        """The lane, where nobody else holds it. Its holder renews the lease, so one that we have seen unchanged for as
-        long as it lasts is over, however far ahead the clock was by which a gateway that died wrote it.
-        """
-        now, key = self._clock.now(), (contract_id, lane)
-        this = (kafka_lane.c.contract == contract_id) & (kafka_lane.c.lane == lane)
-        free = (kafka_lane.c.until < stamp(now)) | (kafka_lane.c.owner == self._owner)
-        until, since = self._held.get(key, ("", now))
-        if now - since > LEASE:
-            free |= kafka_lane.c.until == until
-        taken = update(kafka_lane).where(this, free)
-        taken = taken.values(owner=self._owner, epoch=kafka_lane.c.epoch + 1, until=stamp(now + LEASE))
-        async with self._engine.single() as connection:
-            row = (await connection.execute(taken.returning(kafka_lane.c.epoch, kafka_lane.c.sent))).first()
-            if row is not None:
-                self._held.pop(key, None)
-                return Claim(contract_id, lane, row.epoch, row.sent)
-            held = (await connection.execute(select(kafka_lane.c.until).where(this))).scalar()
-        if held is not None and held != until:
-            self._held[key] = held, now
-        return None
-
-    async def _store(self, claim: Claim, sent: int, following: Run | None) -> Claim | None:
-        """The broker has all up to `sent`; the lane is let go where nothing is there to follow. None where somebody
-        else has claimed it since.
-        """
-        until: str | Case[str] = stamp(self._clock.now() + LEASE)
-        if following is None:
-            until = case((_last(claim) > sent, until), else_="")
-        stored = _own(claim).values(sent=sent, until=until).returning(kafka_lane.c.until)
-        async with self._engine.single() as connection:
-            left = (await connection.execute(stored)).scalar()
-        return None if left is None else replace(claim, sent=sent, held=left != "")
-
-    async def _let_go(self, claim: Claim) -> None:
-        with suppress(SQLAlchemyError):  # the lease ends by itself
-            async with self._engine.single() as connection:
-                await connection.execute(_own(claim).values(until=""))
-
 
 async def _beside(sending: Coroutine[None, None, None], preparing: Coroutine[None, None, T]) -> T:
     """Do both. What is being sent is waited for whatever becomes of the other, unless we are cancelled."""
@@ -317,14 +248,15 @@ async def _beside(sending: Coroutine[None, None, None], preparing: Coroutine[Non
         await on_its_way
 
 
-def _last(claim: Claim) -> ScalarSelect[int]:
-    """The last number given in the claim's lane."""
-    of_lane = (lane_table.c.contract == claim.contract) & (lane_table.c.lane == claim.lane)
-    return select(lane_table.c.last).where(of_lane).scalar_subquery()
-
-
-def _own(claim: Claim) -> Update:
-    """A change that only the claim's holder can make: the epoch fences out one who lost it."""
-    return update(kafka_lane).where(
-        kafka_lane.c.contract == claim.contract, kafka_lane.c.lane == claim.lane, kafka_lane.c.epoch == claim.epoch
-    )
+# Made once: to build a statement costs as much as to carry it out.
+_BEHIND: Final = (
+    select(lane_table.c.contract, lane_table.c.lane)
+    .join(kafka_lane, (kafka_lane.c.contract == lane_table.c.contract) & (kafka_lane.c.lane == lane_table.c.lane))
+    .join(contract, contract.c.id == lane_table.c.contract)
+    .where(contract.c.state.in_(IN_FORCE), lane_table.c.last > kafka_lane.c.sent)
+)
+_FED: Final = (
+    select(contract.c.id, contract.c.version)
+    .where(contract.c.state.in_(IN_FORCE), contract.c.id.in_(select(kafka_lane.c.contract)))
+    .order_by(contract.c.id)
+)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import structlog
-from sqlalchemy import Select, and_, bindparam, exists, func, insert, or_, select, update
+from sqlalchemy import BigInteger, Select, and_, bindparam, exists, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.clock import Clock, stamp
@@ -184,33 +184,35 @@ class Router:
 
     async def _write(self, behind: Behind, step: Step) -> None:
         """Rule D2: cursor and log in one transaction. A rival that moved the cursor first wins; this step is void."""
-        table, contract_id, lane, start = tables.lane, behind.contract, behind.lane, behind.start
+        contract_id, lane, start = behind.contract, behind.lane, behind.start
         count = len(step.routed)
         async with self._engine.begin() as connection:
             last = (
                 await connection.execute(
-                    update(table)
-                    .where(
-                        table.c.contract == contract_id,
-                        table.c.lane == lane,
-                        table.c.routed == start.routed,
-                        table.c.compared == start.compared,
-                    )
-                    .values(routed=step.reached.routed, compared=step.reached.compared, last=table.c.last + count)
-                    .returning(table.c.last)
+                    _MOVE,
+                    {
+                        "of_contract": contract_id,
+                        "of_lane": lane,
+                        "from_routed": start.routed,
+                        "from_compared": start.compared,
+                        "to_routed": step.reached.routed,
+                        "to_compared": step.reached.compared,
+                        "count": count,
+                    },
                 )
             ).scalar()
             if last is None or not count:
                 return
             await connection.execute(
-                insert(delivery_log).values(
-                    contract=contract_id,
-                    lane=lane,
-                    first=last - count + 1,
-                    numbers=count,
-                    packed=pack(step.routed),
-                    routed_at=stamp(self._clock.now()),
-                )
+                _LOG,
+                {
+                    "contract": contract_id,
+                    "lane": lane,
+                    "first": last - count + 1,
+                    "numbers": count,
+                    "packed": pack(step.routed),
+                    "routed_at": stamp(self._clock.now()),
+                },
             )
         self._numbered()
         log.debug("step", step="route", contract=contract_id, lane=lane, count=count)
@@ -244,6 +246,22 @@ def _behind() -> Select[str, str, int, int, int]:
 # Made once: to build a statement costs as much as to carry it out.
 _BEHIND: Final = _behind()
 _BEHIND_OF_ONE: Final = _behind().where(contract.c.id == bindparam("contract"))
+_MOVE: Final = (
+    update(tables.lane)
+    .where(
+        tables.lane.c.contract == bindparam("of_contract"),
+        tables.lane.c.lane == bindparam("of_lane"),
+        tables.lane.c.routed == bindparam("from_routed"),
+        tables.lane.c.compared == bindparam("from_compared"),
+    )
+    .values(
+        routed=bindparam("to_routed"),
+        compared=bindparam("to_compared"),
+        last=tables.lane.c.last + bindparam("count", type_=BigInteger),
+    )
+    .returning(tables.lane.c.last)
+)
+_LOG: Final = insert(delivery_log)
 _ENTRIES: Final = {
     lane: select(entry.c.position)
     .where(

@@ -123,11 +123,7 @@ class Sender:
         then nothing of it may go out.
         """
         async with self._engine.begin() as connection:
-            query = select(contract_table.c.state, contract_table.c.version).where(
-                contract_table.c.id == run.agreement.id
-            )
-            # Whoever changes the contract waits: PostgreSQL would else let the run be entered behind a revocation.
-            row = (await connection.execute(query.with_for_update(read=True))).first()
+            row = (await connection.execute(_AS_IT_STANDS, {"contract": run.agreement.id})).first()
             if row is None or (row.state, row.version) != (run.agreement.state, run.agreement.version):
                 return False
             if not may(run.agreement):
@@ -178,15 +174,7 @@ class Sender:
         """Keep what was shown, as leaf hashes: the record of provision, and what receipts are checked against (D12)."""
         at = stamp(self._clock.now())
         for run in runs:
-            await connection.execute(
-                update(lane_table)
-                .where(
-                    lane_table.c.contract == agreement.id,
-                    lane_table.c.lane == run.lane,
-                    lane_table.c.shown < run.last,
-                )
-                .values(shown=run.last)
-            )
+            await connection.execute(_SHOW, {"of_contract": agreement.id, "of_lane": run.lane, "reached": run.last})
             shown: dict[str, object] = {
                 "contract": agreement.id,
                 "lane": run.lane,
@@ -273,6 +261,22 @@ async def _read_batch(connection: AsyncConnection, leaf: int) -> Batch:
     return Batch(row.document.decode(), row.first_position, Tree(hashes.scalars().all()), row.traceparent)
 
 
+# Made once: to build a statement costs as much as to carry it out.
+_AS_IT_STANDS: Final = (
+    select(contract_table.c.state, contract_table.c.version)
+    .where(contract_table.c.id == bindparam("contract"))
+    # Whoever changes the contract waits: PostgreSQL would else let the run be entered behind a revocation.
+    .with_for_update(read=True)
+)
+_SHOW: Final = (
+    update(lane_table)
+    .where(
+        lane_table.c.contract == bindparam("of_contract"),
+        lane_table.c.lane == bindparam("of_lane"),
+        lane_table.c.shown < bindparam("reached"),
+    )
+    .values(shown=bindparam("reached"))
+)
 _NUMBERS: Final = (
     select(delivery_log)
     .where(

@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from gateway.broker import REQUEST_SECONDS, Broker, make_producer
 from gateway.clock import ManualClock
-from gateway.delivery.kafka import LEASE
+from gateway.delivery.claims import LEASE
 from gateway.delivery.producer import Producer
 from gateway.errors import Unavailable
 from gateway.journal.tables import journal_leaf, lane
