@@ -13,10 +13,11 @@ import secrets
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Final
 
 import orjson
 import structlog
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -43,6 +44,10 @@ Along = Callable[[AsyncConnection], Awaitable[None]]
 ATTEMPTS = 8  # how often a chunk is decided anew because another process moved a head in between
 MOST_REFUSED_TOLD = 1000  # quarantined lines named in an answer; it is written again with each chunk
 KEY_SHAPE = "[!-~]{8,100}"  # of an idempotency key
+_REACHED: Final = select(tables.submission).where(
+    tables.submission.c.provider == bindparam("provider"), tables.submission.c.key == bindparam("key")
+)
+_BEGIN: Final = insert(tables.submission)
 COUNTS = ("listed", "amended", "unchanged", "withdrawn", "quarantined", "unmatched")
 
 
@@ -272,9 +277,8 @@ class Intake:
         done, _, _ = await _reached(connection, submission)
         if number == done == 0:
             began = {"digest": submission.digest, "started_at": stamp(self._clock.now())}
-            await connection.execute(
-                insert(table).values(provider=submission.provider, key=submission.key, **began, **reached)
-            )
+            this = {"provider": submission.provider, "key": submission.key}
+            await connection.execute(_BEGIN, this | began | reached)
             return
         moved = await connection.execute(
             update(table)
@@ -289,9 +293,7 @@ class Intake:
 
 async def _reached(connection: AsyncConnection, submission: Submission) -> tuple[int, Result, bool]:
     """How far this key got: (chunks done, result so far, finished). Raises Conflict where it was for another body."""
-    table = tables.submission
-    where = (table.c.provider == submission.provider) & (table.c.key == submission.key)
-    row = (await connection.execute(select(table).where(where))).first()
+    row = (await connection.execute(_REACHED, {"provider": submission.provider, "key": submission.key})).first()
     if row is None:
         return 0, Result(), False
     if row.digest != submission.digest:

@@ -5,10 +5,11 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
 import orjson
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.clock import Clock
@@ -38,6 +39,24 @@ from schemas.records.receipt import Receipt
 log = structlog.get_logger(__name__)
 
 MOST_AT_ONCE = 1000
+
+# Made once: to build a statement costs as much as to carry it out.
+_SHOWN: Final = select(provision.c.first, provision.c.leaves, provision.c.root).where(
+    provision.c.contract == bindparam("contract"),
+    provision.c.lane == bindparam("lane"),
+    provision.c.first.between(bindparam("begin"), bindparam("last")),  # no run is longer than RUN
+    provision.c.first + provision.c.numbers > bindparam("first"),
+)
+_ACKNOWLEDGE: Final = (
+    update(lane_table)
+    .where(
+        lane_table.c.contract == bindparam("of_contract"),
+        lane_table.c.lane == bindparam("of_lane"),
+        lane_table.c.acknowledged >= bindparam("before"),
+        lane_table.c.acknowledged < bindparam("reached"),
+    )
+    .values(acknowledged=bindparam("reached"))
+)
 
 
 class Receipts:
@@ -192,16 +211,8 @@ class Receipts:
         async with self._engine.single() as connection:
             for (contract, lane), ranges in acknowledged.items():
                 for first, last in _joined(ranges):
-                    await connection.execute(
-                        update(lane_table)
-                        .where(
-                            lane_table.c.contract == contract,
-                            lane_table.c.lane == lane,
-                            lane_table.c.acknowledged >= first - 1,
-                            lane_table.c.acknowledged < last,
-                        )
-                        .values(acknowledged=last)
-                    )
+                    reached = {"of_contract": contract, "of_lane": lane, "before": first - 1, "reached": last}
+                    await connection.execute(_ACKNOWLEDGE, reached)
 
 
 def _joined(ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -272,14 +283,8 @@ class Shown:
 
 async def _runs_shown(connection: AsyncConnection, contract: str, lane: Lane, first: int, last: int) -> list[Shown]:
     """The runs that have any of these numbers."""
-    rows = await connection.execute(
-        select(provision.c.first, provision.c.leaves, provision.c.root).where(
-            provision.c.contract == contract,
-            provision.c.lane == lane,
-            provision.c.first.between(first - RUN + 1, last),  # no run is longer
-            provision.c.first + provision.c.numbers > first,
-        )
-    )
+    where = {"contract": contract, "lane": lane, "begin": first - RUN + 1, "first": first, "last": last}
+    rows = await connection.execute(_SHOWN, where)
     return [Shown(row.first, _cut(row.leaves), row.root) for row in rows]
 
 

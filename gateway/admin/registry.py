@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import orjson
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.lifecycle import Action, IllegalTransition, State, transition
@@ -155,9 +155,7 @@ class Registry:
     async def find(self, kid: str) -> PublicKey | None:
         """The key of that thumbprint, in force or not."""
         async with self._engine.single() as connection:
-            jwk = (
-                await connection.execute(select(tables.party_key.c.jwk).where(tables.party_key.c.kid == kid))
-            ).scalar()
+            jwk = (await connection.execute(_FIND, {"kid": kid})).scalar()
         return None if jwk is None else _read_key(jwk)
 
     async def _party_known(self, party_id: str) -> bool:
@@ -165,6 +163,9 @@ class Registry:
             return (
                 await connection.execute(select(tables.party.c.id).where(tables.party.c.id == party_id))
             ).first() is not None
+
+
+_FIND: Final = select(tables.party_key.c.jwk).where(tables.party_key.c.kid == bindparam("kid"))
 
 
 @lru_cache(maxsize=4096)

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.clock import Clock, stamp
@@ -14,6 +15,11 @@ from gateway.journal.tables import lane as lane_table
 from gateway.trust import jws
 from gateway.trust.keyring import Keyring
 from schemas.canonical import b64u
+
+_LANES: Final = select(lane_table).where(lane_table.c.contract == bindparam("contract"))
+_FIRST: Final = (
+    select(journal_leaf.c.appended_at).where(journal_leaf.c.kind == "contract").order_by(journal_leaf.c.idx).limit(1)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +49,10 @@ class Heartbeats:
             agreement = await read_agreement(connection, contract_id)
             if agreement is None or agreement.state == "closed":
                 raise unknown_contract()
-            rows = await connection.execute(select(lane_table).where(lane_table.c.contract == contract_id))
+            rows = await connection.execute(_LANES, {"contract": contract_id})
             heads = {row.lane: row.last for row in rows}
             tree = await read_tree_head(connection)
-            first = (
-                await connection.execute(
-                    select(journal_leaf.c.appended_at)
-                    .where(journal_leaf.c.kind == "contract")
-                    .order_by(journal_leaf.c.idx)
-                    .limit(1)
-                )
-            ).scalar_one()
-        at = first if complete is None else stamp(complete)
+            at = (await connection.execute(_FIRST)).scalar_one() if complete is None else stamp(complete)
         token = jws.sign(
             self._keyring.signing,
             jws.HEARTBEAT,

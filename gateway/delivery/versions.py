@@ -10,6 +10,7 @@ import orjson
 from sqlalchemy import Row, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.journal.bulk import padded
 from gateway.journal.tables import entry, secret
 from gateway.trust.seal import open_body
 from gateway.trust.vault import Vault
@@ -68,7 +69,7 @@ class Versions:
         found: dict[int, Version] = {}
         left = iter(sorted(set(positions)))
         while some := list(islice(left, POSITIONS)):
-            standing = await connection.execute(_STANDING, {"positions": _padded(some)})
+            standing = await connection.execute(_STANDING, {"positions": padded(some)})
             missing = {}
             for row in standing:
                 known = self._opened.get(row.position)
@@ -82,7 +83,7 @@ class Versions:
         return found
 
     async def _open(self, connection: AsyncConnection, wrapped: Mapping[int, bytes | None]) -> dict[int, Version]:
-        rows = await connection.execute(_CONTENT, {"positions": _padded(list(wrapped))})
+        rows = await connection.execute(_CONTENT, {"positions": padded(list(wrapped))})
         found = {row.position: self._version(row, wrapped[row.position]) for row in rows}
         for position, version in found.items():
             token = wrapped[position]
@@ -137,8 +138,3 @@ class Versions:
                 origin: older[version.previous] for origin, version in walking.items() if version.previous is not None
             }
         return standing
-
-
-def _padded(positions: list[int]) -> list[int]:
-    """The last one again, up to a power of two: an engine prepares a statement for each length of a list."""
-    return positions + positions[-1:] * ((1 << (len(positions) - 1).bit_length()) - len(positions))

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
-from sqlalchemy import bindparam, insert, select, tuple_, update
+from sqlalchemy import BigInteger, bindparam, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.clock import Clock, stamp
@@ -16,6 +16,20 @@ from gateway.trust.merkle import append_nodes, frontier, leaf_hash
 from gateway.trust.seal import journal_leaf_data
 
 LeafKind = Literal["batch", "contract", "key", "statement", "closing"]
+
+# Made once: to build a statement costs as much as to carry it out.
+_CLAIM: Final = (
+    update(journal_head)
+    .where(journal_head.c.id == 1)
+    .values(size=journal_head.c.size + bindparam("positions", type_=BigInteger), leaves=journal_head.c.leaves + 1)
+    .returning(journal_head.c.size, journal_head.c.leaves)
+)
+_LEAF: Final = insert(journal_leaf)
+_NODE: Final = insert(journal_node)
+_NODES: Final = select(journal_node).where(
+    tuple_(journal_node.c.level, journal_node.c.idx).in_(bindparam("coordinates", expanding=True))
+)
+_FOLLOW: Final = update(entry).where(entry.c.position == bindparam("old")).values(superseded_by=bindparam("new"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +64,7 @@ class Place:
 
 async def claim(connection: AsyncConnection, positions: int) -> tuple[int, int]:
     """Take `positions` positions and one leaf: (first position, leaf index). The transaction's first statement (J2)."""
-    row = (
-        await connection.execute(
-            update(journal_head)
-            .where(journal_head.c.id == 1)
-            .values(size=journal_head.c.size + positions, leaves=journal_head.c.leaves + 1)
-            .returning(journal_head.c.size, journal_head.c.leaves)
-        )
-    ).first()
+    row = (await connection.execute(_CLAIM, {"positions": positions})).first()
     if row is None:
         raise Unavailable("journal-not-ready", "The journal has not been set up; start the gateway once.")
     return row.size - positions + 1, row.leaves - 1
@@ -81,23 +88,22 @@ async def append_leaf(
     )
     hashed = leaf_hash(data)
     await connection.execute(
-        insert(journal_leaf).values(
-            idx=index,
-            first_position=first_position,
-            positions=count,
-            kind=kind,
-            document=document,
-            opening=opening,
-            appended_at=appended_at,
-            hash=hashed,
-            traceparent=write_parent(),
-        )
+        _LEAF,
+        {
+            "idx": index,
+            "first_position": first_position,
+            "positions": count,
+            "kind": kind,
+            "document": document,
+            "opening": opening,
+            "appended_at": appended_at,
+            "hash": hashed,
+            "traceparent": write_parent(),
+        },
     )
     edge = await read_nodes(connection, frontier(index))
     new = append_nodes(index, [hashed], edge)
-    await connection.execute(
-        insert(journal_node), [{"level": level, "idx": at, "hash": node} for level, at, node in new]
-    )
+    await connection.execute(_NODE, [{"level": level, "idx": at, "hash": node} for level, at, node in new])
     return Place(leaf=index, first_position=first_position, count=count, appended_at=appended_at)
 
 
@@ -134,9 +140,7 @@ async def append_entries(connection: AsyncConnection, place: Place, entries: Seq
         {"old": new.previous, "new": first + offset} for offset, new in enumerate(entries) if new.previous is not None
     ]
     if followed:
-        await connection.execute(
-            update(entry).where(entry.c.position == bindparam("old")).values(superseded_by=bindparam("new")), followed
-        )
+        await connection.execute(_FOLLOW, followed)
 
 
 async def read_nodes(
@@ -145,7 +149,5 @@ async def read_nodes(
     """The stored hashes of perfect subtrees at (level, index)."""
     if not coordinates:
         return {}
-    rows = await connection.execute(
-        select(journal_node).where(tuple_(journal_node.c.level, journal_node.c.idx).in_(coordinates))
-    )
+    rows = await connection.execute(_NODES, {"coordinates": list(coordinates)})
     return {(row.level, row.idx): row.hash for row in rows}

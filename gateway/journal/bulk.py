@@ -1,15 +1,18 @@
-"""Writing rows where the engines have words of their own: many at once, and one unless it is there.
+"""Many rows at once, and where the engines have words of their own.
 
 The only place where what is stored is written in another way on each engine; rows and transaction are the same.
 """
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import asyncpg
 from sqlalchemy import Table, insert
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+T = TypeVar("T")
 
 
 async def insert_rows(connection: AsyncConnection, table: Table, rows: Sequence[tuple[object, ...]]) -> None:
@@ -37,3 +40,8 @@ async def insert_unless_there(connection: AsyncConnection, table: Table, values:
         await connection.execute(postgresql.insert(table).values(values).on_conflict_do_nothing())
     else:
         await connection.execute(sqlite.insert(table).values(values).on_conflict_do_nothing())
+
+
+def padded(values: list[T]) -> list[T]:
+    """The last one again, up to a power of two: for an `IN` of each length an engine prepares its own statement."""
+    return values + values[-1:] * ((1 << (len(values) - 1).bit_length()) - len(values))

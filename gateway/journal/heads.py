@@ -3,14 +3,34 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from itertools import islice
+from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.journal.bulk import padded
 from gateway.journal.tables import entry
 from gateway.journal.versions import Head
 
 PARAMETERS = 500  # ids in one query, well under every engine's limit
+
+# Made once: to build a statement costs as much as to carry it out.
+_STANDING: Final = (
+    (entry.c.feed == bindparam("feed"))
+    & (entry.c.provider == bindparam("provider"))
+    & entry.c.record_id.in_(bindparam("ids", expanding=True))
+    & entry.c.superseded_by.is_(None)
+)
+_PLACES: Final = select(entry.c.record_id, entry.c.position).where(_STANDING)
+_HEADS: Final = select(
+    entry.c.record_id,
+    entry.c.position,
+    entry.c.revision,
+    entry.c.status,
+    entry.c.content_mac,
+    entry.c.published_on,
+    entry.c.suspended,
+).where(_STANDING)
 
 
 async def read_heads(
@@ -21,22 +41,7 @@ async def read_heads(
     withdrawn: list[str] = []
     ids = iter(sorted(record_ids))
     while some := list(islice(ids, PARAMETERS)):
-        rows = await connection.execute(
-            select(
-                entry.c.record_id,
-                entry.c.position,
-                entry.c.revision,
-                entry.c.status,
-                entry.c.content_mac,
-                entry.c.published_on,
-                entry.c.suspended,
-            ).where(
-                entry.c.feed == feed,
-                entry.c.provider == provider,
-                entry.c.record_id.in_(some),
-                entry.c.superseded_by.is_(None),
-            )
-        )
+        rows = await connection.execute(_HEADS, {"feed": feed, "provider": provider, "ids": padded(some)})
         for row in rows:
             heads[row.record_id] = Head(
                 row.position,
@@ -74,13 +79,6 @@ async def unchanged_since(
     found: dict[str, int] = {}
     ids = iter(expected)
     while some := list(islice(ids, PARAMETERS)):
-        rows = await connection.execute(
-            select(entry.c.record_id, entry.c.position).where(
-                entry.c.feed == feed,
-                entry.c.provider == provider,
-                entry.c.record_id.in_(some),
-                entry.c.superseded_by.is_(None),
-            )
-        )
+        rows = await connection.execute(_PLACES, {"feed": feed, "provider": provider, "ids": padded(some)})
         found.update((row.record_id, row.position) for row in rows)
     return all(found.get(record_id) == position for record_id, position in expected.items())

@@ -1,6 +1,7 @@
 """Signatures already used, in the shared store, so that a replay fails at every gateway process (rule P2)."""
 
 from datetime import datetime, timedelta
+from typing import Final
 
 from sqlalchemy import delete, insert
 from sqlalchemy.exc import IntegrityError, OperationalError
@@ -11,6 +12,8 @@ from gateway.journal.engine import JournalEngine
 from gateway.journal.tables import request_nonce
 
 SWEEP_EVERY = timedelta(minutes=1)
+
+_REMEMBER: Final = insert(request_nonce)
 
 
 class Nonces:
@@ -30,7 +33,7 @@ class Nonces:
         now = self._clock.now()
         try:
             async with self._engine.single() as connection:
-                await connection.execute(insert(request_nonce).values(kid=kid, nonce=nonce, until=stamp(until)))
+                await connection.execute(_REMEMBER, {"kid": kid, "nonce": nonce, "until": stamp(until)})
         except IntegrityError:
             return False
         except OperationalError as error:
