@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import sys
 
 from gateway import trace
 from gateway.api.app import create_app
@@ -14,6 +15,7 @@ from gateway.settings import Settings
 from gateway.wiring import open_gateway
 
 NEW_OBJECTS = 50_000  # between two looks for cycles
+SWITCH_SECONDS = 0.001  # how long a thread that seals keeps the event loop waiting; Python's own is five times that
 
 
 def collect_rarely() -> None:
@@ -35,6 +37,7 @@ def serve(settings: Settings) -> None:
     configure_logging(settings.log_format, settings.log_level)
     catch_uncaught()
     collect_rarely()
+    sys.setswitchinterval(SWITCH_SECONDS)
     started: list[Running] = []
 
     async def start() -> Running:

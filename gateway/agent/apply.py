@@ -15,7 +15,6 @@ from gateway.agent.event import Arrived, EventRef
 from gateway.agent.history import note
 from gateway.agent.holds import holds_of, judge_anew, leave, release_all
 from gateway.agent.index import Change
-from gateway.agent.listed import listed_in
 from gateway.agent.match import may_block
 from gateway.agent.receipts import Scribe
 from gateway.agent.records import Live, cause_of, live_records, put_live, put_tombstone
@@ -85,11 +84,11 @@ def _take(
     note(change, keyed, event, scribe.clock.now())  # also what a faster lane has overtaken: it stood
     if event.ref.cause <= cause_of(change, keyed, record_id):
         return standing
-    if event.kind == "upsert" and event.record is not None and listed_in(event.record):
-        live = Live(record_id, event.ref, event.record)
+    live = Live(record_id, event.ref, event.record or {})
+    if event.kind == "upsert" and live.listed:
         put_live(change, keyed, live)
         judge_anew(change, scribe, keyed, live, terms, today)
-        if terms is None or (terms.effects and may_block(live.record, today, terms.effects.subjects)):
+        if terms is None or (terms.effects and may_block(live.record, live.listed, today, terms.effects.subjects)):
             change.put("pending", keyed.record(record_id), (write_parent() or "").encode())
         return standing
     if event.kind == "upsert":  # takes the place of what stood there, and cannot be used itself

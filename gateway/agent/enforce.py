@@ -15,7 +15,6 @@ from contracts.model import Effects
 from gateway.agent.applicant import Keyed, UnreadableApplicant, read_applicant
 from gateway.agent.holds import LONGEST_ROW, Hold, support, tell
 from gateway.agent.index import Change, Index
-from gateway.agent.listed import identifiers_in
 from gateway.agent.match import Applicant, Level, grade
 from gateway.agent.receipts import Scribe
 from gateway.agent.records import Live, read_live
@@ -67,12 +66,7 @@ class Task:
 
     @property
     def wanted(self) -> list[tuple[str, str]]:
-        found = {
-            (one.scheme, one.value): None
-            for live in self.records
-            for one in identifiers_in(live.record)
-            if _may_find(one)
-        }
+        found = {(one.scheme, one.value): None for live in self.records for one in live.identifiers if _may_find(one)}
         return list(found)
 
 
@@ -113,7 +107,7 @@ def settle(
             continue
         met = {
             row.id: (row, applicant)
-            for one in identifiers_in(live.record)
+            for one in live.identifiers
             if _may_find(one)
             for row, applicant in by_key.get(keyed.identifier(one), ())
         }

@@ -5,7 +5,7 @@ that fits, no doubt on the record, a listing that still runs. What falls short o
 (`review`), or no more than a likeness (`note`), which decides nothing.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import IntEnum
@@ -59,9 +59,9 @@ def grade(applicant: Applicant, record: Mapping[str, JsonValue], today: date, su
     return max(grades, key=lambda one: (one.level, one != NO_MATCH), default=NO_MATCH)
 
 
-def may_block(record: Mapping[str, JsonValue], today: date, subjects: Sequence[str]) -> bool:
-    """Whether the record could block anybody at all: it is worth looking up in the agency's register."""
-    for listed in listed_in(record):
+def may_block(record: Mapping[str, JsonValue], about: Iterable[Listed], today: date, subjects: Sequence[str]) -> bool:
+    """Whether the record `about` these could block anybody at all: it is worth looking up in the agency's register."""
+    for listed in about:
         itself = Applicant(listed.name, tuple(one for one in listed.identifiers if not one.masked))
         if _grade(itself, record, listed, today, subjects).level is Level.BLOCK:
             return True

@@ -5,26 +5,37 @@ deleted is no longer a ground for anything (鹤壁中院 guide, 2024), so nothin
 """
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from functools import cached_property
 
 import orjson
 
 from gateway.agent.applicant import Keyed
 from gateway.agent.event import EventRef
 from gateway.agent.index import Change, View
-from gateway.agent.listed import listed_in
+from gateway.agent.listed import Listed, listed_in
 from gateway.agent.match import Applicant, birth_shown
 from schemas.canonical import JsonObject
 from schemas.identifiers import Identifier
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Live:
     """`record` nested as delivered."""
 
     record_id: str
     ref: EventRef
     record: JsonObject
+
+    @cached_property
+    def listed(self) -> tuple[Listed, ...]:
+        """Whom it is about."""
+        return listed_in(self.record)
+
+    @property
+    def identifiers(self) -> tuple[Identifier, ...]:
+        """Those of all whom it is about."""
+        return tuple(identifier for listed in self.listed for identifier in listed.identifiers)
 
 
 def read_live(view: View, keyed: Keyed, record_id: str) -> Live | None:
@@ -45,8 +56,8 @@ def cause_of(view: View, keyed: Keyed, record_id: str) -> int:
 def put_live(change: Change, keyed: Keyed, live: Live) -> None:
     """In the place of whatever stood there."""
     _unkey(change, keyed, live.record_id)
-    change.put_document("records", keyed.record(live.record_id), {"ref": asdict(live.ref), "record": live.record})
-    for key in _keys(keyed, live.record):
+    change.put("records", keyed.record(live.record_id), orjson.dumps({"ref": live.ref, "record": live.record}))
+    for key in _keys(keyed, live.listed):
         change.put(*key, live.record_id.encode())
 
 
@@ -90,13 +101,13 @@ def _parse(record_id: str, value: bytes) -> Live | None:
 def _unkey(change: Change, keyed: Keyed, record_id: str) -> None:
     before = read_live(change, keyed, record_id)
     if before is not None:
-        for db, key in _keys(keyed, before.record):
+        for db, key in _keys(keyed, before.listed):
             change.delete(db, key, record_id.encode())
 
 
-def _keys(keyed: Keyed, record: JsonObject) -> Iterable[tuple[str, bytes]]:
+def _keys(keyed: Keyed, subjects: Iterable[Listed]) -> Iterable[tuple[str, bytes]]:
     """Responsible persons have no key: they are not listed by the unit's record (rule M5)."""
-    for listed in listed_in(record):
+    for listed in subjects:
         for identifier in listed.identifiers:
             if not identifier.masked and identifier.check != "fail":
                 yield "identifiers", keyed.identifier(identifier)

@@ -10,6 +10,7 @@ connection while it waits for the broker.
 
 import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Final, TypeVar
 
@@ -42,6 +43,7 @@ T = TypeVar("T")
 
 BEATS_IN_A_LEASE: Final = 3  # heartbeats, within the lease that the contract gives them (rule D11)
 IDLE_SECONDS: Final = 1.0
+BULK_AT_ONCE: Final = 2  # runs of bulk that are made at the same time: a withdrawal takes its turn behind each of them
 BURST_SECONDS: Final = 5.0  # bursts that follow one another share a heartbeat
 
 
@@ -67,6 +69,7 @@ class KafkaLanes:
         self._claims = Claims(engine, clock)
         self._feeding: dict[tuple[str, Lane], asyncio.Task[None]] = {}
         self._beating: dict[str, asyncio.Task[None]] = {}
+        self._turns = asyncio.Semaphore(BULK_AT_ONCE)
         self._beat_at: dict[str, float] = {}
         self._beat_every: dict[tuple[str, int], float] = {}
         self._untold: set[str] = set()  # contracts that have sent something since
@@ -128,7 +131,8 @@ class KafkaLanes:
         return count
 
     async def _prepare(self, claim: Claim, sent: int) -> Run | None:
-        return await self._sender.prepare(claim.contract, claim.lane, sent, self._may_feed)
+        async with nullcontext() if claim.lane == "priority" else self._turns:
+            return await self._sender.prepare(claim.contract, claim.lane, sent, self._may_feed)
 
     async def _produce(self, run: Run) -> None:
         contract_id, lane = run.agreement.id, run.sealed.lane

@@ -7,6 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.agent.applicant import Keyed, UnreadableApplicant, read_applicant
+from gateway.agent.listed import listed_in
 from gateway.agent.match import Level, fits, grade, may_block
 from schemas.canonical import JsonObject
 from schemas.identifiers import read_identifier
@@ -169,8 +170,12 @@ def test_a_measure_bears_on_the_kinds_that_the_contract_names() -> None:
 
 
 def test_may_block_tells_which_records_are_worth_looking_up() -> None:
-    assert may_block(debtor(), TODAY, BOTH)
-    assert not any(may_block(record, TODAY, BOTH) for code, record in REVIEWED.items() if code != "name-contradicts")
+    assert may_block(debtor(), listed_in(debtor()), TODAY, BOTH)
+    assert not any(
+        may_block(record, listed_in(record), TODAY, BOTH)
+        for code, record in REVIEWED.items()
+        if code != "name-contradicts"
+    )
 
 
 @given(st.integers(0, 17), st.integers(0, 17), st.integers(1, 6))

@@ -8,6 +8,7 @@ import pytest
 
 from contracts.model import Terms
 from gateway.agent.applicant import read_applicant
+from gateway.agent.listed import listed_in
 from gateway.agent.match import Level, grade, may_block
 from gateway.agent.screen import Request
 from schemas.canonical import JsonObject
@@ -73,7 +74,7 @@ def restricting(agent: Agent, terms: Terms) -> Agent:
 def test_m5_every_subject_that_an_order_names_is_restricted() -> None:
     assert judged(UNIT, ("cn-org", CODE), order()) == (Level.BLOCK, "identifier-and-name")
     assert judged(HEAD, ("cn-id", HEAD_ID), order()) == (Level.BLOCK, "identifier-and-name")
-    assert may_block(order(), TODAY, BOTH)
+    assert may_block(order(), listed_in(order()), TODAY, BOTH)
 
 
 def test_an_order_has_no_period_and_stands_after_eleven_years() -> None:
@@ -101,7 +102,7 @@ def test_an_order_that_is_not_whole_blocks_nobody(missing: str) -> None:
     record = order()
     del record[missing]
     assert judged(HEAD, ("cn-id", HEAD_ID), record) == (Level.REVIEW, "field-missing")
-    assert not may_block(record, TODAY, BOTH)
+    assert not may_block(record, listed_in(record), TODAY, BOTH)
 
 
 def test_a_measure_bears_on_its_kinds_alone() -> None:
@@ -113,7 +114,7 @@ def test_a_measure_bears_on_its_kinds_alone() -> None:
 def test_m5_a_person_merely_under_enforcement_is_never_blocked(feed: str | None) -> None:
     record = debtor(feed=feed)
     assert judged("张三", ("cn-id", person_id()), record) == (Level.NONE, "feed-never-blocks")
-    assert not may_block(record, TODAY, BOTH)
+    assert not may_block(record, listed_in(record), TODAY, BOTH)
 
 
 def test_m5_not_even_where_the_terms_had_effects(restricting: Agent) -> None:
