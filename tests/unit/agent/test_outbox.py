@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import orjson
 import pytest
 
-from gateway.agent.outbox import Outbox
+from gateway.agent.outbox import PATIENT_SECONDS, Outbox
 from gateway.client import GatewayProblem
 from gateway.errors import Unavailable
 
@@ -110,3 +110,28 @@ async def test_m7_what_was_done_before_a_kill_counts_once(agent: Agent, court: C
     assert await both(outbox)
     assert agent.register.done == done
     assert court.taken == taken
+
+
+async def test_d12_receipts_that_have_time_share_a_request(agent: Agent, court: Court, outbox: Outbox) -> None:
+    """What was received may wait for others; what was done to a row is told at once, and takes them along."""
+    assert await both(outbox)
+    sent = len(court.taken)
+    agent.apply(upsert("bulk", 2, 3, debtor("李四", record_id="r2")))
+    assert await outbox.send(patient=True)
+    assert (len(court.taken), left(agent)) == (sent, 1)
+    agent.apply(withdrawn(2, 4, "r1"))
+    assert not await outbox.send(patient=True)  # the release is told behind the row, not before
+    assert len(court.taken) == sent
+    await outbox.carry_out()
+    assert await outbox.send(patient=True)
+    assert (len(court.taken), left(agent)) == (sent + 3, 0)
+
+
+async def test_d12_receipts_that_have_time_wait_a_second_and_no_longer(
+    agent: Agent, court: Court, outbox: Outbox
+) -> None:
+    assert await both(outbox)
+    agent.apply(upsert("bulk", 2, 3, debtor("李四", record_id="r2")))
+    outbox._sent_at -= PATIENT_SECONDS
+    assert await outbox.send(patient=True)
+    assert left(agent) == 0

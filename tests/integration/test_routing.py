@@ -1,0 +1,91 @@
+"""Routing beside a long list: withdrawals overtake (rule D1), and nobody waits for all that a list gives to do."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+
+from sqlalchemy import select
+
+from gateway.delivery.log import RUN
+from gateway.journal.tables import lane
+from tests.integration.agency import MEASURE, Agent, listing
+from tests.integration.district import TO_MARKET, District
+
+AT_ONCE = 50  # the test gateway takes no larger body
+
+
+async def lanes(district: District) -> dict[str, int]:
+    """The last number of each lane of the contract."""
+    async with district.running.engine.connect() as connection:
+        rows = await connection.execute(select(lane).where(lane.c.contract == TO_MARKET))
+        return {row.lane: row.last for row in rows}
+
+
+async def list_many(district: District, count: int) -> None:
+    for first in range(1, count + 1, AT_ONCE):
+        await district.push(*map(listing, range(first, min(first + AT_ONCE, count + 1))))
+
+
+async def test_d1_a_withdrawal_waits_for_one_step_of_a_long_list(district: District) -> None:
+    running = district.running
+    await running.router.catch_up(TO_MARKET)
+    assert await lanes(district) == {"priority": 1, "bulk": 0}
+    await list_many(district, 2 * RUN)
+    await running._route_each(running.wakeup.ticket())
+    assert await lanes(district) == {"priority": 1, "bulk": RUN}
+    await district.withdraw(listing(1))
+    before = running.wakeup.ticket()
+    await district.withdraw(listing(2))
+    await running._route_each(before)
+    assert await lanes(district) == {"priority": 3, "bulk": RUN}  # both, and then it looks anew
+    while await running._route_each(running.wakeup.ticket()):
+        pass
+    assert await lanes(district) == {"priority": 3, "bulk": 2 * RUN}
+    assert await running.router.behind() == []
+
+
+async def test_d11_only_a_contract_whose_lanes_are_done_is_complete(district: District) -> None:
+    running = district.running
+    await running.router.catch_up(TO_MARKET)
+    began = district.clock.now()
+    await running._route_each(running.wakeup.ticket())
+    assert running.heartbeats._complete_at[TO_MARKET] == began
+    await list_many(district, RUN + 1)
+    for moved in (True, True, False):
+        assert running.heartbeats._complete_at[TO_MARKET] == began
+        assert await running._route_each(running.wakeup.ticket()) == moved
+    assert running.heartbeats._complete_at[TO_MARKET] == district.clock.now() > began
+
+
+async def test_m4_a_release_waits_for_no_look_up(agent: Agent) -> None:
+    """A register that takes its time to find rows is told in the meantime what to let go."""
+    await agent.district.push(listing(1))
+    await agent.follow()
+    assert agent.held() == [("licence-1", MEASURE)]
+    looking, go_on = threading.Event(), threading.Event()
+    find = agent.register.find
+
+    def find_slowly(wanted: Sequence[tuple[str, str]]) -> object:
+        looking.set()
+        go_on.wait()
+        return find(wanted)
+
+    agent.register.find = find_slowly  # type: ignore[method-assign, assignment]
+    following = asyncio.create_task(agent.follower.run())
+    try:
+        agent.district.running.start()
+        await agent.district.push(listing(2, iname="别的公司"))
+        await until(looking.is_set)
+        await agent.district.withdraw(listing(1))
+        await until(lambda: agent.held() == [])
+        assert not go_on.is_set()
+    finally:
+        go_on.set()
+        following.cancel()
+        await asyncio.wait([following])
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not holds():  # noqa: ASYNC110 - a thread and a register
+            await asyncio.sleep(0.01)
