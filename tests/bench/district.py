@@ -39,7 +39,7 @@ from tests.servers.postgres import postgres_server
 
 AGENCIES = 10
 RATE = 210  # records a second that the court lists, each delivered to every agency
-PUSH = 105  # records in one push
+PUSH = 210  # records in one push
 IDLE_ROUNDS = 20
 PAYING = 700  # companies that are blocked before the load begins, and pay one after another
 PAUSE_SECONDS = 1.0  # between one release and the next withdrawal
