@@ -28,7 +28,7 @@ from gateway.delivery.coverage import Agreement, read_agreement
 from gateway.delivery.heartbeat import Heartbeats
 from gateway.delivery.log import RUN
 from gateway.delivery.producer import LARGEST_MESSAGE, Producer
-from gateway.delivery.send import Run, Sender
+from gateway.delivery.send import SHORT, Run, Sender
 from gateway.delivery.wakeup import Wakeup
 from gateway.errors import FuyuanError, NotFound
 from gateway.journal.engine import JournalEngine
@@ -138,7 +138,11 @@ class KafkaLanes:
         contract_id, lane = run.agreement.id, run.sealed.lane
         about = {"contract": contract_id, "lane": lane, "count": len(run.traces)}
         with trace.spans("produce", run.traces, kind=SpanKind.PRODUCER, **about) as begun:
-            await self._producer.send(topic_of(contract_id, lane), self._messages(run, begun))
+            if len(run.traces) <= SHORT:
+                messages = self._messages(run, begun)
+            else:
+                messages = await asyncio.to_thread(self._messages, run, begun)
+            await self._producer.send(topic_of(contract_id, lane), messages)
 
     async def beat(self, contract_id: str) -> None:
         """Send a heartbeat. Raises Unavailable, and NotFound where there is nothing to tell of."""

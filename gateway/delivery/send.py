@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -33,7 +33,7 @@ from schemas.catalog import HISTORIES
 
 log = structlog.get_logger(__name__)
 
-AT_A_TIME = 50  # events made before others have their turn
+SHORT = 20  # events that are made at once; more are made beside the event loop, where they keep nobody waiting
 BATCHES_KEPT = 64  # decoded batch trees shared by all contracts that stand at one place (D9); they hold no content
 
 
@@ -138,10 +138,20 @@ class Sender:
         positions = [one.routed.position for one in numbers if one.routed.kind != "contract"]
         versions = await self._versions.read(connection, positions)
         batches = await self._batches_of(connection, {version.leaf for version in versions.values()})
+        if len(numbers) <= SHORT:
+            return self._made(agreement, lane, numbers, versions, batches)
+        return await asyncio.to_thread(self._made, agreement, lane, numbers, versions, batches)
+
+    def _made(
+        self,
+        agreement: Agreement,
+        lane: Lane,
+        numbers: Sequence[Numbered],
+        versions: Mapping[int, Version],
+        batches: Mapping[int, Batch],
+    ) -> Run:
         events, leaves, traces = [], [], []
-        for place, one in enumerate(numbers):
-            if place % AT_A_TIME == 0:
-                await asyncio.sleep(0)  # a long run keeps nobody waiting, another lane's run on its way least of all
+        for one in numbers:
             version = versions.get(one.routed.position)
             batch = None if version is None else batches[version.leaf]
             event, leaf = _event(agreement, lane, one, version, batch)
