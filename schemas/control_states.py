@@ -53,6 +53,14 @@ class State:
         return State(answer, self.cancelled, self.valid_until)
 
 
+def read_answer(word: object) -> Answer:
+    """Raises ValueError where the word is no answer."""
+    for answer in FOLLOWING:
+        if answer is not None and answer == word:
+            return answer
+    raise ValueError("no answer")
+
+
 def objection(state: State, answer: Answer, on: date) -> Reason | None:
     """Why this answer, of something that happened on day `on`, cannot stand; None where it can."""
     if state.over:
