@@ -415,6 +415,10 @@ FEEDS = {
         RECEIPT,
     )
 }
+# Whose records name nobody who could be looked up.
+SUBJECTLESS = frozenset(
+    feed.name for feed in FEEDS.values() if not {"subject", "subjects"} & set(feed.model.model_fields)
+)
 HISTORIES = frozenset(feed.name for feed in FEEDS.values() if feed.is_history)
 
 if __name__ == "__main__":  # writes schemas/published/, for a new schema version

@@ -23,6 +23,7 @@ from gateway.agent.standing import ENDED, Standing, read_terms
 from gateway.trace import write_parent
 from gateway.trust.documents import Lane
 from schemas.canonical import JsonObject, JsonValue
+from schemas.catalog import SUBJECTLESS
 
 LONGEST_RECORD_ID = 128
 CODE = re.compile(r"[a-z][a-z0-9-]{0,63}")
@@ -85,7 +86,7 @@ def _take(
     note(change, keyed, event, scribe.clock.now())  # also what a faster lane has overtaken: it stood
     if event.ref.cause <= cause_of(change, keyed, record_id):
         return standing
-    if event.kind == "upsert" and event.record is not None and listed_in(event.record):
+    if event.kind == "upsert" and event.record is not None and _is_usable(event.record):
         live = Live(record_id, event.ref, event.record)
         put_live(change, keyed, live)
         judge_anew(change, scribe, keyed, live, terms, today)
@@ -99,6 +100,11 @@ def _take(
     for hold in holds_of(change, keyed, record_id):
         leave(change, scribe, keyed, hold, record_id, event.ref, _reason(event))
     return standing
+
+
+def _is_usable(record: JsonObject) -> bool:
+    """Whether it names somebody, where records of its feed do."""
+    return record.get("feed") in SUBJECTLESS or bool(listed_in(record))
 
 
 def _contract(change: Change, scribe: Scribe, keyed: Keyed, standing: Standing, event: Arrived) -> Standing:
