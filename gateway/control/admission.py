@@ -23,6 +23,7 @@ from gateway.control.register import (
     note_request,
     note_withdrawn,
     read_asked,
+    read_police,
     requests_of,
     start_clock,
 )
@@ -128,6 +129,7 @@ class Admission:
         }
         registered = await read_heads(connection, CONTROL_OFFICER.name, court, officers)
         asked = await read_asked(connection, [(court, one.record_id) for one in requests])
+        police = await read_police(connection, court)
         basis = Basis(
             {(court, one.record_id): asked.get((court, one.record_id)) for one in requests},
             {one: registered[one].position if one in registered else None for one in officers},
@@ -148,6 +150,8 @@ class Admission:
                 return _refused(item, "request-over", "the request is over; ask anew under a new number")
             if record.valid_until < today:
                 return _refused(item, "request-expired", "the last day of the control is past")
+            if record.to not in police:
+                return _refused(item, "unknown-police", "no agreement in force lets them see the court's requests")
             if head is not None and not _is_same_target(record, values.get(head.position)):
                 return _refused(
                     item, "another-target", "who or what is looked for has changed; cancel it, ask under a new number"

@@ -12,7 +12,9 @@ from typing import Final, Literal
 from sqlalchemy import ColumnElement, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.journal.tables import control_answer, control_clock, control_request
+from contracts.lifecycle import IN_FORCE
+from gateway.journal.tables import contract, control_answer, control_clock, control_request
+from schemas.catalog import CONTROL_REQUEST
 from schemas.control_states import Answer, State
 
 Owed = Literal["acknowledge", "sighting", "cancel", "expire"]
@@ -33,6 +35,14 @@ class Asked:
     @property
     def state(self) -> State:
         return State(next(reversed(self.answers.values()), None), self.cancelled, self.valid_until)
+
+
+async def read_police(connection: AsyncConnection, court: str) -> frozenset[str]:
+    """Whom the court may ask: under its contracts in force on requests, whoever is their subscriber."""
+    query = select(contract.c.subscriber).where(
+        contract.c.feed == CONTROL_REQUEST.name, contract.c.provider == court, contract.c.state.in_(IN_FORCE)
+    )
+    return frozenset((await connection.execute(query)).scalars())
 
 
 async def read_asked(connection: AsyncConnection, requests: Iterable[Request]) -> dict[Request, Asked]:

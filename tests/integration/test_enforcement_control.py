@@ -11,14 +11,16 @@ import orjson
 import pytest
 from sqlalchemy import select
 
+from contracts.model import Terms
 from gateway.control.clocks import CODE, Clocks
-from gateway.demo.cast import COURT
+from gateway.demo.cast import COURT, sign
 from gateway.errors import FuyuanError
 from gateway.intake import Submission
 from gateway.journal.engine import open_engine
 from gateway.journal.tables import control_request, journal_leaf
 from gateway.trust import jws
 from gateway.trust.keyring import load_keyring
+from gateway.trust.keys import SigningKey
 from gateway.wiring import open_gateway
 from schemas.canonical import JsonObject, canonical
 from tests.integration.agency import Agent, open_agency
@@ -147,9 +149,21 @@ async def test_an_answer_must_follow_and_be_of_the_one_who_was_asked(controlled:
     assert barred.value.code == "unknown-feed", "only the police answer"
 
 
+async def agree_with_others(district: District) -> None:
+    """The same agreement with the police of another place."""
+    terms, key = district.cast.contracts[REQUESTS].terms, SigningKey.generate("another-police", district.clock.now())
+    await district.running.registry.admit({"id": "another-police"}, [key.public()])
+    others = {"id": "control-requests-to-others", "rows": {"slot": "to", "equals": "another-police"}}
+    side = {"subscriber": {"party": "another-police", "keys": [key.kid]}}
+    new = Terms.model_validate(terms.model_dump(mode="json") | others | side)
+    await district.running.registry.activate(sign(new, [district.cast.keys[COURT], key]))
+
+
 async def ask_other_police(district: District) -> list[str]:
     """A request that the police of the contract never see; its id is as guessable as any."""
     elsewhere = request("XK-9", to="another-police")
+    assert await push(district, elsewhere) == ["unknown-police"], "it would go nowhere"
+    await agree_with_others(district)
     assert await push(district, elsewhere) == []
     assert "XK-9" not in await asked(district)
     async with district.running.engine.connect() as connection:
