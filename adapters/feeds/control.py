@@ -50,13 +50,12 @@ def said_officer(record: JsonObject) -> SaidControl:
 
 
 def said_request(record: JsonObject) -> SaidControl:
-    for member, code, reason in (
-        ("documents", "no-document", "the request has no document; attach the assistance notice by its digest"),
-        ("officers", "no-officer", "the request names no officer in charge"),
-        ("contact", "no-contact", "the request names nobody who can be called at any hour"),
-    ):
-        if not record.get(member):
-            raise Refused(code, reason)
+    if not record.get("documents"):
+        raise Refused("no-document", "the request has no document; attach the notice to assist by its digest")
+    if not record.get("officers"):
+        raise Refused("no-officer", "the request names no officer in charge")
+    if not record.get("contact"):
+        raise Refused("no-contact", "the request names nobody who can be called at any hour")
     return _said(canonical_line(ControlRequest, record), record)
 
 

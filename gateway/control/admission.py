@@ -145,24 +145,32 @@ class Admission:
             if head is not None and head.status != "withdrawn" and self._is_same(CONTROL_REQUEST, item, head):
                 return item
             if head is not None and (head.status == "withdrawn" or (state is not None and state.cancelled)):
-                return _refused(item, "request-cancelled", "the request was cancelled; ask anew under a new number")
+                return Rejected(
+                    item.line, "request-cancelled", "the request was cancelled; ask anew under a new number", item.raw
+                )
             if state is not None and state.over:
-                return _refused(item, "request-over", "the request is over; ask anew under a new number")
+                return Rejected(item.line, "request-over", "the request is over; ask anew under a new number", item.raw)
             if record.valid_until < today:
-                return _refused(item, "request-expired", "the last day of the control is past")
+                return Rejected(item.line, "request-expired", "the last day of the control is past", item.raw)
             if record.to not in police:
-                return _refused(item, "unknown-police", "no agreement in force lets them see the court's requests")
+                return Rejected(
+                    item.line, "unknown-police", "no agreement in force lets them see the court's requests", item.raw
+                )
             if head is not None and not _is_same_target(record, values.get(head.position)):
-                return _refused(
-                    item, "another-target", "who or what is looked for has changed; cancel it, ask under a new number"
+                return Rejected(
+                    item.line,
+                    "another-target",
+                    "who or what is looked for has changed; cancel it, ask under a new number",
+                    item.raw,
                 )
             for one in record.officers:
                 head = registered.get(self._officer_id(court, one))
                 if head is None or not _is_registered(one, head, values.get(head.position), today):
-                    return _refused(
-                        item,
+                    return Rejected(
+                        item.line,
                         "officer-unregistered",
                         "an officer is not registered under that certificate and name today",
+                        item.raw,
                     )
             return item
 
@@ -215,20 +223,25 @@ class Admission:
         if head is not None:
             if head.status != "withdrawn" and self._is_same(CONTROL_FEEDBACK, item, head):
                 return item
-            return _refused(
-                item, "answer-amended", "an answer of this number was given before; give this one a new one"
+            return Rejected(
+                item.line,
+                "answer-amended",
+                "an answer of this number was given before; give this one a new one",
+                item.raw,
             )
         stands = asked.get((record.request.from_party, record.request.record_id))
         if stands is None or stands.police != police:
-            return _refused(item, "unknown-request", "no such request was addressed to the one who answers")
+            return Rejected(
+                item.line, "unknown-request", "no such request was addressed to the one who answers", item.raw
+            )
         try:
             at = unstamp(record.occurred_at)
         except ValueError:
-            return _refused(item, "wrong-value", "occurred_at is no time")
+            return Rejected(item.line, "wrong-value", "occurred_at is no time", item.raw)
         if at > self._clock.now() + AHEAD:
-            return _refused(item, "occurred-later", "it is said to have happened in the future")
+            return Rejected(item.line, "occurred-later", "it is said to have happened in the future", item.raw)
         if reason := objection(stands.state, record.answer, china_date(at)):
-            return _refused(item, reason, SAID[reason])
+            return Rejected(item.line, reason, SAID[reason], item.raw)
         stands.answers[record.record_id] = record.answer
         given.add(record.record_id)
         return item
@@ -275,10 +288,6 @@ class Admission:
 
     def _officer_id(self, court: str, officer: Officer) -> str:
         return record_id(self._keyring.record_key(court), CONTROL_OFFICER.name, officer.certificate)
-
-
-def _refused(item: Accepted, code: str, reason: str) -> Rejected:
-    return Rejected(item.line, code, reason, item.raw)
 
 
 def _copied(asked: Asked | None) -> Asked | None:
