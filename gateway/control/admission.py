@@ -260,9 +260,10 @@ class Admission:
         if asked is None or not await note_cancel(connection, request, place.appended_at):
             return
         await end_clocks(connection, request, ("acknowledge", "expire"), place.appended_at)
-        if not asked.state.over:
-            due = stamp(unstamp(place.appended_at) + self._limits.cancel)
-            await start_clock(connection, request, asked.police, "cancel", due)
+        due = stamp(unstamp(place.appended_at) + self._limits.cancel)
+        await start_clock(connection, request, asked.police, "cancel", due)
+        if asked.state.over:  # nothing is owed, unless the answer that ended it is taken back
+            await end_clocks(connection, request, ("cancel",), place.appended_at)
 
     async def _note_answer(
         self,
