@@ -36,10 +36,12 @@ FEEDS = frozenset({CONTROL_OFFICER.name, CONTROL_REQUEST.name, CONTROL_FEEDBACK.
 
 
 class SaidControl(NamedTuple):
-    """A line of our own that keeps to its model. `record_id` and `digest` only where the line itself says them."""
+    """A line of our own that keeps to its model. `digest` only where the line itself says it.
+
+    Its record id is not asked for: whatever a line claims, what it is known by makes it one record.
+    """
 
     line: Line
-    record_id: str | None
     digest: str | None
     warnings: tuple[tuple[str, str], ...]
 
@@ -95,7 +97,7 @@ def _officer(said: SaidControl, line: ControlOfficer, raw: bytes, record_key: by
     check_text(line.name)
     return line.model_copy(
         update={
-            "record_id": said.record_id or record_id(record_key, line.feed, line.certificate),
+            "record_id": record_id(record_key, line.feed, line.certificate),
             **_anew(said, line.source, raw, list(said.warnings)),
         }
     )
@@ -125,7 +127,7 @@ def _request(said: SaidControl, line: ControlRequest, raw: bytes, record_key: by
     check_case(case_number, warnings)
     return line.model_copy(
         update={
-            "record_id": said.record_id or record_id(record_key, line.feed, number),
+            "record_id": record_id(record_key, line.feed, number),
             "number": number,
             "doubts": doubts_of([field for _, field in warnings], line.doubts),
             "subject": AddressedParty.made(
@@ -190,7 +192,6 @@ def _anew(said: SaidControl, source: Source, raw: bytes, warnings: Warnings) -> 
 def _said(line: Line, record: JsonObject) -> SaidControl:
     return SaidControl(
         line,
-        line.record_id if "record_id" in record else None,
         line.source.digest if "source" in record else None,
         tuple((one.code, one.field) for one in line.warnings),
     )

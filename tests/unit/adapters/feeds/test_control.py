@@ -36,6 +36,7 @@ def test_a_request_is_known_by_its_number_so_two_on_one_person_stay_two() -> Non
     assert first.subject == second.subject
     assert first.record_id != second.record_id
     assert accepted(request("XK-1", valid_until="2027-01-31")).record_id == first.record_id
+    assert accepted(request("XK-2", record_id=first.record_id)).record_id == second.record_id, "whatever it claims"
 
 
 def test_what_a_line_says_of_itself_is_made_anew() -> None:
