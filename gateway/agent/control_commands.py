@@ -1,5 +1,6 @@
 """`fuyuan control`: the police side of enforcement control, over its own agent, from a terminal."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,6 +18,22 @@ def control_list(agent: AgentUrl = None) -> None:
     settings = load_settings()
     url = agent or f"http://{settings.agent_host}:{settings.agent_port}"
     typer.echo(show(ask(url, settings.agent_token_file, "GET", "/v1/control-requests")))
+
+
+@control_app.command("check")
+def control_check(request: str, files: list[Path], agent: AgentUrl = None) -> None:
+    """Hold the files that came against the documents of a request: exit 1 where one is missing or another one."""
+    from gateway.agent.ask import ask
+    from gateway.agent.control_documents import held_against
+    from gateway.settings import load_settings
+    from schemas.canonical import canonical
+
+    settings = load_settings()
+    url = agent or f"http://{settings.agent_host}:{settings.agent_port}"
+    verdicts = held_against(ask(url, settings.agent_token_file, "GET", "/v1/control-requests"), request, files)
+    for verdict in verdicts:
+        typer.echo(canonical(verdict).decode())
+    raise typer.Exit(0 if all(one["verdict"] == "same" for one in verdicts) else 1)
 
 
 @control_app.command("answer")

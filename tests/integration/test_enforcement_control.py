@@ -1,6 +1,7 @@
 """Enforcement control over real gateways: the court asks, the police answer, a cancel overtakes, clocks are told of."""
 
 import asyncio
+import hashlib
 import sys
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
@@ -372,8 +373,13 @@ async def test_the_police_are_asked_and_answer_at_their_own_agent(station: Agent
         assert (await court.web.get("/v1/control-requests")).json()["code"] == "no-control-contract"
 
 
-async def test_the_answer_from_a_terminal(station: Agent) -> None:
-    (sought,) = await ask(station.district, request())
+async def test_the_answer_from_a_terminal(station: Agent, tmp_path: Path) -> None:
+    notice, other = tmp_path / "notice.pdf", tmp_path / "other.pdf"
+    notice.write_bytes(b"%PDF notice")
+    other.write_bytes(b"%PDF notice, with one word changed")
+    digest = hashlib.sha256(notice.read_bytes()).hexdigest()
+    documents = [{"kind": "assistance-notice", "number": "1", "digest": digest}]
+    (sought,) = await ask(station.district, request(documents=documents))
     await station.follow()
 
     async def run(*arguments: str) -> tuple[int | None, str, str]:
@@ -387,6 +393,15 @@ async def test_the_answer_from_a_terminal(station: Agent) -> None:
     async with listening(station) as url:
         status, out, _ = await run("list", "--agent", url)
         assert (status, orjson.loads(out)["requests"][0]["record"]["record_id"]) == (0, sought)
+        status, out, _ = await run("check", sought, str(notice), "--agent", url)
+        assert (status, orjson.loads(out)["verdict"]) == (0, "same")
+        status, out, _ = await run("check", sought, str(other), "--agent", url)
+        verdicts = [orjson.loads(line)["verdict"] for line in out.splitlines()]
+        assert (status, verdicts) == (1, ["missing", "another"])
+        status, _, errors = await run("check", "b" * 52, str(notice), "--agent", url)
+        assert (status, errors.split(":")[0]) == (1, "no-such-request")
+        status, _, errors = await run("check", sought, str(tmp_path / "none.pdf"), "--agent", url)
+        assert (status, errors.split(":")[0]) == (1, "file-missing")
         at = ("--occurred-at", "2026-11-23T01:00:00.000Z")
         status, out, _ = await run("answer", sought, "accepted", "--reference", "A-1", *at, "--agent", url)
         assert (status, orjson.loads(out)["is"]) == (0, "taken")
