@@ -409,3 +409,22 @@ async def test_the_answer_from_a_terminal(station: Agent, tmp_path: Path) -> Non
         assert (status, out, errors.split(":")[0]) == (1, "", "not-yet-expired")
         status, out, errors = await run("answer", sought, "sighted", "--reference", "A-2", *at, "--agent", url)
         assert (status, errors.split(":")[0]) == (1, "no-place")
+
+
+async def test_a_sighting_that_races_the_cancel_stands_before_it_or_is_refused(controlled: District) -> None:
+    other = await open_gateway(controlled.running.settings, controlled.clock)
+    for race in range(4):
+        (sought,) = await ask(controlled, request(f"XK-{race}"))
+        assert await give(controlled, sought, "accepted") == []
+        line = canonical(answer("sighted", f"R-{race}", sought))
+        sighting = Submission(POLICE, "control-feedback", f"sighting-{race}", line)
+        _, seen = await asyncio.gather(cancel(controlled, f"XK-{race}"), other.intake.submit(sighting))
+        events, _ = await controlled.pull(POLICE, REQUESTS)
+        cancelled_at = max(event["cause"] for event in events if event["kind"] == "withdrawn")
+        answers, _ = await controlled.pull(COURT, ANSWERS)
+        stood = [event["cause"] for event in answers if event["record"] and event["record"]["answer"] == "sighted"]
+        if seen.counts["listed"]:
+            assert max(stood) < cancelled_at
+        else:
+            assert [one["code"] for one in seen.quarantine] == ["request-cancelled"]
+    await other.stop()
