@@ -1,33 +1,25 @@
 """Enforcement control over real gateways: the court asks, the police answer, a cancel overtakes, clocks are told of."""
 
 import asyncio
-import hashlib
-import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
-from pathlib import Path
-from typing import Any
 
-import orjson
 import pytest
 from sqlalchemy import select
 
 from contracts.model import Terms
-from gateway.control.clocks import CODE, Clocks
+from gateway.control.clocks import Clocks
 from gateway.demo.cast import COURT, sign
 from gateway.errors import FuyuanError
 from gateway.intake import Submission
 from gateway.journal.engine import open_engine
-from gateway.journal.tables import control_request, journal_leaf
-from gateway.trust import jws
+from gateway.journal.tables import control_request
 from gateway.trust.keyring import load_keyring
 from gateway.trust.keys import SigningKey
 from gateway.wiring import open_gateway
 from schemas.canonical import JsonObject, canonical
-from tests.integration.agency import Agent, open_agency
-from tests.integration.district import NDJSON, ROOT, District
-from tests.integration.test_list_feeds import agree
-from tests.integration.test_service_addresses import listening
+from tests.integration.controlling import ANSWERS, REQUESTS, ask, asked, cancel, give, missed, push, told
+from tests.integration.district import NDJSON, District
 from tests.unit.adapters.feeds.controls import (
     CERTIFICATE,
     NUMBER,
@@ -39,76 +31,6 @@ from tests.unit.adapters.feeds.controls import (
     request,
     vehicle,
 )
-
-OFFICERS, REQUESTS, ANSWERS = (
-    "control-officers-to-police",
-    "control-requests-to-police",
-    "control-feedback-from-police",
-)
-pushes = iter(range(1_000_000))
-
-
-async def push(district: District, *lines: JsonObject) -> list[str]:
-    """The refusals' codes, in order; an empty list where all were taken."""
-    feed = str(lines[0]["feed"])
-    party = POLICE if feed == "control-feedback" else COURT
-    body = b"\n".join(map(canonical, lines))
-    result = await district.client(party).push(feed, body, NDJSON, f"push-{next(pushes):08}")
-    assert sum(result.counts.values()) == len(lines), "nothing is dropped"
-    return [str(one["code"]) for one in result.quarantine]
-
-
-async def cancel(district: District, number: str, reason: str = "settled") -> None:
-    line = {"number": number, "status_reason": reason}
-    assert (await district.client(COURT).withdraw("control-request", line)).counts["withdrawn"] == 1
-
-
-@pytest.fixture
-async def controlled(district: District) -> District:
-    for name in (OFFICERS, REQUESTS, ANSWERS):
-        await agree(district, name)
-    assert await push(district, officer()) == []
-    return district
-
-
-async def asked(district: District) -> dict[str, str]:
-    """The record id behind each number that stands at the police."""
-    events, _ = await district.pull(POLICE, REQUESTS)
-    return {event["record"]["number"]: event["record"]["record_id"] for event in events if event["kind"] == "upsert"}
-
-
-async def ask(district: District, *lines: JsonObject) -> list[str]:
-    assert await push(district, *lines) == []
-    found = await asked(district)
-    return [found[str(line["number"])] for line in lines]
-
-
-async def give(district: District, asked: str, *words: str, **changed: Any) -> list[str]:
-    """Answers one after the other; what was refused of them."""
-    at = district.clock.now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    refused = []
-    for word in words:
-        line = answer(word, f"A-{next(pushes)}", asked, **{"occurred_at": at, **changed})
-        refused += await push(district, line)
-    return refused
-
-
-async def told(district: District) -> list[dict[str, Any]]:
-    """What the court reads, with the lane it came by."""
-    events, _ = await district.pull(COURT, ANSWERS)
-    return [{**event["record"], "lane": event["lane"]} for event in events if event["kind"] == "upsert"]
-
-
-async def missed(district: District) -> list[dict[str, Any]]:
-    """What the journal says of missed clocks."""
-    async with district.running.engine.connect() as connection:
-        rows = await connection.execute(
-            select(journal_leaf.c.document).where(journal_leaf.c.kind == "statement").order_by(journal_leaf.c.idx)
-        )
-        tokens = [row.document.decode() for row in rows]
-    keys = await district.keys()
-    payloads = [jws.verify(token, jws.STATEMENT, keys)[0] for token in tokens]
-    return [dict(one["about"]) for one in payloads if one["code"] == CODE]  # type: ignore[call-overload]
 
 
 async def test_from_the_request_to_the_handing_over(controlled: District) -> None:
@@ -307,108 +229,6 @@ async def test_two_gateways_never_take_two_answers_of_which_one_rules_out_the_ot
     assert len(await told(controlled)) == 1
     for one in gateways[1:]:
         await one.stop()
-
-
-@pytest.fixture
-async def station(controlled: District, tmp_path: Path) -> AsyncIterator[Agent]:
-    """The agent of the police, under the contract on requests."""
-    async with open_agency(controlled, tmp_path, REQUESTS, party=POLICE) as opened:
-        yield opened
-
-
-def said(word: str, asked: str, reference: str, **changed: Any) -> dict[str, Any]:
-    line = answer(word, reference, asked)
-    return {
-        "request": asked, "answer": word, "reference": reference,
-        **{name: line[name] for name in ("occurred_at", "reason", "place", "note", "contact")}, **changed,
-    }  # fmt: skip
-
-
-async def test_the_police_are_asked_and_answer_at_their_own_agent(station: Agent, tmp_path: Path) -> None:
-    district = station.district
-
-    async def reply(word: str, asked: str, reference: str, **changed: Any) -> str:
-        found = (await station.web.post("/v1/control-answers", json=said(word, asked, reference, **changed))).json()
-        return str(found["code"] if "code" in found else found["is"])
-
-    assert (await station.web.get("/v1/control-requests")).json()["code"] == "contract-unread"
-    first, second = await ask(district, request("XK-1"), request("XK-2"))
-    assert await reply("accepted", first, "A-1") == "contract-unread"
-    await station.follow()
-    found = (await station.web.get("/v1/control-requests")).json()
-    assert (found["from"], found["unknown"], found["cancelled"]) == (COURT, None, [])
-    assert sorted(one["record"]["number"] for one in found["requests"]) == ["XK-1", "XK-2"]
-
-    assert await reply("accepted", first, "A-1") == "taken"
-    assert await reply("accepted", first, "A-1") == "known"
-    assert await reply("accepted", first, "A-2") == "already-answered"
-    assert await reply("handed-over", second, "A-3") == "answer-out-of-order"
-    assert await reply("accepted", second, "A-4") == "taken"
-    assert await reply("in-force", second, "A-4") == "answer-amended"
-    assert await reply("accepted", "b" * 52, "A-5") == "unknown-request"
-    assert await reply("refused", second, "A-6", reason="Bad weather") == "control-answer-unreadable"
-    response = await station.web.post("/v1/control-answers", json={**said("sighted", first, "A-7"), "name": PERSON})
-    assert (response.json()["code"], PERSON in response.text) == ("control-answer-unreadable", False)
-
-    await cancel(district, "XK-1")
-    assert await reply("sighted", first, "A-8") == "request-cancelled", "the gateway knows before the agent does"
-    await station.follow()
-    found = (await station.web.get("/v1/control-requests")).json()
-    assert (found["cancelled"], [one["record"]["number"] for one in found["requests"]]) == ([first], ["XK-2"])
-    assert await reply("sighted", first, "A-8") == "request-cancelled"
-    assert await reply("released", first, "A-9") == "taken"
-    station.wire.cut = True
-    assert await reply("sighted", second, "A-10") == "gateway-unreachable", "J1: nothing is acknowledged"
-    station.wire.cut = False
-    assert await reply("sighted", second, "A-10") == "taken"
-    assert station.held() == []
-    status = (await station.web.get("/v1/status")).json()
-    assert (status["holds"], status["aside"], status["unknown"]) == (0, 0, None)
-
-    (tmp_path / "court").mkdir()
-    async with open_agency(district, tmp_path / "court", ANSWERS, party=COURT) as court:
-        await court.follow()
-        status = (await court.web.get("/v1/status")).json()
-        assert (status["aside"], status["unknown"]) == (0, None), "the court's agent acknowledges the answers"
-        assert (await court.web.get("/v1/control-requests")).json()["code"] == "no-control-contract"
-
-
-async def test_the_answer_from_a_terminal(station: Agent, tmp_path: Path) -> None:
-    notice, other = tmp_path / "notice.pdf", tmp_path / "other.pdf"
-    notice.write_bytes(b"%PDF notice")
-    other.write_bytes(b"%PDF notice, with one word changed")
-    digest = hashlib.sha256(notice.read_bytes()).hexdigest()
-    documents = [{"kind": "assistance-notice", "number": "1", "digest": digest}]
-    (sought,) = await ask(station.district, request(documents=documents))
-    await station.follow()
-
-    async def run(*arguments: str) -> tuple[int | None, str, str]:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "gateway.cli", "control", *arguments, cwd=ROOT,
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-        out, errors = await process.communicate()
-        return process.returncode, out.decode(), errors.decode()
-
-    async with listening(station) as url:
-        status, out, _ = await run("list", "--agent", url)
-        assert (status, orjson.loads(out)["requests"][0]["record"]["record_id"]) == (0, sought)
-        status, out, _ = await run("check", sought, str(notice), "--agent", url)
-        assert (status, orjson.loads(out)["verdict"]) == (0, "same")
-        status, out, _ = await run("check", sought, str(other), "--agent", url)
-        verdicts = [orjson.loads(line)["verdict"] for line in out.splitlines()]
-        assert (status, verdicts) == (1, ["missing", "another"])
-        status, _, errors = await run("check", "b" * 52, str(notice), "--agent", url)
-        assert (status, errors.split(":")[0]) == (1, "no-such-request")
-        status, _, errors = await run("check", sought, str(tmp_path / "none.pdf"), "--agent", url)
-        assert (status, errors.split(":")[0]) == (1, "file-missing")
-        at = ("--occurred-at", "2026-11-23T01:00:00.000Z")
-        status, out, _ = await run("answer", sought, "accepted", "--reference", "A-1", *at, "--agent", url)
-        assert (status, orjson.loads(out)["is"]) == (0, "taken")
-        status, out, errors = await run("answer", sought, "expired", "--reference", "A-2", *at, "--agent", url)
-        assert (status, out, errors.split(":")[0]) == (1, "", "not-yet-expired")
-        status, out, errors = await run("answer", sought, "sighted", "--reference", "A-2", *at, "--agent", url)
-        assert (status, errors.split(":")[0]) == (1, "no-place")
 
 
 async def test_a_sighting_that_races_the_cancel_stands_before_it_or_is_refused(controlled: District) -> None:
