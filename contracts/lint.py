@@ -46,7 +46,8 @@ MATCHED: Mapping[str, tuple[str, ...]] = {
 }
 # Feeds that may block at all; a person merely under enforcement (`judgment-debtor`) never is (rule M5).
 BLOCKING_FEEDS = frozenset(MATCHED)
-# What a day's answer is worked out from (gateway/agent/addresses.py): without one of these it would be another's.
+# What a day's answer is worked out from (gateway/agent/addresses.py), and what a request to look or its answer may not
+# lack: without one of these it would be another's, or nobody could be called.
 ANSWERED: Mapping[str, tuple[str, ...]] = {
     "service-address": (
         "subject.identifiers[].scheme",
@@ -57,6 +58,21 @@ ANSWERED: Mapping[str, tuple[str, ...]] = {
         "effective_from",
         "effective_until",
     ),
+    "control-officer": ("certificate", "name", "valid_from", "valid_until"),
+    "control-request": (
+        "number",
+        "target",
+        "subject.name",
+        "subject.identifiers[].value",
+        "documents[].kind",
+        "documents[].digest",
+        "officers[].name",
+        "officers[].certificate",
+        "contact.phone",
+        "valid_from",
+        "valid_until",
+    ),
+    "control-feedback": ("request.record_id", "answer", "reason", "occurred_at", "place"),
 }
 EXPLAINED = ("status_reason", "case.number", "case.court")
 
@@ -140,9 +156,7 @@ def _answer(terms: Terms, feed: FeedShape) -> Iterator[Finding]:
     listed = _listed(terms, feed)
     for path in ANSWERED.get(terms.feed, ()):
         if path not in listed or path in terms.treatments:
-            yield Finding(
-                "field-missing-for-answer", "fields", f"Which days a statement holds for needs {path} as it is."
-            )
+            yield Finding("field-missing-for-answer", "fields", f"What the feed is for needs {path} as it is.")
 
 
 def _measure(terms: Terms, _: FeedShape) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from contracts.load import ContractFileError
+from gateway.agent.control_commands import control_app
 from gateway.errors import FuyuanError
 from gateway.trust.keys import BadKey
 
@@ -25,6 +26,7 @@ database_app = typer.Typer(help="The journal's database.", no_args_is_help=True)
 party_app = typer.Typer(help="Parties that the gateway admits.", no_args_is_help=True)
 app.add_typer(contract_app, name="contract")
 app.add_typer(keys_app, name="keys")
+app.add_typer(control_app, name="control")
 app.add_typer(party_app, name="party")
 app.add_typer(kafka_app, name="kafka")
 app.add_typer(database_app, name="database")
@@ -97,7 +99,8 @@ def address(
     agent: Annotated[str | None, typer.Option(help="Where the court's agent listens.")] = None,
 ) -> None:
     """Where was a party to be served on a day, and by which statement? Asks the court's own agent."""
-    from gateway.agent.ask_address import ask_address, show
+    from gateway.agent.ask import show
+    from gateway.agent.ask_address import ask_address
     from gateway.settings import load_settings
 
     settings = load_settings()
@@ -148,6 +151,7 @@ def withdraw(
     reason: Annotated[str, typer.Option(help="Why it is withdrawn, e.g. performed.")],
     record: Annotated[str | None, typer.Option(help="The record id.")] = None,
     case: Annotated[str | None, typer.Option(help="The case number.")] = None,
+    number: Annotated[str | None, typer.Option(help="The number of a control request.")] = None,
     name: Annotated[str | None, typer.Option(help="The debtor's name.")] = None,
     gateway: GatewayUrl = LOCAL,
     wait: Annotated[float, typer.Option(help="Seconds to wait for the agencies' releases.")] = 0,
@@ -159,7 +163,16 @@ def withdraw(
     sys.exit(
         asyncio.run(
             withdraw_record(
-                gateway, key, feed, reason, record_id=record, case=case, name=name, wait=wait, contracts=contract or []
+                gateway,
+                key,
+                feed,
+                reason,
+                record_id=record,
+                number=number,
+                case=case,
+                name=name,
+                wait=wait,
+                contracts=contract or [],
             )
         )
     )

@@ -22,6 +22,8 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.clock import Clock, china_date, stamp
+from gateway.control.admission import FEEDS as CONTROLLED
+from gateway.control.admission import Admission, Basis
 from gateway.errors import Conflict, NotFound, Unavailable
 from gateway.journal import tables
 from gateway.journal.append import NewEntry, append_entries, append_leaf, claim
@@ -102,6 +104,7 @@ class Intake:
         clock: Clock,
         keyring: Keyring,
         reader: Reader,
+        admission: Admission,
         *,
         batch_records: int = 1000,
         appended: Callable[[], None] = lambda: None,
@@ -111,6 +114,7 @@ class Intake:
         self._clock = clock
         self._keyring = keyring
         self._reader = reader
+        self._admission = admission
         self._batch_records = batch_records
         self._appended = appended
         self._counted = counted
@@ -178,7 +182,14 @@ class Intake:
             with span("decide", feed=feed.name):
                 async with self._engine.single() as connection:
                     heads = await read_heads(connection, feed.name, submission.provider, chunk.record_ids())
-                plan = await asyncio.to_thread(plan_chunk, feed, self._keyring, chunk, heads, relist=submission.relist)
+                    admitted, basis = chunk, None
+                    if feed.name in CONTROLLED:
+                        admitted, basis = await self._admission.admit(
+                            connection, feed, submission.provider, chunk, heads
+                        )
+                plan = await asyncio.to_thread(
+                    plan_chunk, feed, self._keyring, admitted, heads, relist=submission.relist
+                )
             salt = os.urandom(32)
             with span("seal", records=len(plan.taken)):
                 sealed = await asyncio.to_thread(self._seal, submission, feed, plan, salt)
@@ -186,7 +197,7 @@ class Intake:
             before = result.counts
             try:
                 with span("append", records=len(plan.taken)):
-                    await self._append(submission, feed, plan, sealed, salt, number, result, along, last=last)
+                    await self._append(submission, feed, plan, basis, sealed, salt, number, result, along, last=last)
             except (HeadMoved, IntegrityError):
                 continue
             log.debug("step", step="append", records=len(plan.taken))
@@ -217,6 +228,7 @@ class Intake:
         submission: Submission,
         feed: Feed,
         plan: Plan,
+        basis: Basis | None,
         sealed: SealedBatch | None,
         salt: bytes,
         number: int,
@@ -235,6 +247,8 @@ class Intake:
                 claimed = await claim(connection, len(plan.taken))
                 if not await unchanged_since(connection, feed.name, submission.provider, plan.follows()):
                     raise HeadMoved
+                if basis is not None and not await self._admission.confirm(connection, submission.provider, basis):
+                    raise HeadMoved
                 place = await append_leaf(
                     connection,
                     self._clock,
@@ -245,6 +259,8 @@ class Intake:
                     opening=self._keyring.vault.wrap(salt),
                 )
                 await append_entries(connection, place, entries)
+                if basis is not None:
+                    await self._admission.note(connection, feed, submission.provider, plan.taken, place)
                 new.batches.append(
                     {
                         "header": sealed.header,

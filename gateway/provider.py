@@ -104,6 +104,7 @@ async def withdraw_record(
     reason: str,
     *,
     record_id: str | None,
+    number: str | None = None,
     case: str | None,
     name: str | None,
     wait: float,
@@ -114,8 +115,10 @@ async def withdraw_record(
     Exit 0, 3 where it was quarantined, 4 where nothing matched.
     """
     named: JsonObject = {"record_id": record_id} if record_id else {"case_number": case, "name": name}
-    if not record_id and not (case and name):
-        sys.stderr.write("name the record: --record, or --case and --name\n")
+    if number and not record_id:
+        named = {"number": number}
+    if not record_id and not number and not (case and name):
+        sys.stderr.write("name the record: --record, or --case and --name, or a control request's --number\n")
         return 2
     async with open_client(gateway, key_file) as client:
         cursors = {contract: await _end_of(client, contract) for contract in contracts}

@@ -9,6 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.admin.registry import Registry
 from gateway.clock import Clock
+from gateway.control.clocks import Clocks
 from gateway.delivery.coverage import contract_ids
 from gateway.delivery.heartbeat import Heartbeats
 from gateway.delivery.kafka import KafkaLanes
@@ -52,12 +53,14 @@ class Running:
     wakeup: Wakeup
     metrics: Metrics
     delays: Delays
+    clocks: Clocks
     reconciler: Reconciler | None = None
     _background: list[asyncio.Task[None]] = field(default_factory=list)
 
     def start(self) -> None:
         """Begin the background work. Routing is part of it, so that a snapshot is ready before its subscriber asks."""
         self._background.append(asyncio.create_task(self._route(), name="routing"))
+        self._background.append(asyncio.create_task(self.clocks.run(), name="control-clocks"))
         if self.engine.dialect.name == "postgresql":
             neighbours = exchange_signals(self.engine, self.wakeup)
             self._background.append(asyncio.create_task(neighbours, name="neighbours"))

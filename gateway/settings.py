@@ -89,6 +89,18 @@ class Settings(BaseSettings):
     otlp_endpoint: Annotated[str, Field(pattern=r"^https?://[^@?#]+$")] | None = Field(
         None, description="Base URL of an OpenTelemetry collector (OTLP over HTTP); nothing is traced without it."
     )
+    control_acknowledge_minutes: int = Field(
+        60, ge=1, le=10_080, description="Enforcement control: by when the police say whether they take a request on."
+    )
+    control_sighting_minutes: int = Field(
+        5, ge=1, le=1440, description="Enforcement control: how soon behind a sighting the court must hear of it."
+    )
+    control_cancel_minutes: int = Field(
+        15, ge=1, le=1440, description="Enforcement control: by when the police say that a cancelled control is lifted."
+    )
+    control_expire_hours: int = Field(
+        24, ge=1, le=720, description="Enforcement control: by when they say so behind the control's last day."
+    )
     log_format: Literal["json", "console"] = Field("json", description="How log lines are written: json or console.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="The least level that is logged."

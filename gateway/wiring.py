@@ -12,6 +12,9 @@ from gateway.agent.enforce import Register
 from gateway.broker import gateway_broker, make_member, make_producer
 from gateway.clock import Clock
 from gateway.closing import Closing
+from gateway.control.admission import Admission
+from gateway.control.clocks import Clocks
+from gateway.control.limits import limits_of
 from gateway.delivery.access import INTAKE_GROUP, Plan
 from gateway.delivery.heartbeat import Heartbeats
 from gateway.delivery.kafka import KafkaLanes
@@ -54,17 +57,18 @@ async def open_gateway(settings: Settings, clock: Clock) -> Running:
     registry = Registry(engine, clock, keyring, changed=wakeup.signal)
     await registry.admit({"id": keyring.signing.party, "roles": ["gateway"]}, [keyring.signing.public()])
     metrics = Metrics(engine, clock)
+    versions = Versions(keyring.vault)
     intake = Intake(
         engine,
         clock,
         keyring,
         read_feed,
+        Admission(clock, keyring, versions, limits_of(settings)),
         batch_records=settings.batch_records,
         appended=wakeup.signal,
         counted=metrics.count_intake,
     )
     numbered = Wakeup()
-    versions = Versions(keyring.vault)
     router = Router(engine, clock, versions, numbered=numbered.signal)
     sender = Sender(engine, clock, keyring, versions)
     heartbeats = Heartbeats(engine, clock, keyring)
@@ -90,6 +94,7 @@ async def open_gateway(settings: Settings, clock: Clock) -> Running:
         reconciler=reconciler,
         metrics=metrics,
         delays=Delays(engine, clock, metrics),
+        clocks=Clocks(engine, clock, keyring.signing),
     )
 
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from schemas.canonical import JsonObject, JsonValue
 from schemas.records.address import ServiceAddress
+from schemas.records.control import ControlFeedback, ControlOfficer, ControlRequest
 from schemas.records.debtor import DishonestDebtor
 from schemas.records.enforcement import JudgmentDebtor
 from schemas.records.receipt import Receipt
@@ -51,6 +52,8 @@ class Feed:
     """A feed in one schema version. `slots` never changes within it: every commitment depends on their order.
 
     `is_history`: a subscriber asks what stood on a day, so versions that were amended or withdrawn are shown too.
+    `is_urgent`: each record changes how another one stands, so the first version too is an amendment, and travels in
+    the priority lane (D1).
     """
 
     name: str
@@ -58,6 +61,7 @@ class Feed:
     model: type[BaseModel]
     slots: tuple[str, ...]
     is_history: bool = False
+    is_urgent: bool = False
     _values: Callable[[Record], tuple[JsonValue, ...]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -320,6 +324,79 @@ SERVICE_RESULT = Feed(
     ),
 )
 
+CONTROL_OFFICER = Feed(
+    name="control-officer",
+    schema_version=1,
+    model=ControlOfficer,
+    slots=_slots(
+        ControlOfficer,
+        ["status_reason", "certificate", "name", "phone", "valid_from", "valid_until", "source_updated_at"],
+    ),
+)
+
+CONTROL_REQUEST = Feed(
+    name="control-request",
+    schema_version=1,
+    model=ControlRequest,
+    slots=_slots(
+        ControlRequest,
+        [
+            "status_reason",
+            "doubts",
+            "number",
+            "to",
+            "target",
+            *_SUBJECT,
+            "address",
+            "photo",
+            "vehicle.plate",
+            "vehicle.plate_kind",
+            "vehicle.vin",
+            "vehicle.brand",
+            "vehicle.colour",
+            "case.number",
+            "case.court",
+            "case.province",
+            "case.filed_on",
+            "documents[].kind",
+            "documents[].number",
+            "documents[].digest",
+            "officers[].name",
+            "officers[].certificate",
+            "contact.name",
+            "contact.phone",
+            "valid_from",
+            "valid_until",
+            "source_updated_at",
+        ],
+    ),
+)
+
+CONTROL_FEEDBACK = Feed(
+    name="control-feedback",
+    schema_version=1,
+    model=ControlFeedback,
+    slots=_slots(
+        ControlFeedback,
+        [
+            "status_reason",
+            "reference",
+            "request.record_id",
+            "request.from_party",
+            "answer",
+            "reason",
+            "note",
+            "occurred_at",
+            "place",
+            "contact.name",
+            "contact.phone",
+            "source_updated_at",
+        ],
+    ),
+    is_history=True,
+    is_urgent=True,
+)
+
 RECEIPT = Feed(
     "receipt", 1, Receipt, _slots(Receipt, [name for name in Receipt.model_fields if name not in ALWAYS_TRAVEL])
 )
@@ -332,9 +409,16 @@ FEEDS = {
         JUDGMENT_DEBTOR,
         SERVICE_ADDRESS,
         SERVICE_RESULT,
+        CONTROL_OFFICER,
+        CONTROL_REQUEST,
+        CONTROL_FEEDBACK,
         RECEIPT,
     )
 }
+# Whose records name nobody who could be looked up.
+SUBJECTLESS = frozenset(
+    feed.name for feed in FEEDS.values() if not {"subject", "subjects"} & set(feed.model.model_fields)
+)
 HISTORIES = frozenset(feed.name for feed in FEEDS.values() if feed.is_history)
 
 if __name__ == "__main__":  # writes schemas/published/, for a new schema version

@@ -13,6 +13,8 @@ from contracts.load import load_agreement
 from contracts.model import SignedContract, Terms, signature_payload
 from gateway.admin.registry import Registry
 from gateway.clock import ManualClock
+from gateway.control.admission import Admission
+from gateway.control.limits import limits_of
 from gateway.delivery.cursor import Cursor
 from gateway.delivery.route import Router
 from gateway.delivery.send import Sender
@@ -20,6 +22,7 @@ from gateway.delivery.versions import Versions
 from gateway.intake import Intake, Result, Submission
 from gateway.journal.engine import open_engine
 from gateway.journal.schema import upgrade
+from gateway.settings import Settings
 from gateway.trust import jws
 from gateway.trust.keyring import Keyring, load_keyring
 from gateway.trust.keys import SigningKey
@@ -84,6 +87,10 @@ def no_reader(feed: str, data: bytes, key: bytes, today: date) -> Iterator[Item]
     raise AssertionError("these tests hand in items that were read already")
 
 
+def admission(clock: ManualClock, keyring: Keyring, versions: Versions) -> Admission:
+    return Admission(clock, keyring, versions, limits_of(Settings()))
+
+
 @dataclass
 class Gateway:
     engine: AsyncEngine
@@ -143,7 +150,7 @@ async def open_test_gateway(folder: Path, database_url: str) -> Gateway:
         clock,
         keyring,
         registry,
-        Intake(engine, clock, keyring, no_reader, batch_records=3),
+        Intake(engine, clock, keyring, no_reader, admission(clock, keyring, versions), batch_records=3),
         Router(engine, clock, versions),
         Sender(engine, clock, keyring, versions),
         keys,

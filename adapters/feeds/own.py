@@ -22,7 +22,8 @@ def canonical_line(model: type[M], record: JsonObject) -> M:
 
     Raises `Refused` with code `invalid-record`, naming the field and never its value.
     """
-    whole = {**_UNSAID, "source": _NO_SOURCE, **record}
+    unsaid = {key: value for key, value in _UNSAID.items() if key in model.model_fields}
+    whole = {**unsaid, "source": _NO_SOURCE, **record}
     try:
         return model.model_validate_json(orjson.dumps(whole))
     except ValidationError as error:

@@ -5,7 +5,7 @@ from datetime import date
 
 import orjson
 
-from adapters.feeds import address_shapes, enforcement_shapes, restriction_shapes, service_result
+from adapters.feeds import address_shapes, control, enforcement_shapes, restriction_shapes, service_result
 from adapters.feeds.address import SaidAddress, address, stated_ids
 from adapters.feeds.debtor import Refused, debtor
 from adapters.feeds.enforcement import SaidEnforcement, enforcement
@@ -22,6 +22,9 @@ from adapters.feeds.withdrawal import BESIDE, replaced, withdrawn_ids
 from schemas.canonical import JsonObject, JsonValue
 from schemas.catalog import (
     CONSUMPTION_RESTRICTION,
+    CONTROL_FEEDBACK,
+    CONTROL_OFFICER,
+    CONTROL_REQUEST,
     DISHONEST_DEBTOR,
     JUDGMENT_DEBTOR,
     SERVICE_ADDRESS,
@@ -34,17 +37,23 @@ from schemas.reading import Accepted, Item, Rejected, Withdrawal
 from schemas.record_id import is_record_id
 
 # What a line of our own says, for each feed that is read.
-OWN: Mapping[str, Callable[[JsonObject], AnySaid]] = {
+OWN: Mapping[str, Callable[[JsonObject], AnySaid | control.SaidControl]] = {
     DISHONEST_DEBTOR.name: said_by_us,
     CONSUMPTION_RESTRICTION.name: restriction_shapes.said_by_us,
     JUDGMENT_DEBTOR.name: enforcement_shapes.said_by_us,
     SERVICE_ADDRESS.name: address_shapes.said_by_us,
     SERVICE_RESULT.name: service_result.said_by_us,
+    CONTROL_OFFICER.name: control.said_officer,
+    CONTROL_REQUEST.name: control.said_request,
+    CONTROL_FEEDBACK.name: control.said_feedback,
 }
 BY_CASE = "case number and name"
 KNOWN_BY = {  # what a withdrawal names a record by, where that is no case
     SERVICE_ADDRESS.name: "the party's identifier and the day from which the statement holds",
     SERVICE_RESULT.name: "the number of the attempt",
+    CONTROL_OFFICER.name: "the number of the certificate",
+    CONTROL_REQUEST.name: "the number of the request",
+    CONTROL_FEEDBACK.name: "the request's record id and the answer's number",
 }
 REPAIRED = ("repaired", "obligation")
 SOURCE_KEY = "md5"  # by which update and delete lists name a record
@@ -85,7 +94,7 @@ def _read_piece(feed: str, line: int, piece: Piece, keyed: dict[str, str], *, re
         return Rejected(line, "wrong-value", str(wrong), raw)
 
 
-def _made(said: AnySaid, raw: bytes, *, record_key: bytes, today: date) -> Record:
+def _made(said: AnySaid | control.SaidControl, raw: bytes, *, record_key: bytes, today: date) -> Record:
     """The canonical record. Raises `Refused`."""
     if isinstance(said, SaidOrder):
         return restriction(said, raw, record_key=record_key, today=today)
@@ -95,6 +104,8 @@ def _made(said: AnySaid, raw: bytes, *, record_key: bytes, today: date) -> Recor
         return address(said, raw, record_key=record_key, today=today)
     if isinstance(said, service_result.SaidResult):
         return service_result.service_result(said, raw, record_key=record_key, today=today)
+    if isinstance(said, control.SaidControl):
+        return control.control(said, raw, record_key=record_key, today=today)
     return debtor(said, raw, record_key=record_key, today=today)
 
 
@@ -169,12 +180,17 @@ def _withdrawal(
 
 def _ids(record: JsonObject, feed: str, shape: Row | None, record_key: bytes) -> tuple[str, ...]:
     """The ids of the records that a withdrawal names, by what a record of the feed is known by."""
-    if feed not in KNOWN_BY or is_record_id(str(record.get("record_id"))):
+    own = record.get("record_id")
+    if isinstance(own, str) and is_record_id(own):
+        return (own,)
+    if feed not in KNOWN_BY:
         return withdrawn_ids(record, feed, shape, record_key)
     if shape is not None and shape.feed != feed:
         raise Refused("wrong-feed", f"the keys are those of feed {shape.feed}")
     if feed == SERVICE_RESULT.name:
         return service_result.result_ids(record, record_key)
+    if feed in control.FEEDS:
+        return control.control_ids(feed, record, record_key)
     said = _said_anyhow(record, shape.said if shape is not None else address_shapes.said_in_withdrawal)
     return stated_ids(said, record_key) if isinstance(said, SaidAddress) else ()
 
@@ -190,7 +206,7 @@ def _said_anyhow(record: JsonObject, say: Callable[[JsonObject], AnySaid]) -> An
             record = {key: value for key, value in record.items() if key != wrong.name}
 
 
-def _said(feed: str, record: JsonObject, shape: Row | None) -> AnySaid:
+def _said(feed: str, record: JsonObject, shape: Row | None) -> AnySaid | control.SaidControl:
     if shape:
         if shape.feed != feed:
             raise Refused("wrong-feed", f"the keys are those of feed {shape.feed}")

@@ -118,17 +118,17 @@ def service_result(said: SaidResult, raw: bytes, *, record_key: bytes, today: da
     )
 
 
-def checked_reference(said: str) -> str:
-    """The court's own opaque number. Raises `Refused` where it is none, or is itself an identity number (rule P1)."""
+def checked_reference(said: str, of: str = "attempt") -> str:
+    """A party's own opaque number. Raises `Refused` where it is none, or is itself an identity number (rule P1)."""
     text = said_text(said) or ""
     if not 0 < len(text) <= 128 or not _OPAQUE.issuperset(text):
-        raise Refused("no-reference", "the attempt has no number of its own in plain characters")
+        raise Refused("no-reference", f"the {of} has no number of its own in plain characters")
     try:
         found = read_identifier(text)
     except ValueError:
         return text
     if found is not None and found.check == "pass" and found.scheme in ("cn-id", "cn-uscc"):
-        raise Refused("no-reference", "the number of the attempt is an identity number; take an opaque one")
+        raise Refused("no-reference", f"the number of the {of} is an identity number; take an opaque one")
     return text
 
 

@@ -44,10 +44,12 @@ def withdrawn_ids(record: JsonObject, feed: str, shape: Row | None, record_key: 
 
 def replaced(record: JsonObject, feed: str, shape: Row | None, record_key: bytes, own: str) -> Replaced | None:
     """The records whose place this listing takes, by its word: our own `replaces`, or the number that its case had
-    before it was resumed. `own` is the listing's id. Raises `Refused` where `replaces` names no record.
+    before it was resumed. `own` is the listing's id. Raises `Refused` where it names no record.
     """
     if BESIDE.isdisjoint(record):
         return None
+    if feed not in CASE_KEYS:
+        raise Refused("wrong-value", "a record of this feed takes the place of none; withdraw that one")
     reason, ids = CORRECTED, list[str]()
     if shape is None:
         named = record.get("replaces")

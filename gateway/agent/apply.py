@@ -22,6 +22,7 @@ from gateway.agent.standing import ENDED, Standing, read_terms
 from gateway.trace import write_parent
 from gateway.trust.documents import Lane
 from schemas.canonical import JsonObject, JsonValue
+from schemas.catalog import SUBJECTLESS
 
 LONGEST_RECORD_ID = 128
 CODE = re.compile(r"[a-z][a-z0-9-]{0,63}")
@@ -85,7 +86,7 @@ def _take(
     if event.ref.cause <= cause_of(change, keyed, record_id):
         return standing
     live = Live(record_id, event.ref, event.record or {})
-    if event.kind == "upsert" and live.listed:
+    if event.kind == "upsert" and (live.listed or live.record.get("feed") in SUBJECTLESS):
         put_live(change, keyed, live)
         judge_anew(change, scribe, keyed, live, terms, today)
         if terms is None or (terms.effects and may_block(live.record, live.listed, today, terms.effects.subjects)):

@@ -91,6 +91,19 @@ def live_records(view: View, keyed: Keyed) -> Iterable[Live]:
             yield live
 
 
+def gone_records(view: View, keyed: Keyed) -> Iterable[str]:
+    """The ids of all that was withdrawn or dropped."""
+    for key, value in view.items("records", keyed.prefix):
+        if "ref" not in orjson.loads(value):
+            yield key[len(keyed.prefix) :].decode()
+
+
+def is_gone(view: View, keyed: Keyed, record_id: str) -> bool:
+    """Whether it was there, and was withdrawn or dropped."""
+    found = view.value("records", keyed.record(record_id))
+    return found is not None and _parse(record_id, found) is None
+
+
 def _parse(record_id: str, value: bytes) -> Live | None:
     document = orjson.loads(value)
     if "ref" not in document:

@@ -15,10 +15,12 @@ from gateway import trace
 from gateway.agent.parts import open_parts
 from gateway.agent.service import create_screening_app
 from gateway.backoff import Backoff
+from gateway.client import GatewayClient
 from gateway.clock import SystemClock
 from gateway.errors import Refused
 from gateway.listen import check_address, serve_http
 from gateway.log import catch_uncaught, configure_logging
+from gateway.retry import Patience
 from gateway.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -39,7 +41,10 @@ def run_agent(settings: Settings) -> None:
     check_address(settings.agent_host, settings.agent_port)
     clock = SystemClock()
     parts = open_parts(settings, clock)
-    app = create_screening_app(parts, clock, background=keep_following, token_file=settings.agent_token_file)
+    gateway = GatewayClient(settings.gateway_url, parts.key, settings.audience, clock, patience=Patience(attempts=2))
+    app = create_screening_app(
+        parts, clock, gateway=gateway, background=keep_following, token_file=settings.agent_token_file
+    )
     with trace.exporting(settings.otlp_endpoint, "fuyuan-agent"):
         serve_http(app, settings.agent_host, settings.agent_port)
 

@@ -17,6 +17,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 
 from gateway.agent.address_service import add_address_routes
 from gateway.agent.applicant import UnreadableApplicant
+from gateway.agent.control_service import add_control_routes
 from gateway.agent.metrics import AgentMetrics
 from gateway.agent.parts import Parts
 from gateway.agent.screen import Request as Asked
@@ -25,6 +26,7 @@ from gateway.agent.status import read_status
 from gateway.api.answers import document
 from gateway.api.bearer import check_bearer, read_token
 from gateway.api.problems import install_problems
+from gateway.client import GatewayClient
 from gateway.clock import Clock
 from gateway.errors import BadRequest, FuyuanError, Refused, Unavailable, WrongType
 from gateway.metrics import CONTENT_TYPE
@@ -71,10 +73,15 @@ class Screening(_Body):
 
 
 def create_screening_app(
-    parts: Parts, clock: Clock, *, background: Background | None = None, token_file: Path | None = None
+    parts: Parts,
+    clock: Clock,
+    *,
+    gateway: GatewayClient | None = None,
+    background: Background | None = None,
+    token_file: Path | None = None,
 ) -> FastAPI:
-    """The application; `background` runs beside it (the follower's keeper). Where there is a token, all but the health
-    checks ask for it.
+    """The application; `background` runs beside it (the follower's keeper), answers of the police go out by `gateway`.
+    Where there is a token, all but the health checks ask for it.
     """
 
     @asynccontextmanager
@@ -86,6 +93,8 @@ def create_screening_app(
                 async with background():
                     yield
         finally:
+            if gateway is not None:
+                await gateway.close()
             parts.index.close()
 
     app = FastAPI(title="fuyuan agent", summary="Screening against the court's list", lifespan=lifespan, redoc_url=None)
@@ -95,6 +104,7 @@ def create_screening_app(
     token = None if token_file is None else read_token(token_file)
     _add_routes(app, parts, clock, screener, metrics, token)
     add_address_routes(app, parts, clock, token)
+    add_control_routes(app, parts, clock, token, gateway)
     return app
 
 

@@ -33,6 +33,9 @@ FEEDS: Final = {
     "judgment-debtor": 1,
     "service-address": 1,
     "service-result": 1,
+    "control-officer": 1,
+    "control-request": 1,
+    "control-feedback": 1,
 }
 
 

@@ -209,6 +209,7 @@ def _plan_listing(
         return False
     plan.counts[step] += 1
     if step != "unchanged":
+        step = "amended" if feed.is_urgent else step
         body = _body(spelled, feed.withheld(item.record), item.raw)
         plan.taken.append(_taken(record_id, step, values, body, head, mac, published))
     return True

@@ -9,6 +9,7 @@
     lane, delivery_log, provision   what was routed (D2), and what was shown
     kafka_lane                      how far a lane's topic is fed, and by whom (D9)
     request_nonce                   signatures already used (P2)
+    control_request, control_answer, control_clock   how each control request stands, and what is owed by when
 
 Times are text as `gateway.clock.stamp` writes them, which sorts as time does. A change here needs a revision in
 `gateway/journal/migrations/versions`; a test compares the two.
@@ -226,6 +227,45 @@ provision = Table(
     Column("leaves", LargeBinary, nullable=False),  # 32 bytes a number: the delivery leaf hashes
     Column("shown_at", text(24), nullable=False),
 )
+
+# How each control request stands (docs/enforcement-control.md): derived from the records, in their own transactions.
+control_request = Table(
+    "control_request",
+    metadata,
+    Column("court", text(64), primary_key=True),
+    Column("request", text(64), primary_key=True),  # its record id
+    Column("police", text(64), nullable=False),
+    Column("valid_until", text(10), nullable=False),
+    Column("cancelled_at", text(24)),
+)
+
+control_answer = Table(
+    "control_answer",
+    metadata,
+    Column("police", text(64), primary_key=True),
+    Column("answer", text(64), primary_key=True),  # its record id
+    Column("court", text(64), nullable=False),
+    Column("request", text(64), nullable=False),
+    Column("said", text(16), nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("withdrawn", Boolean, nullable=False),
+)
+Index("control_answer_request", control_answer.c.court, control_answer.c.request, control_answer.c.position)
+
+# What is owed by when; `answer` names the sighting that was told too late, and is empty for all else.
+control_clock = Table(
+    "control_clock",
+    metadata,
+    Column("court", text(64), primary_key=True),
+    Column("request", text(64), primary_key=True),
+    Column("owed", text(16), primary_key=True),
+    Column("answer", text(64), primary_key=True),
+    Column("police", text(64), nullable=False),
+    Column("due_at", text(24), nullable=False),
+    Column("ended_at", text(24)),  # it was done, or is owed no more
+    Column("missed_at", text(24)),  # the journal says so
+)
+Index("control_clock_due", control_clock.c.ended_at, control_clock.c.missed_at, control_clock.c.due_at)
 
 request_nonce = Table(
     "request_nonce",

@@ -60,6 +60,7 @@ class Agent:
     url: str
     web: httpx.AsyncClient
     wire: "Wire"
+    gateway: GatewayClient
 
     async def follow(self) -> None:
         """Until nothing is new and nothing is left to do."""
@@ -164,9 +165,9 @@ async def open_agency(
         return Trust(read_trusted_keys(parts.trusted_keys), settings.party, contract, party, district.clock)
 
     follower = Follower(parts, district.clock, client, read_trust, register, topics)
-    app = create_screening_app(parts, district.clock)
+    app = create_screening_app(parts, district.clock, gateway=client)
     web = httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://agent.test")
-    yield Agent(district, parts, follower, register, url, web, wire)
+    yield Agent(district, parts, follower, register, url, web, wire, client)
     await web.aclose()
     await client.close()
     register.close()

@@ -14,11 +14,14 @@ from gateway.settings import Settings
 from gateway.wiring import open_gateway
 from tests.databases import Databases
 from tests.integration.agency import Agent, open_agency
+from tests.integration.controlling import ANSWERS, OFFICERS, REQUESTS, push
 from tests.integration.district import ROOT, District, Founded, open_district
 from tests.integration.fed import Feed, open_feed
 from tests.integration.following import Following, open_following
 from tests.integration.spans import recorded_spans
+from tests.integration.test_list_feeds import agree
 from tests.servers.kafka import Kafka
+from tests.unit.adapters.feeds.controls import officer
 
 
 @pytest.fixture(scope="session")
@@ -57,6 +60,14 @@ async def district(founded_copy: Founded, tmp_path: Path, log_lines: io.StringIO
 async def agent(district: District, tmp_path: Path) -> AsyncIterator[Agent]:
     async with open_agency(district, tmp_path) as opened:
         yield opened
+
+
+@pytest.fixture
+async def controlled(district: District) -> District:
+    for name in (OFFICERS, REQUESTS, ANSWERS):
+        await agree(district, name)
+    assert await push(district, officer()) == []
+    return district
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ from gateway.wiring import open_gateway
 from schemas.catalog import DISHONEST_DEBTOR
 from schemas.reading import Accepted
 from tests.integration.district import FEED, MARKET, NDJSON, ROOT, SAMPLES, TO_MARKET
-from tests.small_gateway import Gateway, debtor, no_reader, open_test_gateway
+from tests.small_gateway import Gateway, admission, debtor, no_reader, open_test_gateway
 
 
 @pytest.fixture
@@ -45,8 +45,9 @@ async def rivals(tmp_path: Path, database_url: str) -> AsyncIterator[list[Gatewa
     opened = [first]
     for number in range(1, 4):
         engine = open_engine(database_url)
-        intake = Intake(engine, first.clock, first.keyring, no_reader, batch_records=3)
         versions = Versions(first.keyring.vault)
+        admitting = admission(first.clock, first.keyring, versions)
+        intake = Intake(engine, first.clock, first.keyring, no_reader, admitting, batch_records=3)
         router = Router(engine, first.clock, versions)
         sender = Sender(engine, first.clock, first.keyring, versions)
         opened.append(replace(first, engine=engine, intake=intake, router=router, sender=sender, sent=number * 1000))

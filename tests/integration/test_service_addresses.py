@@ -264,7 +264,7 @@ async def test_an_agent_on_another_contract_has_no_addresses(agent: Agent) -> No
 @asynccontextmanager
 async def listening(agent: Agent) -> AsyncIterator[str]:
     """The agent's application at a real address."""
-    app = create_screening_app(agent.parts, agent.district.clock)
+    app = create_screening_app(agent.parts, agent.district.clock, gateway=agent.gateway)
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off"))
     with socket.create_server(("127.0.0.1", 0)) as place:
         serving = asyncio.create_task(server.serve([place]))

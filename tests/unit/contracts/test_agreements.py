@@ -23,6 +23,7 @@ RECEIPTS = [path for path in AGREEMENTS if path.stem.startswith("receipts-from-"
 RESTRICTIONS = HERE / "agreements/restrictions-to-natural-resources.yaml"
 ENFORCEMENT = HERE / "agreements/enforcement-to-credit-platform.yaml"
 ADDRESSES = sorted((HERE / "agreements").glob("addresses-from-*.yaml"))
+CONTROL = sorted((HERE / "agreements").glob("control-*.yaml"))
 RESULTS = sorted((HERE / "agreements").glob("service-results-to-*.yaml"))
 
 # What nobody gets: other people's data, and what no purpose here needs.
@@ -48,10 +49,13 @@ def shown(path: Path) -> frozenset[str]:
     return frozenset(slot for field in terms.fields for slot in expand(field, feed(terms.feed).slots))
 
 
-def test_the_thirteen_agreements_and_seven_parties_are_there() -> None:
+def test_the_sixteen_agreements_and_eight_parties_are_there() -> None:
     agencies = ["credit-platform", "market-regulation", "public-resource-trading"]
     assert [path.stem for path in AGREEMENTS] == [
         *(f"addresses-from-{side}" for side in ["bank", "market-regulation"]),
+        "control-feedback-from-police",
+        "control-officers-to-police",
+        "control-requests-to-police",
         *(f"debtors-to-{agency}" for agency in agencies),
         "enforcement-to-credit-platform",
         *(f"receipts-from-{agency}" for agency in ["credit-platform", "market-regulation", "natural-resources"]),
@@ -66,6 +70,7 @@ def test_the_thirteen_agreements_and_seven_parties_are_there() -> None:
         "shanyang-data-bureau",
         "shanyang-market-regulation",
         "shanyang-natural-resources",
+        "shanyang-police",
         "shanyang-public-resource-trading",
     ]
 
@@ -197,8 +202,20 @@ def test_what_became_of_service_goes_back_to_who_stated_the_address_without_name
     assert not sees(bank, **regulator)
 
 
+def test_the_police_see_requests_to_them_alone_and_a_court_answers_to_its_own() -> None:
+    feedback, officers, requests = CONTROL
+    assert sees(requests, to="shanyang-police")
+    assert not sees(requests, to="another-police")
+    assert sees(feedback, request__from_party="shanyang-court")
+    assert not sees(feedback, request__from_party="another-court")
+    for path in CONTROL:
+        assert load_agreement(path).terms.effects is None
+    assert {"documents[].digest", "officers[].certificate", "contact.phone", "valid_until"} < shown(requests)
+    assert {"certificate", "name", "valid_until"} < shown(officers)
+
+
 @pytest.mark.parametrize(
-    "path", [*DEBTORS, RESTRICTIONS, ENFORCEMENT, *ADDRESSES, *RESULTS], ids=lambda path: path.stem
+    "path", [*DEBTORS, RESTRICTIONS, ENFORCEMENT, *ADDRESSES, *RESULTS, *CONTROL], ids=lambda path: path.stem
 )
 def test_an_official_can_preview_it_without_a_record(path: Path) -> None:
     terms = load_agreement(path).terms

@@ -61,6 +61,9 @@ RECORD = DishonestDebtor.model_validate_json(orjson.dumps(LINE))
 # SHA-256 of each published version without its words: what a version means never changes once it is out.
 PUBLISHED = {
     ("consumption-restriction", 1): "8403e310e80d02d60d6a2c1aada0d53b91808f5428e2bedf26f6aefa0538f9c6",
+    ("control-feedback", 1): "dd9849f2c09517ec7c41260faedbd52ae8d879aeb80bf84ec681fd0e75e8cf40",
+    ("control-officer", 1): "6d2f029925ac144f9c1a04b0d86af408f8593457617a41067cb8736297662a67",
+    ("control-request", 1): "029d4a5a9abb022e10e07621f3d00f6b6e017f23ace22100c4a6c6df9916477e",
     ("dishonest-debtor", 1): "292d0130df3cc2eed1bd95733e9f893f56a6318db527dea046dce5188f38f858",
     ("judgment-debtor", 1): "c066098ac161d5843c3d5e8c5a22c0f4831e85e151f3bcd59cbc5487b5bbe23c",
     ("receipt", 1): "bb3e0e9fa5a98711b1faac767d4d1c788a2bfa5395a0bdd080db05193f39db0e",

@@ -150,7 +150,7 @@ def without_digest(item: object) -> object:
     return record
 
 
-@pytest.mark.parametrize("feed", ["receipt", "control-request", ""])
+@pytest.mark.parametrize("feed", ["receipt", "control", ""])
 def test_a_feed_without_a_reader_is_unknown(feed: str) -> None:
     with pytest.raises(UnknownFeed):
         read(feed, b"{}", record_key=TEST_KEY, today=TODAY)

@@ -1,0 +1,310 @@
+"""Which requests and answers are taken: what another record must say first is looked up before anything is journalled.
+
+A request needs its officers on the register, and is never revived. An answer needs a request that was addressed to the
+one who answers, and must be one that may follow (schemas/control_states.py). What was decided is confirmed in the
+transaction that journals it, so two gateways cannot take two answers of which one rules out the other.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.clock import Clock, china_date, stamp, unstamp
+from gateway.control.limits import Limits
+from gateway.control.register import (
+    Asked,
+    Request,
+    end_clocks,
+    note_answer,
+    note_cancel,
+    note_request,
+    note_withdrawn,
+    read_asked,
+    read_police,
+    requests_of,
+    start_clock,
+)
+from gateway.delivery.versions import Versions
+from gateway.journal.append import Place
+from gateway.journal.heads import read_heads, unchanged_since
+from gateway.journal.plan import Chunk, Taken, fingerprint
+from gateway.journal.versions import Head
+from gateway.trust.keyring import Keyring
+from schemas.canonical import JsonValue
+from schemas.catalog import CONTROL_FEEDBACK, CONTROL_OFFICER, CONTROL_REQUEST, Feed
+from schemas.control_states import ENDED, Reason, objection, read_answer
+from schemas.reading import Accepted, Item, Rejected, Withdrawal
+from schemas.record_id import record_id
+from schemas.records.control import ControlFeedback, ControlRequest, Officer
+
+FEEDS: Final = frozenset({CONTROL_REQUEST.name, CONTROL_FEEDBACK.name})
+AHEAD: Final = timedelta(minutes=5)  # how far the clock of the police may be before the gateway's
+
+# Who or what is looked for: another one is another request.
+TARGET: Final = (
+    "to",
+    "target",
+    "subject.kind",
+    "subject.name",
+    "subject.identifiers[].scheme",
+    "subject.identifiers[].value",
+    "vehicle.plate",
+    "vehicle.plate_kind",
+    "vehicle.vin",
+)
+SAID: Final[Mapping[Reason, str]] = {
+    "answer-out-of-order": "this answer may not follow the one before",
+    "already-answered": "this was answered before",
+    "request-cancelled": "the court has cancelled the request; all that may be answered is that the control is lifted",
+    "request-over": "the request is over; nothing more is answered to it",
+    "request-expired": "the last day of the control is past; nothing new begins",
+    "not-yet-expired": "the last day of the control is not past",
+}
+
+
+@dataclass(slots=True)
+class Basis:
+    """What a decision rests on: the requests as they stood, and the newest version of each officer."""
+
+    asked: dict[Request, Asked | None] = field(default_factory=dict)
+    officers: dict[str, int | None] = field(default_factory=dict)
+
+
+class Admission:
+    """Between reading and journalling, for the feeds of FEEDS."""
+
+    def __init__(self, clock: Clock, keyring: Keyring, versions: Versions, limits: Limits) -> None:
+        self._clock = clock
+        self._keyring = keyring
+        self._versions = versions
+        self._limits = limits
+
+    async def admit(
+        self, connection: AsyncConnection, feed: Feed, provider: str, chunk: Chunk, heads: Mapping[str, Head]
+    ) -> tuple[Chunk, Basis]:
+        """The chunk with a refusal in the place of what may not be taken. A withdrawal is never refused (J5)."""
+        if feed.name == CONTROL_REQUEST.name:
+            return await self._requests(connection, provider, chunk, heads)
+        return await self._answers(connection, provider, chunk, heads)
+
+    async def confirm(self, connection: AsyncConnection, provider: str, basis: Basis) -> bool:
+        """Whether all stands as it was when it was decided. Called once the journal's head is locked."""
+        asked = await read_asked(connection, basis.asked)
+        return {one: asked.get(one) for one in basis.asked} == basis.asked and await unchanged_since(
+            connection, CONTROL_OFFICER.name, provider, basis.officers
+        )
+
+    async def note(
+        self, connection: AsyncConnection, feed: Feed, provider: str, taken: list[Taken], place: Place
+    ) -> None:
+        """Enter in the register what stands in the journal from `place` on, and start and end its clocks."""
+        for offset, one in enumerate(taken):
+            draft = one.draft
+            values = dict(zip(feed.slots, draft.values, strict=True))
+            if feed.name == CONTROL_REQUEST.name:
+                request = (provider, draft.record_id)
+                if draft.status == "withdrawn":
+                    await self._note_cancel(connection, request, place)
+                else:
+                    await self._note_request(connection, request, values, place)
+            elif draft.status == "withdrawn":
+                await note_withdrawn(connection, provider, draft.record_id)
+            else:
+                await self._note_answer(
+                    connection, provider, draft.record_id, values, place, place.first_position + offset
+                )
+
+    async def _requests(
+        self, connection: AsyncConnection, court: str, chunk: Chunk, heads: Mapping[str, Head]
+    ) -> tuple[Chunk, Basis]:
+        requests = [item.record for item in chunk.items if isinstance(item, Accepted)]
+        officers = {
+            self._officer_id(court, one)
+            for record in requests
+            if isinstance(record, ControlRequest)
+            for one in record.officers
+        }
+        registered = await read_heads(connection, CONTROL_OFFICER.name, court, officers)
+        asked = await read_asked(connection, [(court, one.record_id) for one in requests])
+        police = await read_police(connection, court)
+        basis = Basis(
+            {(court, one.record_id): asked.get((court, one.record_id)) for one in requests},
+            {one: registered[one].position if one in registered else None for one in officers},
+        )
+        known = [head.position for head in (*registered.values(), *heads.values())]
+        versions = await self._versions.read(connection, known)
+        values = {position: version.values for position, version in versions.items()}
+
+        def judge(item: Accepted, record: ControlRequest) -> Item:
+            head = heads.get(record.record_id)
+            state = found.state if (found := asked.get((court, record.record_id))) else None
+            today = china_date(self._clock.now())
+            if head is not None and head.status != "withdrawn" and self._is_same(CONTROL_REQUEST, item, head):
+                return item
+            if head is not None and (head.status == "withdrawn" or (state is not None and state.cancelled)):
+                return Rejected(
+                    item.line, "request-cancelled", "the request was cancelled; ask anew under a new number", item.raw
+                )
+            if state is not None and state.over:
+                return Rejected(item.line, "request-over", "the request is over; ask anew under a new number", item.raw)
+            if record.valid_until < today:
+                return Rejected(item.line, "request-expired", "the last day of the control is past", item.raw)
+            if record.to not in police:
+                return Rejected(
+                    item.line, "unknown-police", "no agreement in force lets them see the court's requests", item.raw
+                )
+            if head is not None and not _is_same_target(record, values.get(head.position)):
+                return Rejected(
+                    item.line,
+                    "another-target",
+                    "who or what is looked for has changed; cancel it, ask under a new number",
+                    item.raw,
+                )
+            for one in record.officers:
+                head = registered.get(self._officer_id(court, one))
+                if head is None or not _is_registered(one, head, values.get(head.position), today):
+                    return Rejected(
+                        item.line,
+                        "officer-unregistered",
+                        "an officer is not registered under that certificate and name today",
+                        item.raw,
+                    )
+            return item
+
+        items = [
+            judge(item, item.record) if isinstance(item, Accepted) and isinstance(item.record, ControlRequest) else item
+            for item in chunk.items
+        ]
+        return Chunk(items, chunk.before), basis
+
+    async def _answers(
+        self, connection: AsyncConnection, police: str, chunk: Chunk, heads: Mapping[str, Head]
+    ) -> tuple[Chunk, Basis]:
+        named = {
+            (record.request.from_party, record.request.record_id)
+            for item in chunk.items
+            if isinstance(item, Accepted) and isinstance(record := item.record, ControlFeedback)
+        }
+        taken_back = [one for item in chunk.items if isinstance(item, Withdrawal) for one in item.record_ids]
+        answered = await requests_of(connection, police, taken_back)
+        asked = await read_asked(connection, {*named, *answered.values()})
+        basis = Basis({one: _copied(asked.get(one)) for one in (*named, *answered.values())})
+        given: set[str] = set()
+        items: list[Item] = []
+        for item in chunk.items:
+            match item:
+                case Accepted(record=ControlFeedback() as record):
+                    items.append(self._judge(item, record, police, asked, heads, given))
+                case Withdrawal():
+                    for one in item.record_ids:
+                        if one in answered and (stands := asked.get(answered[one])):
+                            stands.answers.pop(one, None)
+                    items.append(item)
+                case _:
+                    items.append(item)
+        return Chunk(items, chunk.before), basis
+
+    def _judge(
+        self,
+        item: Accepted,
+        record: ControlFeedback,
+        police: str,
+        asked: dict[Request, Asked],
+        heads: Mapping[str, Head],
+        given: set[str],
+    ) -> Item:
+        """`asked` moves on with each answer that is taken."""
+        head = heads.get(record.record_id)
+        if record.record_id in given:
+            return item  # the same answer twice in one batch is one answer
+        if head is not None:
+            if head.status != "withdrawn" and self._is_same(CONTROL_FEEDBACK, item, head):
+                return item
+            return Rejected(
+                item.line,
+                "answer-amended",
+                "an answer of this number was given before; give this one a new one",
+                item.raw,
+            )
+        stands = asked.get((record.request.from_party, record.request.record_id))
+        if stands is None or stands.police != police:
+            return Rejected(
+                item.line, "unknown-request", "no such request was addressed to the one who answers", item.raw
+            )
+        try:
+            at = unstamp(record.occurred_at)
+        except ValueError:
+            return Rejected(item.line, "wrong-value", "occurred_at is no time", item.raw)
+        if at > self._clock.now() + AHEAD:
+            return Rejected(item.line, "occurred-later", "it is said to have happened in the future", item.raw)
+        if reason := objection(stands.state, record.answer, china_date(at)):
+            return Rejected(item.line, reason, SAID[reason], item.raw)
+        stands.answers[record.record_id] = record.answer
+        given.add(record.record_id)
+        return item
+
+    async def _note_request(
+        self, connection: AsyncConnection, request: Request, values: Mapping[str, JsonValue], place: Place
+    ) -> None:
+        police, until = str(values["to"]), date.fromisoformat(str(values["valid_until"]))
+        if await note_request(connection, request, police, until):
+            due = stamp(unstamp(place.appended_at) + self._limits.acknowledge)
+            await start_clock(connection, request, police, "acknowledge", due)
+        await start_clock(connection, request, police, "expire", stamp(self._limits.expired_by(until)))
+
+    async def _note_cancel(self, connection: AsyncConnection, request: Request, place: Place) -> None:
+        asked = (await read_asked(connection, [request])).get(request)
+        if asked is None or not await note_cancel(connection, request, place.appended_at):
+            return
+        await end_clocks(connection, request, ("acknowledge", "expire"), place.appended_at)
+        due = stamp(unstamp(place.appended_at) + self._limits.cancel)
+        await start_clock(connection, request, asked.police, "cancel", due)
+        if asked.state.over:  # nothing is owed, unless the answer that ended it is taken back
+            await end_clocks(connection, request, ("cancel",), place.appended_at)
+
+    async def _note_answer(
+        self,
+        connection: AsyncConnection,
+        police: str,
+        answer: str,
+        values: Mapping[str, JsonValue],
+        place: Place,
+        position: int,
+    ) -> None:
+        request = (str(values["request.from_party"]), str(values["request.record_id"]))
+        said = read_answer(values["answer"])
+        await note_answer(connection, police, answer, request, said, position)
+        await end_clocks(connection, request, ("acknowledge",), place.appended_at)
+        if said in ENDED:
+            await end_clocks(connection, request, ("expire", "cancel"), place.appended_at)
+        due = stamp(unstamp(str(values["occurred_at"])) + self._limits.sighting)
+        if said == "sighted" and due < place.appended_at:  # it came too late already
+            await start_clock(connection, request, police, "sighting", due, answer)
+
+    def _is_same(self, feed: Feed, item: Accepted, head: Head) -> bool:
+        return fingerprint(self._keyring, feed, feed.values(item.record)) == head.content_mac
+
+    def _officer_id(self, court: str, officer: Officer) -> str:
+        return record_id(self._keyring.record_key(court), CONTROL_OFFICER.name, officer.certificate)
+
+
+def _copied(asked: Asked | None) -> Asked | None:
+    return None if asked is None else Asked(asked.police, asked.valid_until, asked.cancelled, dict(asked.answers))
+
+
+def _is_registered(officer: Officer, head: Head, values: tuple[JsonValue, ...] | None, today: date) -> bool:
+    if head.status == "withdrawn" or values is None:
+        return False
+    said = dict(zip(CONTROL_OFFICER.slots, values, strict=True))
+    return said["name"] == officer.name and str(said["valid_from"]) <= today.isoformat() <= str(said["valid_until"])
+
+
+def _is_same_target(record: ControlRequest, before: tuple[JsonValue, ...] | None) -> bool:
+    if before is None:
+        return False
+    old = dict(zip(CONTROL_REQUEST.slots, before, strict=True))
+    new = dict(zip(CONTROL_REQUEST.slots, CONTROL_REQUEST.values(record), strict=True))
+    return all(old[slot] == new[slot] for slot in TARGET)
