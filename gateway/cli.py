@@ -142,6 +142,37 @@ def push(
 
 
 @app.command()
+def watch(
+    feed: str,
+    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Where the files are put.")],
+    key: KeyFile,
+    gateway: GatewayUrl = LOCAL,
+    settle: Annotated[
+        float, typer.Option(min=1, help="Seconds that a file must lie unchanged before it is read.")
+    ] = 10,
+    every: Annotated[float, typer.Option(min=0.1, help="Seconds from one look to the next.")] = 5,
+    done: Annotated[
+        str | None, typer.Option(help="Read NAME only once NAME with this ending is there, e.g. .ok")
+    ] = None,
+    once: Annotated[bool, typer.Option("--once", help="Take what lies there now, then end.")] = False,
+) -> None:
+    """Push every file that is put into a folder; the verdict is put beside it, as NAME.result.json."""
+    from gateway.log import configure_logging
+    from gateway.settings import load_settings
+    from gateway.ways_in.run import watch_folder
+
+    settings = load_settings()
+    configure_logging(settings.log_format, settings.log_level)
+    sys.exit(
+        asyncio.run(
+            watch_folder(
+                feed, folder, gateway=gateway, key=key, settle=settle, every=every, marker=done or None, once=once
+            )
+        )
+    )
+
+
+@app.command()
 def withdraw(
     feed: str,
     key: KeyFile,

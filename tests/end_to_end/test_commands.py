@@ -173,6 +173,21 @@ async def test_a_provider_pushes_withdraws_and_reads(desk: Desk, gateway: None) 
     assert (elsewhere.returncode, elsewhere.stderr.strip().partition(":")[0]) == (1, "unknown-feed")
 
 
+def test_a_provider_puts_files_into_a_folder(desk: Desk, gateway: None) -> None:
+    folder = desk.folder / "out"
+    folder.mkdir()
+    (folder / "list.ndjson").write_text(
+        json.dumps({**LINE, "caseCode": "（2026）豫0811执102号"}, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
+    watch = ("watch", "dishonest-debtor", "out", "--key", f"{COURT}.jwk", "--settle", "1", "--once")
+    assert desk.run(*watch).returncode == 0
+    result = json.loads((folder / "list.ndjson.result.json").read_text("utf-8"))
+    assert (result["verdict"], result["counts"]["listed"]) == ("taken", 1)
+    (folder / "cut.csv").write_text("案号,姓名\n（2026）豫0811执1", encoding="utf-8")
+    refused = desk.run(*watch)
+    assert (refused.returncode, "file-unfinished" in refused.stderr) == (3, True)
+
+
 def test_the_doctor_says_what_is_wrong(desk: Desk) -> None:
     """The quarantined line that was pushed above, and an agency that has no agent."""
     found = desk.run("doctor")

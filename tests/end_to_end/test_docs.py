@@ -66,6 +66,7 @@ ELSEWHERE = {
     f"fuyuan contract sign {AGREEMENT} --key court.jwk": Elsewhere(COMMANDS, '"contract", "sign"'),
     ".venv/bin/fuyuan database upgrade": Elsewhere(COMMANDS, '"database", "upgrade"'),
     ".venv/bin/fuyuan database check": Elsewhere(COMMANDS, '"database", "check"'),
+    "fuyuan watch dishonest-debtor /srv/exchange/out --key court.jwk": Elsewhere(COMMANDS, '"watch"'),
     "fuyuan doctor": Elsewhere(COMMANDS, 'desk.run("doctor")'),
     "fuyuan doctor --json": Elsewhere(COMMANDS, '"doctor", "--json"'),
     "fuyuan doctor --agent": Elsewhere(COMMANDS, '"doctor", "--agent"'),
