@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from contracts.load import ContractFileError
+from gateway.cli_options import LOCAL, ExistingFile, GatewayUrl, KeyFile
+from gateway.cli_ways_in import front, watch
 from gateway.errors import FuyuanError
 from gateway.trust.keys import BadKey
 
@@ -28,13 +30,8 @@ app.add_typer(keys_app, name="keys")
 app.add_typer(party_app, name="party")
 app.add_typer(kafka_app, name="kafka")
 app.add_typer(database_app, name="database")
-
-ExistingFile = Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True)]
-KeyFile = Annotated[
-    Path, typer.Option("--key", help="The party's private key, a JWK file.", exists=True, dir_okay=False)
-]
-GatewayUrl = Annotated[str, typer.Option("--gateway", envvar="FUYUAN_GATEWAY_URL", help="Where the gateway listens.")]
-LOCAL = "http://127.0.0.1:8440"
+app.command()(watch)
+app.command()(front)
 
 
 def main() -> None:
@@ -139,37 +136,6 @@ def push(
 
     client = open_topic_client(kafka, key, keys, kafka_password, kafka_ca, wait)
     sys.exit(asyncio.run(push_file(client, feed, file, relist=relist, most_bytes=LARGEST_BODY)))
-
-
-@app.command()
-def watch(
-    feed: str,
-    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Where the files are put.")],
-    key: KeyFile,
-    gateway: GatewayUrl = LOCAL,
-    settle: Annotated[
-        float, typer.Option(min=1, help="Seconds that a file must lie unchanged before it is read.")
-    ] = 10,
-    every: Annotated[float, typer.Option(min=0.1, help="Seconds from one look to the next.")] = 5,
-    done: Annotated[
-        str | None, typer.Option(help="Read NAME only once NAME with this ending is there, e.g. .ok")
-    ] = None,
-    once: Annotated[bool, typer.Option("--once", help="Take what lies there now, then end.")] = False,
-) -> None:
-    """Push every file that is put into a folder; the verdict is put beside it, as NAME.result.json."""
-    from gateway.log import configure_logging
-    from gateway.settings import load_settings
-    from gateway.ways_in.run import watch_folder
-
-    settings = load_settings()
-    configure_logging(settings.log_format, settings.log_level)
-    sys.exit(
-        asyncio.run(
-            watch_folder(
-                feed, folder, gateway=gateway, key=key, settle=settle, every=every, marker=done or None, once=once
-            )
-        )
-    )
 
 
 @app.command()
