@@ -21,14 +21,13 @@ class FrontAway(ConnectionError):
 class FrontRow:
     """One row. `key` is what it is known by from one reading to the next, as JSON.
 
-    `named` are the members that name its record in a withdrawal; rows of equal `identity` name the same one. `deleted`
-    where a column says so, and `line` is then that withdrawal. `cells` are the columns as they were read.
+    `named` are the members that name its record in a withdrawal. `deleted` where a column says so, and `line` is that
+    withdrawal then. `cells` are the columns as they were read.
     """
 
     key: str
     line: JsonObject
     named: JsonObject
-    identity: bytes
     deleted: bool
     cells: Mapping[str, object] = field(repr=False)
 

@@ -2,7 +2,6 @@
 its mapping names a column of states.
 """
 
-import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import date, datetime, timedelta
@@ -30,10 +29,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from adapters.fronts.mapping import FrontMapping
 from schemas.canonical import JsonObject, JsonValue
-from schemas.case_number import normalise_case_number
 from schemas.front import Brake, By, FrontAway, FrontFault, FrontRow
-from schemas.names import normalise_name
-from schemas.text import bare
 
 PAGE: Final = 1000  # rows in memory at once
 DRIVERS: Final = {
@@ -81,8 +77,9 @@ class SqlFront:
         """Every row, from one statement and so from one moment."""
         async with self._open() as (connection, table):
             result = await connection.stream(select(table).execution_options(yield_per=PAGE))
-            async for page in result.mappings().partitions(PAGE):
-                yield [self._row(row) for row in page]
+            names = tuple(result.keys())
+            async for page in result.partitions(PAGE):
+                yield [self._row(dict(zip(names, row, strict=True))) for row in page]
 
     async def fresh(self, position: str | None) -> AsyncGenerator[tuple[list[FrontRow], str | None], None]:
         """By watermark: from a little before `position`, for what commits late carries an earlier mark (as rule J2)."""
@@ -95,14 +92,14 @@ class SqlFront:
                 if self.by == "watermark":
                     reached = await _reached(connection, page[-1][self._mapping.changes.column or ""])
             last = page[-1]
-            yield [self._row(row) for row in page], reached
+            yield [self._row(dict(row)) for row in page], reached
 
     async def rows(self, keys: Sequence[str]) -> list[FrontRow]:
         wanted = [tuple(orjson.loads(key)) for key in keys]
         async with self._open() as (connection, table):
             of_key = tuple_(*(table.c[name] for name in self._mapping.key))
             found = (await connection.execute(select(table).where(of_key.in_(wanted)))).mappings().all()
-        rows = {row.key: row for row in map(self._row, found)}
+        rows = {row.key: row for row in (self._row(dict(row)) for row in found)}
         return [rows[key] for key in keys if key in rows]
 
     async def mark(self, verdicts: Sequence[tuple[FrontRow, str | None]]) -> None:
@@ -140,7 +137,7 @@ class SqlFront:
             where.append(_behind(order, last))
         return select(table).where(and_(*where)).order_by(*order).limit(PAGE)
 
-    def _row(self, cells: RowMapping) -> FrontRow:
+    def _row(self, cells: Mapping[str, object]) -> FrontRow:
         mapping = self._mapping
         key = [cells[name] for name in mapping.key]
         if not all(type(part) in {int, str} for part in key):
@@ -154,7 +151,7 @@ class SqlFront:
         if deleted:
             why = None if deletions.reason is None else _value(cells[deletions.reason])
             line = {**named, "status": "withdrawn", **({"status_reason": str(why)} if why else {})}
-        return FrontRow(orjson.dumps(key).decode(), line, named, _identity(named), deleted, dict(cells))
+        return FrontRow(orjson.dumps(key).decode(), line, named, deleted, cells)
 
     @asynccontextmanager
     async def _open(self) -> AsyncIterator[tuple[AsyncConnection, Table]]:
@@ -212,20 +209,9 @@ def _earlier(position: str, overlap: int) -> object:
     return int(value) - overlap if kind == "no" else datetime.fromisoformat(value) - timedelta(seconds=overlap)
 
 
-def _identity(named: Mapping[str, JsonValue]) -> bytes:
-    """Equal for names that differ in writing only, as record ids are."""
-    texts = {member: "" if value is None else str(value) for member, value in named.items()}
-    spelled = [_spelled(member, text) for member, text in texts.items()]
-    return hashlib.sha256(orjson.dumps(spelled)).digest()
-
-
-def _spelled(member: str, text: str) -> str | None:
-    if member == "case_number":
-        return normalise_case_number(text)
-    return normalise_name(text) if member == "name" else bare(text)
-
-
 def _value(cell: object) -> JsonValue:
+    if isinstance(cell, str):  # nearly all
+        return cell
     match cell:
         case datetime():
             return cell.isoformat(" ", "seconds") if cell.tzinfo is None else cell.isoformat()
@@ -237,7 +223,7 @@ def _value(cell: object) -> JsonValue:
             return _text(cell)
         case int() if abs(cell) >= 2**63:
             return str(cell)
-        case None | bool() | int() | float() | str() | list() | dict():
+        case None | bool() | int() | float() | list() | dict():
             return cell
     return str(cell)
 

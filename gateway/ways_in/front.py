@@ -23,7 +23,10 @@ from gateway.errors import Refused, Unavailable
 from gateway.provider import Pusher
 from gateway.ways_in.known import Known, KnownRow
 from schemas.canonical import JsonObject
+from schemas.case_number import normalise_case_number
 from schemas.front import Front, FrontAway, FrontFault, FrontRow
+from schemas.names import normalise_name
+from schemas.text import bare
 from schemas.withdrawal_reasons import CORRECTED
 
 log = structlog.get_logger(__name__)
@@ -159,12 +162,13 @@ class FrontTable:
         A row whose case or name was put right says another record. The old one is withdrawn when every row is sent, for
         by then another may say it.
         """
-        if code is None and before is not None and before.listed and before.identity != row.identity:
+        says = _identity(row.named)
+        if code is None and before is not None and before.listed and before.identity != says:
             self.known.unsay(before)
         if code is not None and before is not None and before.listed:
             named, identity, listed = before.named, before.identity, True
         else:
-            named, identity, listed = row.named, row.identity, code is None and not row.deleted
+            named, identity, listed = orjson.dumps(row.named).decode(), says, code is None and not row.deleted
         self.known.keep(row.key, _digest(row), identity, named, run, listed=listed, refused=code)
 
     async def _send_gone(self, run: int) -> None:
@@ -221,8 +225,20 @@ def _digest(row: FrontRow) -> bytes:
     return hashlib.sha256(orjson.dumps(row.line, option=orjson.OPT_SORT_KEYS)).digest()[:16]
 
 
-def _withdrawal(named: JsonObject, reason: str | None) -> JsonObject:
-    return {**named, "status": "withdrawn", **({"status_reason": reason} if reason else {})}
+def _identity(named: JsonObject) -> bytes:
+    """Equal where the words differ in writing only, as record ids are."""
+    spelled = [_spelled(member, "" if value is None else str(value)) for member, value in named.items()]
+    return hashlib.sha256(orjson.dumps(spelled)).digest()[:16]
+
+
+def _spelled(member: str, text: str) -> str | None:
+    if member == "case_number":
+        return normalise_case_number(text)
+    return normalise_name(text) if member == "name" else bare(text)
+
+
+def _withdrawal(named: str, reason: str | None) -> JsonObject:
+    return {**orjson.loads(named), "status": "withdrawn", **({"status_reason": reason} if reason else {})}
 
 
 def _counts(found: Survey) -> dict[str, int]:

@@ -10,10 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import orjson
-
 from gateway.errors import Conflict, Unavailable
-from schemas.canonical import JsonObject
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS row (
@@ -30,13 +27,16 @@ AT_ONCE = 500  # values in one IN list
 
 @dataclass(frozen=True, slots=True)
 class KnownRow:
-    """A row as it was last sent. `listed`: its record stands at the gateway by its word. `refused`: a code."""
+    """A row as it was last sent. `named` is JSON, `refused` a code.
+
+    `listed`: its record stands at the gateway by its word.
+    """
 
     id: int
     key: str
     digest: bytes
     identity: bytes
-    named: JsonObject
+    named: str
     listed: bool
     refused: str | None
     seen: int
@@ -124,12 +124,11 @@ class Known:
     def unsay(self, row: KnownRow) -> None:
         """Its record is no longer what the row says; it is to be withdrawn, unless another row says it."""
         sql = "INSERT INTO unsaid (identity, named) VALUES (?, ?)"
-        self._database.execute(sql, (row.identity, orjson.dumps(row.named).decode()))
+        self._database.execute(sql, (row.identity, row.named))
 
-    def unsaid(self, most: int) -> list[tuple[int, bytes, JsonObject]]:
+    def unsaid(self, most: int) -> list[tuple[int, bytes, str]]:
         """(id, identity, named) of the oldest of these."""
-        rows = self._database.execute("SELECT id, identity, named FROM unsaid ORDER BY id LIMIT ?", (most,))
-        return [(id_, identity, orjson.loads(named)) for id_, identity, named in rows]
+        return list(self._database.execute("SELECT id, identity, named FROM unsaid ORDER BY id LIMIT ?", (most,)))
 
     def withdrawn(self, ids: Iterable[int]) -> None:
         self._database.executemany("DELETE FROM unsaid WHERE id = ?", ((one,) for one in ids))
@@ -139,7 +138,7 @@ class Known:
         key: str,
         digest: bytes,
         identity: bytes,
-        named: JsonObject,
+        named: str,
         run: int,
         *,
         listed: bool,
@@ -151,7 +150,7 @@ class Known:
             " ON CONFLICT (key) DO UPDATE SET digest = excluded.digest, identity = excluded.identity,"
             " named = excluded.named, listed = excluded.listed, refused = excluded.refused,"
             " seen = max(seen, excluded.seen)",
-            (key, digest, identity, orjson.dumps(named).decode(), listed, refused, run),
+            (key, digest, identity, named, listed, refused, run),
         )
 
     def forget(self, keys: Iterable[str]) -> None:
@@ -184,4 +183,4 @@ class Known:
 
 def _row(row: tuple[int, str, bytes, bytes, str, int, str | None, int]) -> KnownRow:
     id_, key, digest, identity, named, listed, refused, seen = row
-    return KnownRow(id_, key, digest, identity, orjson.loads(named), bool(listed), refused, seen)
+    return KnownRow(id_, key, digest, identity, named, bool(listed), refused, seen)

@@ -1,13 +1,15 @@
 """Front-end tables in a real PostgreSQL, before a real gateway: what a department's program does to its rows."""
 
 import asyncio
+import tracemalloc
 from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from adapters.fronts.mapping import FrontMapping
@@ -19,6 +21,7 @@ from gateway.provider import Pusher
 from gateway.ways_in.front import FrontTable, Survey
 from gateway.ways_in.known import Known
 from tests.integration.district import MARKET, TO_MARKET, District
+from tests.servers.mariadb import MariaDB
 from tests.servers.postgres import Postgres
 
 NAME = "焦作市山阳区示例建材有限公司"
@@ -100,15 +103,29 @@ def cases(*numbers: int) -> list[str]:
     return sorted(f"（2026）豫0811执{number}号" for number in numbers)
 
 
+@asynccontextmanager
+async def opened(district: District, url: str, driver: str, folder: Path) -> AsyncIterator[Department]:
+    engine = create_async_engine(make_url(url).set(drivername=driver))
+    try:
+        made = Department(district, url, engine, folder / "state" / "front.sqlite")
+        await made.say(TABLE)
+        yield made
+    finally:
+        await engine.dispose()
+
+
 @pytest.fixture
 async def department(district: District, postgres: Postgres, tmp_path: Path) -> AsyncIterator[Department]:
     url = await asyncio.to_thread(postgres.create)
-    engine = create_async_engine(url)
-    made = Department(district, url, engine, tmp_path / "state" / "front.sqlite")
-    await made.say(TABLE)
-    yield made
-    await engine.dispose()
+    async with opened(district, url, "postgresql+asyncpg", tmp_path) as made:
+        yield made
     await asyncio.to_thread(postgres.drop, url)
+
+
+@pytest.fixture
+async def on_mariadb(district: District, mariadb: MariaDB, tmp_path: Path) -> AsyncIterator[Department]:
+    async with opened(district, await asyncio.to_thread(mariadb.create), "mysql+asyncmy", tmp_path) as made:
+        yield made
 
 
 @pytest.mark.parametrize("by", ["state", "watermark", "refresh"])
@@ -122,6 +139,23 @@ async def test_listed_amended_and_deleted_each_once(department: Department, by: 
     assert (await department.look(by))[1] == {"withdrawn": 1}
     assert (await department.look(by))[1] == {}
     assert await department.live() == cases(1)
+
+
+@pytest.mark.parametrize("by", ["state", "watermark", "refresh"])
+async def test_the_same_on_mariadb(on_mariadb: Department, by: str) -> None:
+    await test_listed_amended_and_deleted_each_once(on_mariadb, by)
+    await on_mariadb.say("DELETE FROM sxbzxr WHERE id = 1")
+    assert (await on_mariadb.look(by, refresh=True))[1] == {"withdrawn": 1}
+    await on_mariadb.say("ALTER TABLE sxbzxr RENAME COLUMN zjhm TO zjhm2")
+    with pytest.raises(Refused, match="no column zjhm"):
+        await on_mariadb.look(by)
+
+
+async def test_states_on_mariadb_are_written_back_with_the_verdict(on_mariadb: Department) -> None:
+    await test_states_are_written_back_with_the_verdict(on_mariadb)
+    await on_mariadb.add(4, 5)
+    await on_mariadb.look("state", client=Meanwhile(on_mariadb, "UPDATE sxbzxr SET yw = '新' WHERE id = 4"))
+    assert await on_mariadb.ask("SELECT id, zt FROM sxbzxr WHERE id > 3 ORDER BY id") == [(4, 0), (5, 1)]
 
 
 @pytest.mark.parametrize("by", ["state", "watermark", "refresh"])
@@ -379,3 +413,27 @@ async def test_the_file_of_what_was_sent_holds_no_more_than_a_withdrawal_needs(d
     held = department.state.read_bytes()
     assert CODE.encode() not in held
     assert "借款合同".encode() not in held
+
+
+async def test_memory_does_not_grow_with_the_table(department: Department) -> None:
+    """Each reading of the table, four times as long: what Python holds at its height stays as it was."""
+    heights = []
+    for rows in (4_000, 16_000):
+        await department.say(
+            "INSERT INTO sxbzxr (id, ah, bzxrmc, yw)"
+            " SELECT n, '（2026）豫0811执' || n || '号', '名' || n, repeat('字', 200) FROM generate_series((SELECT count(*) FROM sxbzxr) + 1, :rows) n",
+            rows=rows,
+        )
+        front = SqlFront(department.url, FrontMapping.model_validate({**MAPPING, "changes": BY["refresh"]}))
+        known = Known(department.state)
+        tracemalloc.start()
+        try:
+            killed = KilledAt(department.district.client(COURT), 1, after=False)
+            with pytest.raises(Killed):
+                await FrontTable(front, known, killed).look()
+            heights.append(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+            known.close()
+            await front.close()
+    assert heights[1] < 1.5 * heights[0]
