@@ -26,12 +26,13 @@ def watch(
     once: Annotated[bool, typer.Option("--once", help="Take what lies there now, then end.")] = False,
 ) -> None:
     """Push every file that is put into a folder; the verdict is put beside it, as NAME.result.json."""
-    from gateway.log import configure_logging
+    from gateway.log import catch_uncaught, configure_logging
     from gateway.settings import load_settings
     from gateway.ways_in.run import watch_folder
 
     settings = load_settings()
     configure_logging(settings.log_format, settings.log_level)
+    catch_uncaught()  # its message may hold a row
     sys.exit(
         asyncio.run(
             watch_folder(
@@ -53,7 +54,7 @@ def front(
     refused: Annotated[bool, typer.Option("--refused", help="Print the rows that are refused, and why.")] = False,
 ) -> None:
     """Push what changes in a department's front-end table (FUYUAN_FRONT_URL), as its mapping file describes it."""
-    from gateway.log import configure_logging
+    from gateway.log import catch_uncaught, configure_logging
     from gateway.settings import load_settings
     from gateway.ways_in.run import send_front, show_refusals
     from gateway.wiring import open_front
@@ -63,6 +64,7 @@ def front(
         sys.exit(show_refusals(state))
     settings = load_settings()
     configure_logging(settings.log_format, settings.log_level)
+    catch_uncaught()  # its message may hold a row
     if settings.front_url is None:
         raise Refused("front-settings", "Set FUYUAN_FRONT_URL to the database that the table is in.")
     try:

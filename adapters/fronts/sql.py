@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
+import asyncpg
 import orjson
 from sqlalchemy import (
     Column,
@@ -24,7 +25,7 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.exc import ArgumentError, NoSuchTableError, ProgrammingError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DataError, NoSuchTableError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from adapters.fronts.mapping import FrontMapping
@@ -159,11 +160,11 @@ class SqlFront:
         try:
             async with self._engine.connect() as connection:
                 yield connection, await connection.run_sync(self._reflected)
-        except ProgrammingError as error:
+        except (ProgrammingError, DataError) as error:
             raise FrontFault(
-                f"{self._mapping.table}: not as it is mapped, or not ours to read ({type(error).__name__})"
+                f"{self._mapping.table}: not as it is mapped, or not ours to use ({type(error).__name__})"
             ) from None
-        except (SQLAlchemyError, OSError) as error:
+        except (SQLAlchemyError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             raise FrontAway(type(error).__name__) from None
 
     def _reflected(self, connection: Connection) -> Table:

@@ -3,9 +3,9 @@
     survey: every candidate row against what was sent before -> counts -> the mass-change brake
     send:   the rows that differ, a batch at a time -> written down here -> the table's states are written back
 
-A batch's idempotency key is made of a number that is written down with it, and of its bytes. A run killed before it was
-written down sends the same batch under the same key; where the table has moved on meanwhile, intake finds what is
-unchanged.
+A batch's idempotency key is made of its bytes and of a number, both written down before it is sent. A run killed before
+it heard of the batch sends it again under the same key; where the table has moved on meanwhile it is another batch, in
+which intake finds what is unchanged.
 """
 
 import hashlib
@@ -24,6 +24,7 @@ from gateway.provider import Pusher
 from gateway.ways_in.known import Known, KnownRow
 from schemas.canonical import JsonObject
 from schemas.case_number import normalise_case_number
+from schemas.catalog import HISTORIES
 from schemas.front import Front, FrontAway, FrontFault, FrontRow
 from schemas.names import normalise_name
 from schemas.text import bare
@@ -52,6 +53,11 @@ class FrontTable:
     known: Known
     client: Pusher
     counts: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def _is_history(self) -> bool:
+        """Whether a statement stays true when the next one is made: then only the table's own word takes it back."""
+        return self.front.feed in HISTORIES
 
     async def look(self, *, refresh: bool = False, allow: int = 0) -> Survey:
         """Send what has changed since the last look; with `refresh`, by comparing the whole table.
@@ -90,7 +96,7 @@ class FrontTable:
             async for rows, reached in pages:
                 position = reached
                 self._compare(rows, run, found, whole=whole)
-        if whole:
+        if whole and not self._is_history:
             found.gone += self.known.count_gone(run)
         return found, position
 
@@ -152,7 +158,7 @@ class FrontTable:
                 for row in new:
                     self._keep(row, before.get(row.key), codes[row.key], run)
                 self.known.done(keys)
-                self._next_batch()
+                self.known.put("attempt", "")  # heard of
             told = {row.key: one.refused for row in rows if (one := before.get(row.key))} | codes
             await self.front.mark([(row, told[row.key]) for row in rows])
 
@@ -163,7 +169,8 @@ class FrontTable:
         by then another may say it.
         """
         says = _identity(row.named)
-        if code is None and before is not None and before.listed and before.identity != says:
+        corrects = row.deleted or not self._is_history
+        if corrects and code is None and before is not None and before.listed and before.identity != says:
             self.known.unsay(before)
         if code is not None and before is not None and before.listed:
             named, identity, listed = before.named, before.identity, True
@@ -175,7 +182,7 @@ class FrontTable:
         behind = 0
         while rows := self.known.gone(run, behind, ROWS_AT_ONCE):
             behind = rows[-1].id
-            alone = [row for row in rows if not self.known.stands(row.identity, row.key, run)]
+            alone = [row for row in rows if not self._is_history and not self.known.stands(row.identity, row.key, run)]
             answer = await self._push([_withdrawal(row.named, self.front.gone_reason) for row in alone])
             refused = {alone[place].key: code for place, code in answer.items()}
             with self.known.transaction():
@@ -183,7 +190,7 @@ class FrontTable:
                     if row.key in refused:
                         self.known.refuse(row.key, refused[row.key])
                 self.known.forget(row.key for row in rows if row.key not in refused)
-                self._next_batch()
+                self.known.put("attempt", "")  # heard of
         with self.known.transaction():
             self.known.forget_unlisted(run)
 
@@ -194,17 +201,15 @@ class FrontTable:
                 log.error("alarm", code=code, feed=self.front.feed, kind="withdrawal-refused")
             with self.known.transaction():
                 self.known.withdrawn(id_ for id_, _, _ in left)
-                self._next_batch()
+                self.known.put("attempt", "")  # heard of
 
     async def _push(self, lines: Sequence[JsonObject]) -> dict[int, str]:
         """The codes of the lines that were refused, by place. A line too large for a request is refused alone."""
         if not lines:
             return {}
         body = b"\n".join(map(orjson.dumps, lines))
-        said = f"{self.known.get('id')} {self.known.number('batch')} ".encode() + body
-        key = "front-" + hashlib.sha256(said).hexdigest()[:40]
         try:
-            answer = await self.client.push(self.front.feed, body, NDJSON, key)
+            answer = await self.client.push(self.front.feed, body, NDJSON, self._key(body))
         except GatewayProblem as problem:
             if problem.status != 413:
                 raise
@@ -217,8 +222,15 @@ class FrontTable:
         log.info("rows-sent", feed=self.front.feed, records=len(lines), counts=answer.counts)
         return {line - 1: str(one.get("code")) for one in answer.quarantine if isinstance(line := one.get("line"), int)}
 
-    def _next_batch(self) -> None:
-        self.known.put("batch", str(self.known.number("batch") + 1))
+    def _key(self, body: bytes) -> str:
+        """The same for a batch that may have been sent already, and for no other, though its bytes be the same."""
+        digest = hashlib.sha256(body).hexdigest()
+        if self.known.get("attempt") != digest:
+            with self.known.transaction():
+                self.known.put("attempt", digest)
+                self.known.put("batch", str(self.known.number("batch") + 1))
+        said = f"{self.known.get('id')} {self.known.number('batch')} {digest}"
+        return "front-" + hashlib.sha256(said.encode()).hexdigest()[:40]
 
 
 def _digest(row: FrontRow) -> bytes:

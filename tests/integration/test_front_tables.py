@@ -21,6 +21,7 @@ from gateway.provider import Pusher
 from gateway.ways_in.front import FrontTable, Survey
 from gateway.ways_in.known import Known
 from tests.integration.district import MARKET, TO_MARKET, District
+from tests.integration.test_list_feeds import agree
 from tests.servers.mariadb import MariaDB
 from tests.servers.postgres import Postgres
 
@@ -315,6 +316,26 @@ async def test_two_rows_of_one_key_stop_the_refresh(department: Department) -> N
         await department.look("refresh")
 
 
+async def test_a_registrys_next_address_takes_no_earlier_one_back(department: Department) -> None:
+    """`service-address` is a history: a row that changed is a further statement, and a row that is gone was true."""
+    await agree(department.district, "addresses-from-market-regulation")
+    words = {"UNISCID": "xydm", "ENTNAME": "mc", "DOM": "zs", "REGSTATE_CN": "zt", "APPRDATE": "hzrq"}
+    mapping = {
+        "feed": "service-address", "table": "qydz", "key": ["xydm"], "columns": words, "deletions": {},
+        "named": {"identifier": "xydm", "effective_from": "hzrq"},
+    }  # fmt: skip
+    await department.say(
+        "CREATE TABLE qydz (xydm VARCHAR(18) PRIMARY KEY, mc TEXT, zs TEXT, zt TEXT, hzrq DATE)",
+        f"INSERT INTO qydz VALUES ('{CODE}', '{NAME}', '焦作市山阳区丰收路1号', '存续', DATE '2026-01-06')",  # noqa: S608
+    )
+    registry = department.district.client(MARKET)
+    assert (await department.look("refresh", client=registry, **mapping))[1] == {"listed": 1}
+    await department.say("UPDATE qydz SET zs = '焦作市山阳区解放路2号', hzrq = DATE '2026-02-01'")
+    assert (await department.look("refresh", client=registry, **mapping))[1] == {"listed": 1}
+    await department.say("DELETE FROM qydz")
+    assert (await department.look("refresh", client=registry, **mapping))[1] == {}
+
+
 class Killed(BaseException):
     pass
 
@@ -368,6 +389,18 @@ async def test_a_run_that_ends_anywhere_is_once(
     assert kinds == {"upsert": 2, "withdrawn": 2}, "each change once, whatever was sent again"
 
 
+async def test_there_and_back_again_while_no_answer_was_heard(department: Department) -> None:
+    """Three batches of which the department's machine knows nothing; the third is in the bytes of the first."""
+    client = department.district.client(COURT)
+    await department.add(1)
+    for words in ("甲", "乙"):
+        await department.say("UPDATE sxbzxr SET yw = :yw", yw=words)
+        with pytest.raises(Killed):
+            await department.look("refresh", client=KilledAt(client, 1, after=True))
+    await department.say("UPDATE sxbzxr SET yw = '甲'")
+    assert (await department.look("refresh"))[1] == {"amended": 1}
+
+
 async def test_one_process_for_one_table(department: Department) -> None:
     first = Known(department.state)
     with pytest.raises(FuyuanError, match="state-in-use"):
@@ -386,6 +419,9 @@ async def test_a_row_too_large_for_a_request_is_refused_alone(department: Depart
 async def test_a_database_that_is_away_is_waited_for(department: Department) -> None:
     url = department.url
     department.url = url.replace(f":{url.rpartition(':')[2].partition('/')[0]}/", ":1/")
+    with pytest.raises(Unavailable, match="front-away"):
+        await department.look("refresh")
+    department.url = make_url(url).set(password="wrong").render_as_string(hide_password=False)
     with pytest.raises(Unavailable, match="front-away"):
         await department.look("refresh")
     department.url = url
@@ -421,7 +457,8 @@ async def test_memory_does_not_grow_with_the_table(department: Department) -> No
     for rows in (4_000, 16_000):
         await department.say(
             "INSERT INTO sxbzxr (id, ah, bzxrmc, yw)"
-            " SELECT n, '（2026）豫0811执' || n || '号', '名' || n, repeat('字', 200) FROM generate_series((SELECT count(*) FROM sxbzxr) + 1, :rows) n",
+            " SELECT n, '（2026）豫0811执' || n || '号', '名' || n, repeat('字', 200)"
+            " FROM generate_series((SELECT count(*) FROM sxbzxr) + 1, :rows) n",
             rows=rows,
         )
         front = SqlFront(department.url, FrontMapping.model_validate({**MAPPING, "changes": BY["refresh"]}))
