@@ -120,7 +120,7 @@ class FrontTable:
         for row in rows:
             known = before.get(row.key)
             if known is not None and known.digest == _digest(row):
-                if self.front.by == "state":  # written again as it was: it has its answer already
+                if self.front.by == "state" and not whole:  # written again as it was: it has its answer already
                     waiting.append(row.key)
                 continue
             waiting.append(row.key)
@@ -169,6 +169,8 @@ class FrontTable:
         by then another may say it.
         """
         says = _identity(row.named)
+        if before is not None and before.identity != says:
+            self.known.try_again(before.identity)
         corrects = row.deleted or not self._is_history
         if corrects and code is None and before is not None and before.listed and before.identity != says:
             self.known.unsay(before)
@@ -191,6 +193,8 @@ class FrontTable:
                         self.known.refuse(row.key, refused[row.key])
                 self.known.forget(row.key for row in rows if row.key not in refused)
                 self.known.put("attempt", "")  # heard of
+                for row in rows:
+                    self.known.try_again(row.identity)
         with self.known.transaction():
             self.known.forget_unlisted(run)
 

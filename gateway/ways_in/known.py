@@ -22,6 +22,7 @@ CREATE TABLE IF NOT EXISTS waiting (id INTEGER PRIMARY KEY, key TEXT NOT NULL UN
 CREATE TABLE IF NOT EXISTS unsaid (id INTEGER PRIMARY KEY, identity BLOB NOT NULL, named TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS said (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
+ALIKE = "alike-in-batch"
 AT_ONCE = 500  # values in one IN list
 
 
@@ -156,8 +157,16 @@ class Known:
     def forget(self, keys: Iterable[str]) -> None:
         self._database.executemany("DELETE FROM row WHERE key = ?", ((key,) for key in keys))
 
+    def try_again(self, identity: bytes) -> None:
+        """A row that said this record says it no more: its like, refused for the two of them, may now be the one."""
+        sql = "UPDATE row SET digest = x'' WHERE identity = ? AND refused = ?"
+        self._database.execute(sql, (identity, ALIKE))
+
     def forget_unlisted(self, run: int) -> None:
         """Rows that are gone and of which nothing stands at the gateway."""
+        left = "SELECT identity FROM row WHERE NOT listed AND seen < ?"
+        again = f"UPDATE row SET digest = x'' WHERE refused = ? AND seen >= ? AND identity IN ({left})"  # noqa: S608
+        self._database.execute(again, (ALIKE, run, run))
         self._database.execute("DELETE FROM row WHERE NOT listed AND seen < ?", (run,))
 
     def refuse(self, key: str, code: str) -> None:

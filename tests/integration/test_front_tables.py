@@ -250,6 +250,29 @@ async def test_a_case_number_put_right_takes_the_old_one_back(department: Depart
     assert await department.live() == cases(2, 11)
 
 
+@pytest.mark.parametrize(
+    "mend", ["DELETE FROM sxbzxr WHERE id = 2", "UPDATE sxbzxr SET ah = '（2026）豫0811执2号' WHERE id = 2"]
+)
+async def test_two_rows_of_one_record_are_refused_until_one_is_put_right(department: Department, mend: str) -> None:
+    await department.add(1, yw="甲")
+    await department.add(2, ah="（2026）豫0811执1号", yw="乙")
+    assert (await department.look("refresh"))[1] == {"quarantined": 2}
+    assert (await department.look("refresh"))[1] == {}
+    await department.say(mend)
+    await department.look("refresh")
+    await department.look("refresh")
+    assert cases(1)[0] in await department.live()
+    assert (await department.look("refresh"))[1] == {}
+
+
+async def test_a_refresh_of_a_table_with_states_leaves_them(department: Department) -> None:
+    await department.add(1, 2)
+    await department.look("state")
+    await department.say("UPDATE sxbzxr SET yw = '新' WHERE id = 1", "DELETE FROM sxbzxr WHERE id = 2")
+    assert (await department.look("state", refresh=True))[1] == {"amended": 1, "withdrawn": 1}
+    assert await department.ask("SELECT id, zt FROM sxbzxr") == [(1, 1)]
+
+
 async def test_two_rows_that_change_places(department: Department) -> None:
     await department.add(1, 2)
     await department.look("refresh")
