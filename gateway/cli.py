@@ -9,6 +9,8 @@ import typer
 
 from contracts.load import ContractFileError
 from gateway.agent.control_commands import control_app
+from gateway.cli_options import LOCAL, ExistingFile, GatewayUrl, KeyFile
+from gateway.cli_ways_in import front, watch
 from gateway.errors import FuyuanError
 from gateway.trust.keys import BadKey
 
@@ -30,13 +32,8 @@ app.add_typer(control_app, name="control")
 app.add_typer(party_app, name="party")
 app.add_typer(kafka_app, name="kafka")
 app.add_typer(database_app, name="database")
-
-ExistingFile = Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True)]
-KeyFile = Annotated[
-    Path, typer.Option("--key", help="The party's private key, a JWK file.", exists=True, dir_okay=False)
-]
-GatewayUrl = Annotated[str, typer.Option("--gateway", envvar="FUYUAN_GATEWAY_URL", help="Where the gateway listens.")]
-LOCAL = "http://127.0.0.1:8440"
+app.command()(watch)
+app.command()(front)
 
 
 def main() -> None:

@@ -1,11 +1,9 @@
 """What a provider does from the command line: push a file, withdraw a record, read the receipts."""
 
 import asyncio
-import hashlib
 import sys
 import time
-from codecs import BOM_UTF8
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Protocol
@@ -17,13 +15,12 @@ from rich.progress import Progress
 
 from gateway.client import EventPage, GatewayClient, PushResult
 from gateway.clock import SystemClock
-from gateway.content import CSV, NDJSON, XLSX
 from gateway.errors import BadRequest
+from gateway.pieces import pieces
 from gateway.settings import load_settings
 from gateway.trust.keys import SigningKey
 from schemas.canonical import JsonObject
 
-PIECE_LINES = 5000  # lines in one request of a long file
 POLL_SECONDS = 5.0
 
 
@@ -49,52 +46,22 @@ async def push_file(
     data = await asyncio.to_thread(file.read_bytes)
     if not data.strip():
         raise BadRequest("file-empty", "The file holds nothing; an export that failed looks like this.")
-    pieces = list(_pieces(data, most_bytes))
+    parts = list(pieces(data, most_bytes))
     totals: dict[str, int] = {}
     refused: list[JsonObject] = []
     async with way as client:
         with Progress(console=Console(stderr=True), transient=True) as progress:
-            task = progress.add_task(f"pushing {feed}", total=len(pieces))
-            for kind, piece in pieces:
+            task = progress.add_task(f"pushing {feed}", total=len(parts))
+            for piece in parts:
                 # Listing again is a new statement each time it is made; a plain push is the same one.
-                key = f"relist-{uuid4().hex}" if relist else "push-" + hashlib.sha256(piece).hexdigest()[:40]
-                result = await client.push(feed, piece, kind, key, relist=relist)
+                key = f"relist-{uuid4().hex}" if relist else piece.key
+                result = await client.push(feed, piece.body, piece.content_type, key, relist=relist)
                 for name, count in result.counts.items():
                     totals[name] = totals.get(name, 0) + count
                 refused += result.quarantine
                 progress.advance(task)
     sys.stdout.write(orjson.dumps({"counts": totals, "quarantine": refused}).decode() + "\n")
     return 3 if totals.get("quarantined") else 0
-
-
-def _pieces(data: bytes, most_bytes: int | None) -> Iterator[tuple[str, bytes]]:
-    """The file as (content type, bytes). NDJSON is cut at line ends; anything else goes as one piece.
-
-    The rows of a table say nothing without the headings over them.
-    """
-    kind = _kind(data)
-    if kind != NDJSON:
-        yield kind, data
-        return
-    piece: list[bytes] = []
-    size = 0
-    for line in data.splitlines(keepends=True):
-        if piece and (len(piece) == PIECE_LINES or (most_bytes is not None and size + len(line) > most_bytes)):
-            yield NDJSON, b"".join(piece)
-            piece, size = [], 0
-        piece.append(line)
-        size += len(line)
-    yield NDJSON, b"".join(piece)
-
-
-def _kind(data: bytes) -> str:
-    head = data.removeprefix(BOM_UTF8).lstrip()
-    if head.startswith(b"PK"):
-        return XLSX
-    if head.startswith(b"["):
-        return "application/json"
-    first = head.partition(b"\n")[0]
-    return CSV if not head.startswith(b"{") and any(mark in first for mark in (b",", b"\t", b";")) else NDJSON
 
 
 async def withdraw_record(

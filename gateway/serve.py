@@ -15,7 +15,7 @@ from gateway.settings import Settings
 from gateway.wiring import open_gateway
 
 NEW_OBJECTS = 50_000  # between two looks for cycles
-SWITCH_SECONDS = 0.001  # how long a thread that seals keeps the event loop waiting; Python's own is five times that
+SWITCH_SECONDS = 0.0005  # how long a thread that seals keeps the event loop waiting; Python's own is ten times that
 
 
 def collect_rarely() -> None:

@@ -20,7 +20,7 @@ from gateway.errors import Refused
 PREFIX = "FUYUAN_"
 CONFIG = "FUYUAN_CONFIG"
 CONTRACTS = Path(contracts.__file__ or "").parent
-URLS_WITH_PASSWORDS = frozenset({"database_url", "register_url"})
+URLS_WITH_PASSWORDS = frozenset({"database_url", "front_url", "register_url"})
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 PartyId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{2,63}$")]
@@ -104,6 +104,10 @@ class Settings(BaseSettings):
     log_format: Literal["json", "console"] = Field("json", description="How log lines are written: json or console.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="The least level that is logged."
+    )
+
+    front_url: str | None = Field(
+        None, description="`fuyuan front`: the front-end table's database, as a SQLAlchemy URL.", repr=False
     )
 
     agent_host: str = Field("127.0.0.1", description="Agent: address of the screening service.")

@@ -6,6 +6,8 @@ from functools import partial
 from pathlib import Path
 
 from adapters.feeds import read
+from adapters.fronts.mapping import read_front_mapping
+from adapters.fronts.sql import SqlFront
 from adapters.registers.sql import SqlRegister, read_mapping
 from gateway.admin.registry import Registry
 from gateway.agent.enforce import Register
@@ -40,6 +42,7 @@ from gateway.running import Running
 from gateway.settings import Settings
 from gateway.trust.keyring import load_keyring
 from gateway.trust.keys import Signer
+from schemas.front import Front
 from schemas.reading import Item
 
 
@@ -146,3 +149,8 @@ def _read_pushes(
 def open_register(url: str, mapping: Path) -> Register:
     """The agency's own table, as its mapping file describes it."""
     return SqlRegister(url, read_mapping(mapping))
+
+
+def open_front(url: str, mapping: Path) -> Front:
+    """A department's front-end table, as its mapping file describes it. Raises FrontFault."""
+    return SqlFront(url, read_front_mapping(mapping))

@@ -10,6 +10,7 @@ from hypothesis import settings
 from tests.captured_log import captured_log
 from tests.databases import Databases, SqliteFolder, databases_of
 from tests.servers.kafka import Kafka, kafka_server
+from tests.servers.mariadb import MariaDB, mariadb_server
 from tests.servers.postgres import NotHere, Postgres, postgres_server
 
 settings.register_profile("project", deadline=None)  # no test is timed
@@ -21,6 +22,16 @@ def postgres() -> Iterator[Postgres]:
     """One real PostgreSQL for the whole session. Without one its tests are skipped, and fail where CI=true."""
     try:
         with postgres_server() as server:
+            yield server
+    except NotHere as missing:
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(str(missing))
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[MariaDB]:
+    """One real MariaDB for the whole session. Without one its tests are skipped, and fail where CI=true."""
+    try:
+        with mariadb_server() as server:
             yield server
     except NotHere as missing:
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(str(missing))

@@ -43,7 +43,6 @@ T = TypeVar("T")
 
 BEATS_IN_A_LEASE: Final = 3  # heartbeats, within the lease that the contract gives them (rule D11)
 IDLE_SECONDS: Final = 1.0
-BULK_AT_ONCE: Final = 2  # runs of bulk that are made at the same time: a withdrawal takes its turn behind each of them
 BURST_SECONDS: Final = 5.0  # bursts that follow one another share a heartbeat
 
 
@@ -69,7 +68,7 @@ class KafkaLanes:
         self._claims = Claims(engine, clock)
         self._feeding: dict[tuple[str, Lane], asyncio.Task[None]] = {}
         self._beating: dict[str, asyncio.Task[None]] = {}
-        self._turns = asyncio.Semaphore(BULK_AT_ONCE)
+        self._turn = asyncio.Lock()  # one run of bulk is made at a time: a withdrawal has to get past it
         self._beat_at: dict[str, float] = {}
         self._beat_every: dict[tuple[str, int], float] = {}
         self._untold: set[str] = set()  # contracts that have sent something since
@@ -131,7 +130,7 @@ class KafkaLanes:
         return count
 
     async def _prepare(self, claim: Claim, sent: int) -> Run | None:
-        async with nullcontext() if claim.lane == "priority" else self._turns:
+        async with nullcontext() if claim.lane == "priority" else self._turn:
             return await self._sender.prepare(claim.contract, claim.lane, sent, self._may_feed)
 
     async def _produce(self, run: Run) -> None:
@@ -141,7 +140,8 @@ class KafkaLanes:
             if len(run.traces) <= SHORT:
                 messages = self._messages(run, begun)
             else:
-                messages = await asyncio.to_thread(self._messages, run, begun)
+                async with self._turn:
+                    messages = await asyncio.to_thread(self._messages, run, begun)
             await self._producer.send(topic_of(contract_id, lane), messages)
 
     async def beat(self, contract_id: str) -> None:

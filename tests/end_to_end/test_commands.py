@@ -4,17 +4,19 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from sqlalchemy.engine import make_url
 
 from contracts.load import load_agreement
 from gateway.demo.processes import free_port, start
+from tests.servers.postgres import Postgres
 
 ROOT = Path(__file__).parents[2]
 COURT, AGENCY = "shanyang-court", "shanyang-credit-platform"
@@ -34,6 +36,7 @@ class Desk:
 
     folder: Path
     port: int
+    more: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -41,6 +44,7 @@ class Desk:
             "FUYUAN_DATA_DIR": str(self.folder / "gateway"),
             "FUYUAN_PORT": str(self.port),
             "FUYUAN_GATEWAY_URL": f"http://127.0.0.1:{self.port}",
+            **self.more,
         }
         return {key: value for key, value in os.environ.items() if not key.startswith("FUYUAN_")} | ours
 
@@ -171,6 +175,70 @@ async def test_a_provider_pushes_withdraws_and_reads(desk: Desk, gateway: None) 
     assert desk.fuyuan("receipts", FROM_AGENCY, "--key", f"{COURT}.jwk") == []
     elsewhere = desk.run("push", "receipt", "list.ndjson", "--key", f"{COURT}.jwk")
     assert (elsewhere.returncode, elsewhere.stderr.strip().partition(":")[0]) == (1, "unknown-feed")
+
+
+def test_a_provider_puts_files_into_a_folder(desk: Desk, gateway: None) -> None:
+    folder = desk.folder / "out"
+    folder.mkdir()
+    (folder / "list.ndjson").write_text(
+        json.dumps({**LINE, "caseCode": "（2026）豫0811执102号"}, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
+    watch = ("watch", "dishonest-debtor", "out", "--key", f"{COURT}.jwk", "--settle", "1", "--once")
+    assert desk.run(*watch).returncode == 0
+    result = json.loads((folder / "list.ndjson.result.json").read_text("utf-8"))
+    assert (result["verdict"], result["counts"]["listed"]) == ("taken", 1)
+    (folder / "cut.csv").write_text("案号,姓名\n（2026）豫0811执1", encoding="utf-8")
+    refused = desk.run(*watch)
+    assert (refused.returncode, "file-unfinished" in refused.stderr) == (3, True)
+
+
+MAPPING = """
+feed = "dishonest-debtor"
+table = "sxbzxr"
+key = ["id"]
+[columns]
+caseCode = "ah"
+iname = "mc"
+cardNum = "zjhm"
+courtName = "fy"
+publishDate = "rq"
+[named]
+case_number = "ah"
+name = "mc"
+[changes]
+by = "refresh"
+[brake]
+rows = 1
+"""
+
+
+def test_a_provider_has_a_front_end_table(desk: Desk, gateway: None, postgres: Postgres) -> None:
+    (desk.folder / "sxbzxr.toml").write_text(MAPPING, encoding="utf-8")
+    front = ("front", "sxbzxr.toml", "--key", f"{COURT}.jwk")
+    unset = desk.run(*front, "--once")
+    assert (unset.returncode, unset.stderr.partition(":")[0]) == (1, "front-settings")
+    url = postgres.create()
+    desk = replace(desk, more={"FUYUAN_FRONT_URL": url.replace("+asyncpg", "")})
+    court, code, name = LINE["courtName"], LINE["cardNum"], LINE["iname"]
+    rows = ", ".join(
+        f"({n}, '（2026）豫0811执{200 + n}号', '{name}', '{code}', '{court}', '2026-10-09')" for n in (1, 2)
+    )
+    table = "CREATE TABLE sxbzxr (id INT PRIMARY KEY, ah TEXT, mc TEXT, zjhm TEXT, fy TEXT, rq TEXT)"
+
+    def say(*statements: str) -> None:
+        replace(postgres, url=make_url(url)).say(*statements)
+
+    say(table, f"INSERT INTO sxbzxr VALUES {rows}, (3, NULL, NULL, NULL, NULL, NULL)")  # noqa: S608
+    first = desk.run(*front, "--once")
+    assert (first.returncode, json.loads(first.stdout)["counts"]["listed"]) == (3, 2), first.stderr
+    assert desk.fuyuan(*front, "--refused")[0]["key"] == [3]
+    say("DELETE FROM sxbzxr")
+    stopped = desk.run(*front, "--refresh")
+    assert (stopped.returncode, "mass-change: Of 2 rows 2 are gone" in stopped.stderr) == (1, True)
+    assert desk.fuyuan(*front, "--once", "--allow", "2")[0]["counts"]["withdrawn"] == 2
+    (desk.folder / "sxbzxr.toml").write_text(MAPPING.replace("refresh", "guess"), encoding="utf-8")
+    assert desk.run(*front, "--once").stderr.startswith("front-settings: the mapping's changes.by")
+    postgres.drop(url)
 
 
 def test_the_doctor_says_what_is_wrong(desk: Desk) -> None:

@@ -1,0 +1,169 @@
+"""A folder that others put files into, and the result that is put beside each.
+
+Whoever writes there is not trusted with this process's rights: names are looked up in the opened folder alone, nothing
+is followed, and nothing but a regular file with this one name is read.
+"""
+
+import contextlib
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import orjson
+
+from gateway.errors import TooLarge, Unavailable
+from schemas.canonical import JsonObject
+
+RESULT = ".result.json"
+UNFINISHED = (".part", ".partial", ".filepart", ".crdownload", ".download", ".tmp", ".temp", ".swp", "~")
+LARGEST_FILE = 256 * 1024 * 1024  # bytes; it is read whole
+LARGEST_RESULT = 4 * 1024 * 1024
+LONGEST_NAME = 255  # bytes, on the file systems that are met
+
+
+class Moved(Exception):
+    """The file is not the one that was listed: gone, replaced, or written to while it was read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What tells a file from the one that had its name before."""
+
+    inode: int
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """`plain` is False for a link, a pipe, a device, or a file that has another name elsewhere."""
+
+    name: str
+    stamp: Stamp
+    plain: bool
+
+
+class Folder:
+    """An open folder; every name is one in it. Raises Unavailable (`folder-unreadable`, `result-unwritable`)."""
+
+    def __init__(self, handle: int) -> None:
+        self._handle = handle
+
+    def files(self, marker: str | None = None) -> list[Found]:
+        """What was put here, oldest first. With a `marker`, only files beside which NAME + marker stands."""
+        with os.scandir(self._handle) as entries:
+            names = {entry.name: entry for entry in entries}
+        found = []
+        for name, entry in names.items():
+            if not _is_input(name) or (marker and (name.endswith(marker) or name + marker not in names)):
+                continue
+            with contextlib.suppress(FileNotFoundError):
+                info = entry.stat(follow_symlinks=False)
+                if not stat.S_ISDIR(info.st_mode):
+                    found.append(Found(name, _stamp(info), _is_plain(info)))
+        return sorted(found, key=lambda one: (one.stamp.mtime_ns, one.name))
+
+    def read(self, file: Found) -> bytes:
+        """The file's bytes. Raises Moved, TooLarge (`file-too-large`), PermissionError."""
+        if file.stamp.size > LARGEST_FILE:
+            raise TooLarge("file-too-large", f"The file has more than {LARGEST_FILE // 2**20} MiB; send it in parts.")
+        with self._open(file.name) as handle:
+            data = _read(handle, file.stamp.size + 1)
+            info = os.fstat(handle)
+            if not _is_plain(info) or _stamp(info) != file.stamp or len(data) != file.stamp.size:
+                raise Moved
+        return data
+
+    def result(self, name: str) -> JsonObject | None:
+        """What was said of the file with this name, or of another that had it before."""
+        try:
+            with self._open(result_name(name)) as handle:
+                if not stat.S_ISREG(os.fstat(handle).st_mode):
+                    return None
+                value = orjson.loads(_read(handle, LARGEST_RESULT))
+        except (Moved, PermissionError, orjson.JSONDecodeError):
+            return None
+        return value if isinstance(value, dict) else None
+
+    def put_result(self, name: str, document: JsonObject) -> None:
+        """Whole or not at all: whoever reads results never meets half of one."""
+        result = result_name(name)
+        draft = f".fuyuan-{hashlib.sha256(os.fsencode(name)).hexdigest()[:32]}.tmp"
+        try:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(draft, dir_fd=self._handle)  # of a run that was killed
+            handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o640, dir_fd=self._handle)
+            with os.fdopen(handle, "wb") as out:
+                out.write(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+                out.flush()
+                os.fsync(handle)
+            os.replace(draft, result, src_dir_fd=self._handle, dst_dir_fd=self._handle)
+            os.fsync(self._handle)
+        except OSError as error:
+            raise Unavailable(
+                "result-unwritable", f"No result can be written into the folder ({type(error).__name__})."
+            ) from None
+
+    @contextlib.contextmanager
+    def _open(self, name: str) -> Iterator[int]:
+        """Raises Moved, PermissionError."""
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe would wait for its writer
+        try:
+            handle = os.open(name, flags, dir_fd=self._handle)
+        except PermissionError:
+            raise
+        except OSError:
+            raise Moved from None
+        try:
+            yield handle
+        finally:
+            os.close(handle)
+
+
+@contextlib.contextmanager
+def open_folder(path: Path) -> Iterator[Folder]:
+    """Opened anew for each look: it may be a mount that comes and goes. Raises Unavailable (`folder-unreadable`)."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise Unavailable("folder-unreadable", f"The folder cannot be opened ({type(error).__name__}).") from None
+    try:
+        yield Folder(handle)
+    finally:
+        os.close(handle)
+
+
+def result_name(name: str) -> str:
+    """Beside the file, under its name; under that name's digest where it would be too long."""
+    beside = name + RESULT
+    return (
+        beside if len(os.fsencode(beside)) <= LONGEST_NAME else hashlib.sha256(os.fsencode(name)).hexdigest() + RESULT
+    )
+
+
+def is_of(result: JsonObject | None, stamp: Stamp) -> bool:
+    """Whether the result was written for the file with this stamp."""
+    return result is not None and result.get("stamp") == asdict(stamp)
+
+
+def _is_input(name: str) -> bool:
+    return not name.startswith((".", "~")) and not name.lower().endswith((RESULT, *UNFINISHED))
+
+
+def _is_plain(info: os.stat_result) -> bool:
+    return stat.S_ISREG(info.st_mode) and info.st_nlink == 1
+
+
+def _stamp(info: os.stat_result) -> Stamp:
+    return Stamp(info.st_ino, info.st_size, info.st_mtime_ns)
+
+
+def _read(handle: int, most: int) -> bytes:
+    parts = []
+    while most > 0 and (part := os.read(handle, min(most, 2**20))):
+        parts.append(part)
+        most -= len(part)
+    return b"".join(parts)

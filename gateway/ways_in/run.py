@@ -1,0 +1,88 @@
+"""The ways in as processes: look, wait, look again, until told to stop.
+
+Nothing has to be done at the end: killed at any point, the next run carries on.
+"""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from pathlib import Path
+
+import orjson
+import structlog
+
+from gateway.backoff import Backoff
+from gateway.clock import SystemClock
+from gateway.errors import FuyuanError
+from gateway.provider import open_client
+from gateway.ways_in.front import FrontTable
+from gateway.ways_in.known import Known
+from gateway.ways_in.watch import Watch
+from schemas.front import Front
+
+log = structlog.get_logger(__name__)
+
+IN_QUARANTINE = 3  # exit status of a single run
+
+
+async def watch_folder(
+    feed: str, path: Path, *, gateway: str, key: Path, settle: float, every: float, marker: str | None, once: bool
+) -> int:
+    """Push what is put into the folder; `once`: what lies there now, and return 0, or 3 where a result says no."""
+    async with open_client(gateway, key) as client:
+        watch = Watch(path, feed, client, SystemClock(), timedelta(seconds=settle), marker)
+        if once:
+            first = await watch.look()
+            if first.waiting:
+                await asyncio.sleep(settle)
+            found = await watch.look()
+            refused = first.in_part + first.refused + found.in_part + found.refused
+            return IN_QUARANTINE if refused else 0
+        return await _keep_looking(watch.look, feed, every)
+
+
+async def send_front(
+    front: Front, state: Path, *, gateway: str, key: Path, every: float, once: bool, refresh: bool, allow: int
+) -> int:
+    """Send what changes in a front-end table; `once` or by a refresh: what has changed until now, and 0 or 3."""
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(front.close)
+        known = Known(state)
+        stack.callback(known.close)
+        table = FrontTable(front, known, await stack.enter_async_context(open_client(gateway, key)))
+        if once or refresh:
+            await table.look(refresh=refresh, allow=allow)
+            sys.stdout.write(orjson.dumps({"counts": table.counts}).decode() + "\n")
+            return IN_QUARANTINE if table.counts["quarantined"] else 0
+
+        async def look() -> None:
+            nonlocal allow
+            await table.look(allow=allow)
+            allow = 0  # it was said of what stood there then
+
+        return await _keep_looking(look, front.feed, every)
+
+
+def show_refusals(state: Path) -> int:
+    """The key of each row that is refused as it stands, with the code: one JSON line each."""
+    known = Known(state)
+    for key, code in known.refusals():
+        sys.stdout.write(orjson.dumps({"key": orjson.loads(key), "code": code}).decode() + "\n")
+    known.close()
+    return 0
+
+
+async def _keep_looking(look: Callable[[], Awaitable[object]], feed: str, every: float) -> int:
+    """For ever. What goes wrong is logged, and may have passed by the next look."""
+    backoff = Backoff(first_seconds=every)
+    while True:
+        try:
+            await look()
+        except FuyuanError as error:
+            log.error("way-in-waits", feed=feed, code=error.code)  # noqa: TRY400 - its frames say nothing
+            await asyncio.sleep(every + backoff.next())
+        else:
+            backoff.reset()
+            await asyncio.sleep(every)
