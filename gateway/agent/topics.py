@@ -20,7 +20,7 @@ from schemas.envelope import PARTITION, BadMessage, read_message, read_number, t
 OPEN_SECONDS: Final = 10.0
 ALIVE_SECONDS: Final = 5.0  # how long nothing may come before the broker is asked whether there is anything
 ANSWER_SECONDS: Final = 3.0
-MOST: Final = 1000  # messages in one fetch
+MOST: Final = 500  # messages in one fetch: as long as a withdrawal may have to wait for a page of bulk
 MARGIN: Final = timedelta(minutes=10)  # clocks of brokers and gateways lie less apart
 
 
