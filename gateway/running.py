@@ -31,6 +31,7 @@ from gateway.settings import Settings
 log = structlog.get_logger(__name__)
 
 IDLE_SECONDS = 1.0
+PASS_SECONDS = 0.05  # of steps, before it is looked anew for what overtakes them
 
 
 @dataclass(slots=True)
@@ -103,8 +104,8 @@ class Running:
                 await self.wakeup.wait(ticket, IDLE_SECONDS)
 
     async def _route_each(self, ticket: int) -> bool:
-        """One step for each lane that is behind, until the journal grows: a withdrawal may wait for one step, not for
-        all that a long list gives to do. False where nothing was to be done.
+        """One step for each lane that is behind, priority first, until the journal grows: a withdrawal may wait for a
+        step or a moment, not for all that a long list gives to do. False where nothing was to be done.
         """
         before = self.clock.now()
         async with self.engine.single() as connection:
@@ -112,9 +113,10 @@ class Running:
         behind = await self.router.behind()
         for contract_id in set(ids) - {one.contract for one in behind}:
             self.heartbeats.complete(contract_id, before)
-        moved = False
+        moved, now = False, asyncio.get_running_loop().time
+        until = now() + PASS_SECONDS
         for one in behind:
-            if moved and one.lane == "bulk" and self.wakeup.ticket() != ticket:
+            if moved and one.lane == "bulk" and now() >= until and self.wakeup.ticket() != ticket:
                 break
             moved = await self.router.advance(one) or moved
         return moved

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Sequence
 
+import pytest
 from sqlalchemy import select
 
 from gateway.delivery.log import RUN
@@ -26,7 +27,10 @@ async def list_many(district: District, count: int) -> None:
         await district.push(*map(listing, range(first, min(first + AT_ONCE, count + 1))))
 
 
-async def test_d1_a_withdrawal_waits_for_one_step_of_a_long_list(district: District) -> None:
+async def test_d1_a_withdrawal_waits_for_one_step_of_a_long_list(
+    district: District, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.running.PASS_SECONDS", 0)
     running = district.running
     await running.router.catch_up(TO_MARKET)
     assert await lanes(district) == {"priority": 1, "bulk": 0}
