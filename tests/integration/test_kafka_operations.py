@@ -43,8 +43,9 @@ async def test_one_trace_from_the_court_s_push_to_the_agency_s_block_and_back(
     assert [path for path in paths if path[0] == "verify"] == [["verify", *taken]]
     assert [path for path in paths if path[0] == "index"] == [["index", *taken]]
     assert [path for path in paths if path[0] == "register"] == [["register", "match", "index", *taken]]
-    [back] = [path for path in paths if path[:3] == ["append", "/v1/receipts", "call-gateway"] and "match" in path]
-    assert back[3:] == ["send-receipts", "match", "index", *taken]
+    back = [path for path in paths if path[:3] == ["append", "/v1/receipts", "call-gateway"] and "match" in path]
+    assert 1 <= len(back) <= 2  # that it was found, and that it was blocked, which may come a moment later
+    assert all(path[3:] == ["send-receipts", "match", "index", *taken] for path in back)
 
 
 async def test_each_message_of_a_run_goes_on_in_the_trace_of_its_own_push(
