@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import structlog
-from sqlalchemy import BigInteger, Select, and_, bindparam, exists, func, insert, or_, select, update
+from sqlalchemy import BigInteger, Select, bindparam, exists, func, insert, or_, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.clock import Clock, stamp
@@ -74,7 +74,7 @@ class Router:
         async with self._engine.single() as connection:
             rows = (await connection.execute(query, {"contract": contract_id} if contract_id else None)).all()
         found = [Behind(row.contract, row.lane, Reached(row.routed, row.compared), row.size) for row in rows]
-        return sorted(found, key=lambda one: LANES.index(one.lane))
+        return sorted(found, key=lambda one: (LANES.index(one.lane), one.start.routed))
 
     async def catch_up(self, contract_id: str, *, steps: int = 1_000_000) -> bool:
         """Route until nothing is left or `steps` are done; True where both lanes stand at the journal's end."""
@@ -223,29 +223,52 @@ def _sees(coverage: Coverage, version: Version) -> bool:
     return version.values is None or coverage.policy.sees(version.values)
 
 
-def _behind() -> Select[str, str, int, int, int]:
+def _behind(name: Lane) -> Select[str, str, int, int, int]:
+    """One lane of each contract: each status is asked for by itself, so that an index leads past all the others."""
     table = tables.lane
-    of_lane = or_(*(and_(table.c.lane == name, entry.c.status.in_(LANE_OF_STATUS[name])) for name in LANES))
-    entries = exists().where(
-        entry.c.feed == contract.c.feed,
-        entry.c.provider == contract.c.provider,
-        entry.c.position > table.c.routed,
-        of_lane,
-    )
+    entries = [
+        exists().where(
+            entry.c.feed == contract.c.feed,
+            entry.c.provider == contract.c.provider,
+            entry.c.status == status,
+            entry.c.position > table.c.routed,
+        )
+        for status in LANE_OF_STATUS[name]
+    ]
     activations = exists().where(activation.c.contract == table.c.contract, activation.c.position > table.c.routed)
     size = select(func.coalesce(func.max(journal_head.c.size), 0)).scalar_subquery()
     return (
         select(table.c.contract, table.c.lane, table.c.routed, table.c.compared, size.label("size"))
         .join(contract, contract.c.id == table.c.contract)
         # Of a closed contract nobody reads a number any more (D7).
-        .where(contract.c.state != "closed", or_(activations, entries))
-        .order_by(table.c.routed)
+        .where(table.c.lane == name, contract.c.state != "closed", or_(activations, *entries))
     )
 
 
+def _entries(name: Lane) -> Select[int]:
+    """The next entries of a lane, in order; each status by itself, as above."""
+    each = [
+        select(entry.c.position)
+        .where(
+            entry.c.feed == bindparam("feed"),
+            entry.c.provider == bindparam("provider"),
+            entry.c.status == status,
+            entry.c.position > bindparam("behind"),
+            entry.c.position <= bindparam("until"),
+        )
+        .order_by(entry.c.position)
+        .limit(RUN)
+        .subquery()
+        for status in LANE_OF_STATUS[name]
+    ]
+    found = union_all(*(select(one.c.position) for one in each)).subquery()
+    return select(found.c.position).order_by(found.c.position).limit(RUN)
+
+
 # Made once: to build a statement costs as much as to carry it out.
-_BEHIND: Final = _behind()
-_BEHIND_OF_ONE: Final = _behind().where(contract.c.id == bindparam("contract"))
+_BEHIND: Final = union_all(*map(_behind, LANES))
+_BEHIND_OF_ONE: Final = union_all(*(_behind(lane).where(contract.c.id == bindparam("contract")) for lane in LANES))
+_ENTRIES: Final = {lane: _entries(lane) for lane in LANES}
 _MOVE: Final = (
     update(tables.lane)
     .where(
@@ -262,19 +285,6 @@ _MOVE: Final = (
     .returning(tables.lane.c.last)
 )
 _LOG: Final = insert(delivery_log)
-_ENTRIES: Final = {
-    lane: select(entry.c.position)
-    .where(
-        entry.c.feed == bindparam("feed"),
-        entry.c.provider == bindparam("provider"),
-        entry.c.position > bindparam("behind"),
-        entry.c.position <= bindparam("until"),
-        entry.c.status.in_(statuses),
-    )
-    .order_by(entry.c.position)
-    .limit(RUN)
-    for lane, statuses in LANE_OF_STATUS.items()
-}
 
 
 def _of_contract(agreement: Agreement) -> Select[int]:
