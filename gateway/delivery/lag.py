@@ -3,15 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
-from sqlalchemy import ColumnElement, ScalarSelect, and_, case, or_, select
+from sqlalchemy import ColumnElement, ScalarSelect, and_, case, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.lifecycle import IN_FORCE
 from gateway.clock import unstamp
 from gateway.delivery.route import LANE_OF_STATUS
 from gateway.journal.tables import activation, contract, delivery_log, entry, journal_leaf, kafka_lane, lane
-from gateway.trust.documents import LANES
+from gateway.trust.documents import Lane
 from schemas.catalog import RECEIPT
 
 
@@ -57,6 +58,10 @@ class LaneLag:
         return self.last - (self.acknowledged if self.receipted else self.shown)
 
 
+# Each status by itself, so that an index leads past all the others.
+WALKED: Final = [(name, status) for name, statuses in LANE_OF_STATUS.items() for status in statuses]
+
+
 async def read_lags(connection: AsyncConnection) -> Sequence[LaneLag]:
     """Every lane of every contract that is not closed, in one query of index look-ups, by contract and lane."""
     query = (
@@ -66,7 +71,7 @@ async def read_lags(connection: AsyncConnection) -> Sequence[LaneLag]:
             contract.c.feed,
             contract.c.state,
             kafka_lane.c.sent,
-            _first_entry().label("entry_at"),
+            *(_first_entry(name, status).label(f"{status}_at") for name, status in WALKED),
             _first_activation().label("activation_at"),
             _routed_at(kafka_lane.c.sent).label("unsent_at"),
             _routed_at(_delivered()).label("undelivered_at"),
@@ -86,7 +91,8 @@ async def read_lags(connection: AsyncConnection) -> Sequence[LaneLag]:
     )
     found = []
     for row in await connection.execute(query):
-        unrouted = [at for at in (row.entry_at, row.activation_at) if at is not None]
+        firsts = (row.activation_at, *(row._mapping[f"{status}_at"] for _, status in WALKED))
+        unrouted = [at for at in firsts if at is not None]
         found.append(
             LaneLag(
                 contract=row.contract,
@@ -107,17 +113,17 @@ async def read_lags(connection: AsyncConnection) -> Sequence[LaneLag]:
     return found
 
 
-def _first_entry() -> ScalarSelect[str]:
-    """When the first entry was journalled that the lane has still to walk over."""
-    of_lane = or_(*(and_(lane.c.lane == name, entry.c.status.in_(LANE_OF_STATUS[name])) for name in LANES))
+def _first_entry(name: Lane, status: str) -> ScalarSelect[str]:
+    """When the first entry of that status was journalled that the lane has still to walk over."""
     return (
         select(journal_leaf.c.appended_at)
         .join(entry, entry.c.leaf == journal_leaf.c.idx)
         .where(
+            lane.c.lane == name,
             entry.c.feed == contract.c.feed,
             entry.c.provider == contract.c.provider,
+            entry.c.status == status,
             entry.c.position > lane.c.routed,
-            of_lane,
         )
         .order_by(entry.c.position)
         .limit(1)
