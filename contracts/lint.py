@@ -11,6 +11,7 @@ from typing import TypeAlias
 from contracts.measures import Measure, catalogue
 from contracts.model import Effects, Terms
 from contracts.policy import FeedShape, PolicyError, expand, named_slots
+from schemas.catalog import IDENTIFIER_SLOTS, SUBJECT_SLOTS
 
 # What the ladder of rules M1, M5 and M6 reads of a record, by feed. Without one of these nothing can be blocked
 # rightly, or a block could not be explained to the person (PIPL Art 24). Where waivers are not seen, a purchase is
@@ -18,13 +19,7 @@ from contracts.policy import FeedShape, PolicyError, expand, named_slots
 MATCHED: Mapping[str, tuple[str, ...]] = {
     "dishonest-debtor": (
         "doubts",
-        "subject.kind",
-        "subject.name",
-        "subject.name_masked",
-        "subject.identifiers[].scheme",
-        "subject.identifiers[].value",
-        "subject.identifiers[].masked",
-        "subject.identifiers[].check",
+        *SUBJECT_SLOTS,
         "grounds",
         "published_on",
         "listed_until",
@@ -50,10 +45,7 @@ BLOCKING_FEEDS = frozenset(MATCHED)
 # lack: without one of these it would be another's, or nobody could be called.
 ANSWERED: Mapping[str, tuple[str, ...]] = {
     "service-address": (
-        "subject.identifiers[].scheme",
-        "subject.identifiers[].value",
-        "subject.identifiers[].masked",
-        "subject.identifiers[].check",
+        *IDENTIFIER_SLOTS,
         "occasion",
         "effective_from",
         "effective_until",

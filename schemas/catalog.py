@@ -147,6 +147,18 @@ def _slots(model: type[BaseModel], expected: Sequence[str]) -> tuple[str, ...]:
     return tuple(expected)
 
 
+# Slots that many feeds have, each group in this order.
+IDENTIFIER_SLOTS = (
+    "subject.identifiers[].scheme",
+    "subject.identifiers[].value",
+    "subject.identifiers[].masked",
+    "subject.identifiers[].check",
+)
+SUBJECT_SLOTS = ("subject.kind", "subject.name", "subject.name_masked", *IDENTIFIER_SLOTS)
+_PERSONS = ("responsible_persons[].name", "responsible_persons[].role", "responsible_persons[].identifiers")
+_CASE = ("case.number", "case.court", "case.province", "case.filed_on")
+_BASIS = ("basis[].number", "basis[].issuer")
+
 DISHONEST_DEBTOR = Feed(
     name="dishonest-debtor",
     schema_version=1,
@@ -156,25 +168,13 @@ DISHONEST_DEBTOR = Feed(
         [
             "status_reason",
             "doubts",
-            "subject.kind",
-            "subject.name",
-            "subject.name_masked",
-            "subject.identifiers[].scheme",
-            "subject.identifiers[].value",
-            "subject.identifiers[].masked",
-            "subject.identifiers[].check",
+            *SUBJECT_SLOTS,
             "subject.sex",
             "subject.age",
             "subject.birth_year",
-            "responsible_persons[].name",
-            "responsible_persons[].role",
-            "responsible_persons[].identifiers",
-            "case.number",
-            "case.court",
-            "case.province",
-            "case.filed_on",
-            "basis[].number",
-            "basis[].issuer",
+            *_PERSONS,
+            *_CASE,
+            *_BASIS,
             "obligation",
             "performance",
             "performed",
@@ -202,10 +202,7 @@ CONSUMPTION_RESTRICTION = Feed(
             "subjects[].role",
             "subjects[].identifiers",
             "subjects[].doubts",
-            "case.number",
-            "case.court",
-            "case.province",
-            "case.filed_on",
+            *_CASE,
             "applicant",
             "amount",
             "order_url",
@@ -229,23 +226,11 @@ JUDGMENT_DEBTOR = Feed(
         [
             "status_reason",
             "doubts",
-            "subject.kind",
-            "subject.name",
-            "subject.name_masked",
-            "subject.identifiers[].scheme",
-            "subject.identifiers[].value",
-            "subject.identifiers[].masked",
-            "subject.identifiers[].check",
+            *SUBJECT_SLOTS,
             "subject.sex",
-            "responsible_persons[].name",
-            "responsible_persons[].role",
-            "responsible_persons[].identifiers",
-            "case.number",
-            "case.court",
-            "case.province",
-            "case.filed_on",
-            "basis[].number",
-            "basis[].issuer",
+            *_PERSONS,
+            *_CASE,
+            *_BASIS,
             "state",
             "amount",
             "unpaid",
@@ -253,16 +238,6 @@ JUDGMENT_DEBTOR = Feed(
             "source_updated_at",
         ],
     ),
-)
-
-_SUBJECT = (
-    "subject.kind",
-    "subject.name",
-    "subject.name_masked",
-    "subject.identifiers[].scheme",
-    "subject.identifiers[].value",
-    "subject.identifiers[].masked",
-    "subject.identifiers[].check",
 )
 
 SERVICE_ADDRESS = Feed(
@@ -274,7 +249,7 @@ SERVICE_ADDRESS = Feed(
         [
             "status_reason",
             "doubts",
-            *_SUBJECT,
+            *SUBJECT_SLOTS,
             "occasion",
             "number",
             "state",
@@ -311,7 +286,7 @@ SERVICE_RESULT = Feed(
             "status_reason",
             "doubts",
             "reference",
-            *_SUBJECT,
+            *SUBJECT_SLOTS,
             "statement.record_id",
             "statement.from_party",
             "statement.effective_from",
@@ -346,7 +321,7 @@ CONTROL_REQUEST = Feed(
             "number",
             "to",
             "target",
-            *_SUBJECT,
+            *SUBJECT_SLOTS,
             "address",
             "photo",
             "vehicle.plate",
@@ -354,10 +329,7 @@ CONTROL_REQUEST = Feed(
             "vehicle.vin",
             "vehicle.brand",
             "vehicle.colour",
-            "case.number",
-            "case.court",
-            "case.province",
-            "case.filed_on",
+            *_CASE,
             "documents[].kind",
             "documents[].number",
             "documents[].digest",

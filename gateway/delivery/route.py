@@ -79,9 +79,8 @@ class Router:
     async def catch_up(self, contract_id: str, *, steps: int = 1_000_000) -> bool:
         """Route until nothing is left or `steps` are done; True where both lanes stand at the journal's end."""
         while behind := await self.behind(contract_id):
-            if steps <= 0:
+            if steps <= 0 or not await self.advance(behind[0]):
                 return False
-            await self.advance(behind[0])
             steps -= 1
         return True
 
