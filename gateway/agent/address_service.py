@@ -4,52 +4,37 @@ A body and no query: an identifier in a URL would stand in every proxy's log (ru
 has the same answer as one whose statements this side may not see.
 """
 
-from datetime import date
 from typing import Annotated, Final
 
 from fastapi import FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, ValidationError
+from pydantic import StringConstraints
 
 from contracts.model import Terms
 from gateway.agent.addresses import standing, where
 from gateway.agent.applicant import UnreadableApplicant, read_applicant
+from gateway.agent.body import Body, Day, GivenIdentifier, read_body
 from gateway.agent.history import Told, told_of
 from gateway.agent.parts import Parts
 from gateway.agent.standing import read_ground, unknown_because
 from gateway.api.answers import document
 from gateway.api.bearer import check_bearer
 from gateway.clock import Clock, china_date
-from gateway.errors import BadRequest, Refused, Unavailable
-from schemas.canonical import CanonicalError, JsonObject, parse_strict
+from gateway.errors import Refused, Unavailable
+from schemas.canonical import JsonObject
 from schemas.catalog import SERVICE_ADDRESS
 from schemas.identifiers import Identifier
 
 FATES: Final = {"upsert": "stated", "withdrawn": "withdrawn", "drop": "dropped"}
 
 
-def _day(value: object) -> object:
-    return date.fromisoformat(value) if isinstance(value, str) and len(value) == len("2026-01-31") else value
-
-
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
-
-
-class AskedIdentifier(_Body):
-    """`scheme` as in the records: cn-uscc, cn-org, cn-id, ..."""
-
-    scheme: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,31}$")]
-    value: Annotated[str, StringConstraints(min_length=1, max_length=64)]
-
-
-class Question(_Body):
+class Question(Body):
     """Where was this party to be served on day `on` (today where it is absent)? `known_at`: as this side knew it then.
     `history` adds every version of every statement that ever came, and what became of it.
     """
 
-    identifier: AskedIdentifier
-    on: Annotated[date | None, BeforeValidator(_day)] = None
+    identifier: GivenIdentifier
+    on: Day = None
     known_at: Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")] | None = None
     history: bool = False
 
@@ -67,7 +52,7 @@ def add_address_routes(app: FastAPI, parts: Parts, clock: Clock, token: str | No
         """Where a party was to be served on a day, and by which statement."""
         if token is not None:
             check_bearer(request, token, whose="the agent's")
-        question = _read(await request.body())
+        question = read_body(Question, await request.body(), "question-unreadable")
         return document(await run_in_threadpool(answer, parts, clock, question))
 
 
@@ -147,7 +132,7 @@ def _cause(one: Told) -> int:
     return one.ref.cause
 
 
-def _party(asked: AskedIdentifier) -> Identifier:
+def _party(asked: GivenIdentifier) -> Identifier:
     try:
         (found,) = read_applicant(None, [(asked.scheme, asked.value)]).identifiers
     except UnreadableApplicant as error:
@@ -157,14 +142,3 @@ def _party(asked: AskedIdentifier) -> Identifier:
             "applicant-unreadable", "identifier: of no kind that is known, masked, or its check does not hold."
         )
     return found
-
-
-def _read(data: bytes) -> Question:
-    try:
-        return Question.model_validate(parse_strict(data))
-    except CanonicalError as error:
-        raise BadRequest("question-unreadable", f"{error}.") from None
-    except ValidationError as error:
-        known = [str(one["loc"][0]) for one in error.errors() if one["loc"] and one["type"] != "extra_forbidden"]
-        wrong = ", ".join(sorted(set(known))) or "a member that is not known, or no object"
-        raise BadRequest("question-unreadable", f"Missing or wrong: {wrong}.") from None

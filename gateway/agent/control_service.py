@@ -9,9 +9,10 @@ from uuid import uuid4
 
 from fastapi import FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import Field, StringConstraints
 
 from contracts.model import Terms
+from gateway.agent.body import Body, read_body
 from gateway.agent.parts import Parts
 from gateway.agent.records import gone_records, is_gone, live_records, read_live
 from gateway.agent.standing import read_ground, unknown_because
@@ -20,23 +21,19 @@ from gateway.api.bearer import check_bearer
 from gateway.client import GatewayClient
 from gateway.clock import Clock
 from gateway.content import NDJSON
-from gateway.errors import BadRequest, Refused, Unavailable
-from schemas.canonical import CanonicalError, JsonObject, canonical, parse_strict
+from gateway.errors import Refused, Unavailable
+from schemas.canonical import JsonObject, canonical
 from schemas.catalog import CONTROL_FEEDBACK, CONTROL_REQUEST
 
 UNKNOWN: Final = "No such request was delivered to this agent."
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
-
-
-class WhomToCall(_Body):
+class WhomToCall(Body):
     name: Annotated[str, StringConstraints(min_length=1, max_length=500)] | None = None
     phone: Annotated[str, StringConstraints(min_length=3, max_length=32)] | None = None
 
 
-class Given(_Body):
+class Given(Body):
     """One answer. `request` is the request's record id; `reference` the sender's own opaque number of the answer."""
 
     request: Annotated[str, StringConstraints(pattern="^[a-z2-7]{52}$")]
@@ -85,7 +82,7 @@ def add_control_routes(
     async def control_answers(request: Request) -> Response:
         """Answer one request; 200 once the gateway has journalled it."""
         admit(request)
-        given = _read(await request.body())
+        given = read_body(Given, await request.body(), "control-answer-unreadable")
         court = await run_in_threadpool(_asked_by, parts, given)
         if gateway is None:
             raise Unavailable("gateway-unreachable", "This agent has no line to its gateway.")
@@ -137,14 +134,3 @@ def _checked(terms: Terms | None) -> Terms:
     if terms.feed != CONTROL_REQUEST.name:
         raise Refused("no-control-contract", "This agent follows a contract on something else than control requests.")
     return terms
-
-
-def _read(data: bytes) -> Given:
-    try:
-        return Given.model_validate(parse_strict(data))
-    except CanonicalError as error:
-        raise BadRequest("control-answer-unreadable", f"{error}.") from None
-    except ValidationError as error:
-        known = [str(one["loc"][0]) for one in error.errors() if one["loc"] and one["type"] != "extra_forbidden"]
-        wrong = ", ".join(sorted(set(known))) or "a member that is not known, or no object"
-        raise BadRequest("control-answer-unreadable", f"Missing or wrong: {wrong}.") from None

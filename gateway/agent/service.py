@@ -7,16 +7,16 @@ which any line cannot be read.
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from datetime import date
 from pathlib import Path
 from typing import Annotated, Final
 
 from fastapi import FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import Field, StringConstraints
 
 from gateway.agent.address_service import add_address_routes
 from gateway.agent.applicant import UnreadableApplicant
+from gateway.agent.body import Body, Day, GivenIdentifier, read_body
 from gateway.agent.control_service import add_control_routes
 from gateway.agent.metrics import AgentMetrics
 from gateway.agent.parts import Parts
@@ -30,7 +30,7 @@ from gateway.client import GatewayClient
 from gateway.clock import Clock
 from gateway.errors import BadRequest, FuyuanError, Refused, Unavailable, WrongType
 from gateway.metrics import CONTENT_TYPE
-from schemas.canonical import CanonicalError, JsonObject, canonical, parse_strict
+from schemas.canonical import JsonObject, canonical
 from schemas.identifiers import read_identifier
 
 MAX_BODY_BYTES: Final = 8 * 1024 * 1024
@@ -40,22 +40,7 @@ NDJSON: Final = "application/x-ndjson"
 Background = Callable[[], AbstractAsyncContextManager[None]]
 
 
-def _day(value: object) -> object:
-    return date.fromisoformat(value) if isinstance(value, str) and len(value) == len("2026-01-31") else value
-
-
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
-
-
-class GivenIdentifier(_Body):
-    """`scheme` as in the records: cn-id, cn-uscc, cn-org, cn-reg, passport, ..."""
-
-    scheme: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,31}$")]
-    value: Annotated[str, StringConstraints(min_length=1, max_length=64)]
-
-
-class Screening(_Body):
+class Screening(Body):
     """One application. `reference` is the agency's own opaque number for it: it makes the call idempotent and goes
     into receipts, so it must never be a name or an identity number. `keep` keeps a `clear` answer too.
     """
@@ -63,8 +48,8 @@ class Screening(_Body):
     reference: Annotated[str, StringConstraints(pattern=r"^[!-~]{1,128}$")]
     action: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,63}$")]
     name: Annotated[str, StringConstraints(max_length=200)] | None = None
-    identifiers: Annotated[list[GivenIdentifier], Field(max_length=10)] = []
-    birth_date: Annotated[date | None, BeforeValidator(_day)] = None
+    identifiers: Annotated[list[GivenIdentifier], Field(max_length=10)] = Field(default_factory=list)
+    birth_date: Day = None
     keep: bool = False
 
     def asked(self) -> Asked:
@@ -198,14 +183,7 @@ def _read_lines(body: bytes) -> list[Asked]:
 
 
 def _read(data: bytes, line: int) -> Screening:
-    try:
-        found = Screening.model_validate(parse_strict(data))
-    except CanonicalError as error:
-        raise BadRequest("screening-unreadable", f"Line {line}: {error}.") from None
-    except ValidationError as error:
-        known = [str(one["loc"][0]) for one in error.errors() if one["loc"] and one["type"] != "extra_forbidden"]
-        wrong = ", ".join(sorted(set(known))) or "a member that is not known, or no object"
-        raise BadRequest("screening-unreadable", f"Line {line}: missing or wrong: {wrong}.") from None
+    found = read_body(Screening, data, "screening-unreadable", line)
     if _is_personal(found.reference):
         raise Refused("reference-personal", f"Line {line}: the reference is an identity number; it goes into receipts.")
     return found
