@@ -6,13 +6,12 @@ from typing import Any
 import orjson
 import pytest
 
-from adapters.feeds import read
 from schemas.catalog import SERVICE_ADDRESS
 from schemas.identifiers import id_check
-from schemas.reading import Accepted, Item, Rejected, Withdrawal
+from schemas.reading import Accepted, Rejected, Withdrawal
 from schemas.records.address import ServiceAddress
 from schemas.slots import flatten
-from tests.unit.adapters.feeds.conftest import KEY, TODAY
+from tests.unit.adapters.feeds.reading import Reading
 from tests.unit.adapters.feeds.tables import as_csv, as_xlsx
 
 FEED = "service-address"
@@ -37,28 +36,8 @@ LOAN: dict[str, Any] = {
 }  # fmt: skip
 
 
-def items(data: bytes, feed: str = FEED) -> list[Item]:
-    return list(read(feed, data, record_key=KEY, today=TODAY))
-
-
-def one(source: dict[str, Any], **changed: Any) -> Item:
-    whole = {key: value for key, value in {**source, **changed}.items() if value is not ...}
-    (item,) = items(orjson.dumps(whole))
-    return item
-
-
-def record(source: dict[str, Any], **changed: Any) -> ServiceAddress:
-    item = one(source, **changed)
-    assert isinstance(item, Accepted), item
-    assert isinstance(item.record, ServiceAddress)
-    assert ServiceAddress.model_validate_json(item.record.model_dump_json()) == item.record
-    return item.record
-
-
-def code(source: dict[str, Any], **changed: Any) -> str:
-    item = one(source, **changed)
-    assert isinstance(item, Rejected)
-    return item.code
+READING = Reading(FEED, ServiceAddress)
+items, one, record, code = READING.items, READING.one, READING.record, READING.code
 
 
 def warned(found: ServiceAddress) -> set[str]:

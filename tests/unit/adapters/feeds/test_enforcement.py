@@ -6,13 +6,12 @@ from typing import Any
 import orjson
 import pytest
 
-from adapters.feeds import read
 from schemas.catalog import JUDGMENT_DEBTOR
 from schemas.identifiers import id_check
-from schemas.reading import Accepted, Item, Rejected, Withdrawal
+from schemas.reading import Accepted, Withdrawal
 from schemas.records.enforcement import JudgmentDebtor
 from schemas.slots import flatten
-from tests.unit.adapters.feeds.conftest import KEY, TODAY
+from tests.unit.adapters.feeds.reading import Reading
 
 FEED = "judgment-debtor"
 SAMPLES = {
@@ -45,28 +44,8 @@ SHANGHAI: dict[str, Any] = {
 }  # fmt: skip
 
 
-def items(data: bytes, feed: str = FEED) -> list[Item]:
-    return list(read(feed, data, record_key=KEY, today=TODAY))
-
-
-def one(source: dict[str, Any], **changed: Any) -> Item:
-    whole = {key: value for key, value in {**source, **changed}.items() if value is not ...}
-    (item,) = items(orjson.dumps(whole))
-    return item
-
-
-def record(source: dict[str, Any], **changed: Any) -> JudgmentDebtor:
-    item = one(source, **changed)
-    assert isinstance(item, Accepted), item
-    assert isinstance(item.record, JudgmentDebtor)
-    assert JudgmentDebtor.model_validate_json(item.record.model_dump_json()) == item.record
-    return item.record
-
-
-def code(source: dict[str, Any], **changed: Any) -> str:
-    item = one(source, **changed)
-    assert isinstance(item, Rejected)
-    return item.code
+READING = Reading(FEED, JudgmentDebtor)
+items, one, record, code = READING.items, READING.one, READING.record, READING.code
 
 
 def warned(found: JudgmentDebtor) -> set[str]:

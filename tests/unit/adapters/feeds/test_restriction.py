@@ -7,13 +7,12 @@ from typing import Any
 import orjson
 import pytest
 
-from adapters.feeds import read
 from schemas.catalog import CONSUMPTION_RESTRICTION
 from schemas.identifiers import id_check
-from schemas.reading import Accepted, Item, Rejected, Withdrawal
+from schemas.reading import Accepted, Rejected, Withdrawal
 from schemas.records.restriction import ConsumptionRestriction
 from schemas.slots import flatten, nest
-from tests.unit.adapters.feeds.conftest import KEY, TODAY
+from tests.unit.adapters.feeds.reading import Reading
 
 FEED = "consumption-restriction"
 UNIT, PERSON = "焦城限消有限公司", "苏嘉川"
@@ -38,28 +37,8 @@ def person_id(born: str) -> str:
     return digits + id_check(digits)
 
 
-def items(data: bytes, feed: str = FEED) -> list[Item]:
-    return list(read(feed, data, record_key=KEY, today=TODAY))
-
-
-def one(record: dict[str, Any], **changed: Any) -> Item:
-    whole = {key: value for key, value in {**record, **changed}.items() if value is not ...}
-    (item,) = items(orjson.dumps(whole))
-    return item
-
-
-def record(source: dict[str, Any], **changed: Any) -> ConsumptionRestriction:
-    item = one(source, **changed)
-    assert isinstance(item, Accepted), item
-    assert isinstance(item.record, ConsumptionRestriction)
-    assert ConsumptionRestriction.model_validate_json(item.record.model_dump_json()) == item.record
-    return item.record
-
-
-def code(source: dict[str, Any], **changed: Any) -> str:
-    item = one(source, **changed)
-    assert isinstance(item, Rejected)
-    return item.code
+READING = Reading(FEED, ConsumptionRestriction)
+items, one, record, code = READING.items, READING.one, READING.record, READING.code
 
 
 def canonical(**changed: Any) -> dict[str, Any]:

@@ -1,15 +1,15 @@
 """`service-result` (送达结果): a court's table, and our own line."""
 
 from datetime import date
+from functools import partial
 from typing import Any
 
 import orjson
 import pytest
 
-from adapters.feeds import read
-from schemas.reading import Accepted, Item, Rejected, Withdrawal
+from schemas.reading import Accepted, Rejected, Withdrawal
 from schemas.records.service_result import ServiceResult
-from tests.unit.adapters.feeds.conftest import KEY, TODAY
+from tests.unit.adapters.feeds.reading import Reading
 from tests.unit.adapters.feeds.tables import as_csv, as_xlsx
 
 FEED = "service-result"
@@ -21,21 +21,8 @@ ROW: dict[str, Any] = {
 }  # fmt: skip
 
 
-def items(data: bytes, feed: str = FEED) -> list[Item]:
-    return list(read(feed, data, record_key=KEY, today=TODAY))
-
-
-def one(**changed: Any) -> Item:
-    (item,) = items(orjson.dumps({**ROW, **changed}))
-    return item
-
-
-def record(**changed: Any) -> ServiceResult:
-    item = one(**changed)
-    assert isinstance(item, Accepted), item
-    assert isinstance(item.record, ServiceResult)
-    assert ServiceResult.model_validate_json(item.record.model_dump_json()) == item.record
-    return item.record
+READING = Reading(FEED, ServiceResult)
+items, one, record = READING.items, partial(READING.one, ROW), partial(READING.record, ROW)
 
 
 def test_a_row_says_which_address_of_which_statement_and_what_became_of_the_attempt() -> None:
