@@ -111,9 +111,7 @@ def address(said: SaidAddress, raw: bytes, *, record_key: bytes, today: date) ->
     whole = whole_identifiers(identifiers)
     if not whole:
         raise Refused("no-identifier", "no identifier of the party is whole and passes its check, so none can find it")
-    kind = kind_of(name, identifiers, said.kind)
-    if kind == "unknown":
-        warnings.append(("kind-unclear", "subject.kind"))
+    kind = kind_of(name, identifiers, said.kind, warnings)
     if name is not None and name.digits_removed:
         warnings.append(("digits-removed", "subject.name"))
     state, occasion = _state(said, warnings), _occasion(said, warnings)

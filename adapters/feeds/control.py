@@ -111,9 +111,7 @@ def _request(said: SaidControl, line: ControlRequest, raw: bytes, record_key: by
     identifiers = read_identifiers(said_identifiers(line.subject.identifiers), warnings)
     if name is None and not identifiers:
         raise Refused("no-subject", "the record names nobody: no name, no identifier")
-    kind = kind_of(name, identifiers, line.subject.kind)
-    if kind == "unknown":
-        warnings.append(("kind-unclear", "subject.kind"))
+    kind = kind_of(name, identifiers, line.subject.kind, warnings)
     if line.target == "person" and (kind != "person" or name is None or not whole_identifiers(identifiers)):
         raise Refused(
             "no-identifier", "a person is looked for only by name and a whole identifier that passes its check"

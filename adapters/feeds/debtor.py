@@ -68,10 +68,13 @@ def debtor(said: Said, raw: bytes, *, record_key: bytes, today: date) -> Dishone
     age = _age(said.age, warnings)
     sex = SEXES.get(said.sex.strip())
     kind = kind_of(
-        name, identifiers, said.kind, unit_fields=said.unit_fields, personal_fields=age is not None or sex is not None
+        name,
+        identifiers,
+        said.kind,
+        warnings,
+        unit_fields=said.unit_fields,
+        personal_fields=age is not None or sex is not None,
     )
-    if kind == "unknown":
-        warnings.append(("kind-unclear", "subject.kind"))
     published = read_day(said.published_on, today, "published_on", warnings, needed=True)
     check_age(kind, age, identifiers, published or today, birth_year=said.birth_year)
     until = read_day(said.listed_until, _EVER, "listed_until", warnings)
@@ -200,11 +203,14 @@ def kind_of(
     name: Name | None,
     identifiers: Sequence[Identifier],
     said: Kind | None,
+    warnings: Warnings,
     *,
     unit_fields: bool = False,
     personal_fields: bool = False,
+    path: str = "subject.kind",
 ) -> Kind:
-    """Identifier, name and fields together; unknown where they say nothing, or contradict each other.
+    """Identifier, name and fields together; unknown, with a warning on `path`, where they say nothing, or contradict
+    each other.
 
     Never the type code: units are listed under the code for persons. What fails its check says nothing.
     """
@@ -219,7 +225,10 @@ def kind_of(
     evidence.discard(None)
     if evidence == {"person"}:
         return "person"
-    return "organisation" if evidence == {"organisation"} else "unknown"
+    if evidence == {"organisation"}:
+        return "organisation"
+    warnings.append(("kind-unclear", path))
+    return "unknown"
 
 
 def _kind_shown(identifier: Identifier) -> Literal["person", "organisation"] | None:

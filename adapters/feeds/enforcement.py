@@ -82,9 +82,9 @@ def enforcement(said: SaidEnforcement, raw: bytes, *, record_key: bytes, today: 
         said.case_number, said.name, said.identifiers, said.court, said.province, warnings
     )
     sex = SEXES.get(said.sex.strip())
-    kind = kind_of(name, identifiers, said.kind, unit_fields=bool(said.responsible), personal_fields=sex is not None)
-    if kind == "unknown":
-        warnings.append(("kind-unclear", "subject.kind"))
+    kind = kind_of(
+        name, identifiers, said.kind, warnings, unit_fields=bool(said.responsible), personal_fields=sex is not None
+    )
     filed = read_day(said.filed_on, today, "case.filed_on", warnings)
     check_age(kind, None, identifiers, filed or today)
     people = people_of(said.responsible, warnings)

@@ -136,10 +136,8 @@ def _subjects(said: Sequence[SaidSubject], published: date, warnings: Warnings) 
             identifiers = read_identifiers(one.identifiers, aside)
         if name is None and not identifiers:
             continue
-        kind = kind_of(name, identifiers, one.kind)
+        kind = kind_of(name, identifiers, one.kind, aside, path="subjects.kind")
         check_age(kind, None, identifiers, published)
-        if kind == "unknown":
-            aside.append(("kind-unclear", "subjects.kind"))
         doubts = {*one.doubts, *(_DOUBTFUL.get(code, "identifiers") for code, _ in aside)}
         if name is not None and name.digits_removed:
             aside.append(("digits-removed", "subjects.name"))

@@ -70,9 +70,7 @@ def service_result(said: SaidResult, raw: bytes, *, record_key: bytes, today: da
     name, identifiers = read_name(said.name), read_identifiers(said.identifiers, warnings)
     if not whole_identifiers(identifiers):
         raise Refused("no-identifier", "no identifier of the party is whole and passes its check, so none can find it")
-    kind = kind_of(name, identifiers, said.kind)
-    if kind == "unknown":
-        warnings.append(("kind-unclear", "subject.kind"))
+    kind = kind_of(name, identifiers, said.kind, warnings)
     use, outcome = USES.get(bare_word(said.use)), OUTCOMES.get(bare_word(said.outcome))
     if use is None or outcome is None:
         raise Refused("wrong-value", "the use of the address or what became of the attempt is a word that is not known")
