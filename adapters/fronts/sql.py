@@ -191,7 +191,7 @@ def _typed(column: Column[object], text: str) -> object:
     """A value of the mapping as the column has it."""
     try:
         return int(text) if column.type.python_type is int else text
-    except (NotImplementedError, ValueError):
+    except (NotImplementedError, ValueError):  # a type of the database's own, or a text that is no number
         return text
 
 

@@ -40,9 +40,9 @@ def main() -> int:
 
 
 def _make_loop() -> asyncio.AbstractEventLoop:
-    """The faster one, as the HTTP server does; there is none for every system."""
+    """The faster one where there is one, as the HTTP server does."""
     try:
-        from uvloop import new_event_loop  # noqa: PLC0415
+        from uvloop import new_event_loop  # noqa: PLC0415 - not every system has it
     except ImportError:
         return asyncio.new_event_loop()
     return new_event_loop()
