@@ -29,6 +29,8 @@ def raised() -> Iterator[tuple[str, int]]:
                 yield code, STATUS[name]
             case ast.Call(func=ast.Name(id="GatewayProblem"), args=[ast.Name(), ast.Constant(value=str(code)), *_]):
                 yield code, 502  # the gateway's own answer is what is wrong
+            case ast.Call(func=ast.Name(id="read_body"), args=[_, _, ast.Constant(value=str(code)), *_]):
+                yield code, STATUS["BadRequest"]  # raised under the code it was given
 
 
 def documented() -> Iterator[tuple[str, int]]:
