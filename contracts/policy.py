@@ -5,6 +5,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import InitVar, dataclass, field
+from functools import lru_cache
 from typing import NoReturn, Protocol, TypeAlias, final
 
 from contracts.model import Terms
@@ -91,15 +92,29 @@ class Projected:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """What is shown of a record, and how. Contracts that show the same have one object of it between them, so what was
+    made for the look of one need not be made again for the next.
+    """
+
+    feed: str
+    schema_version: int
+    shown: tuple[tuple[int, str], ...]
+    treated: tuple[tuple[int, str, Treatment], ...]
+    hidden: tuple[str, ...]
+
+
+_look = lru_cache(maxsize=1024)(Look)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Policy:
     """Made by `compile_policy`, once for each contract version."""
 
     terms: Terms
     feed: FeedShape
+    look: Look = field(repr=False)
     _test: Test = field(repr=False)
-    _shown: tuple[tuple[int, str], ...] = field(repr=False)
-    _treated: tuple[tuple[int, str, Treatment], ...] = field(repr=False)
-    _hidden: tuple[str, ...] = field(repr=False)
 
     def sees(self, values: Values) -> bool:
         """Whether the row filter shows a listed or amended version. A withdrawal is never asked about (rule D5)."""
@@ -118,19 +133,20 @@ class Policy:
             record_id=source.record_id,
             status=source.status,
             revision=source.revision,
-            shown={path: values[index] for index, path in self._shown},
-            treated={path: treat(values[index]) for index, path, treat in self._treated},
-            hidden_paths=self._hidden,
+            shown={path: values[index] for index, path in self.look.shown},
+            treated={path: treat(values[index]) for index, path, treat in self.look.treated},
+            hidden_paths=self.look.hidden,
             maker=_MAKER,
         )
 
     def shows_like(self, other: "Policy") -> bool:
         """Whether a record that both see looks the same under both, so that it need not be sent again (rule D6)."""
-        return (self.feed.name, self.feed.schema_version, self._shown, self._treated) == (
-            other.feed.name,
-            other.feed.schema_version,
-            other._shown,
-            other._treated,
+        mine, others = self.look, other.look
+        return (mine.feed, mine.schema_version, mine.shown, mine.treated) == (
+            others.feed,
+            others.schema_version,
+            others.shown,
+            others.treated,
         )
 
 
@@ -151,10 +167,14 @@ def compile_policy(terms: Terms, feed: FeedShape) -> Policy:
     return Policy(
         terms=terms,
         feed=feed,
+        look=_look(
+            feed.name,
+            feed.schema_version,
+            tuple((index[path], path) for path in shown),
+            tuple((index[p], p, TREATMENTS[terms.treatments[p]]) for p in feed.slots if p in terms.treatments),
+            tuple(path for path in feed.slots if path not in shown),
+        ),
         _test=_compile(terms.rows, index),
-        _shown=tuple((index[path], path) for path in shown),
-        _treated=tuple((index[p], p, TREATMENTS[terms.treatments[p]]) for p in feed.slots if p in terms.treatments),
-        _hidden=tuple(path for path in feed.slots if path not in shown),
     )
 
 

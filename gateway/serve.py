@@ -1,12 +1,12 @@
 """`fuyuan serve`: the gateway's HTTP server."""
 
 import asyncio
-import gc
 import sys
 
 from gateway import trace
 from gateway.api.app import create_app
 from gateway.clock import SystemClock
+from gateway.cycles import collect_rarely
 from gateway.journal.schema import prepare
 from gateway.listen import check_address, serve_http
 from gateway.log import catch_uncaught, configure_logging
@@ -14,17 +14,7 @@ from gateway.running import Running
 from gateway.settings import Settings
 from gateway.wiring import open_gateway
 
-NEW_OBJECTS = 50_000  # between two looks for cycles
 SWITCH_SECONDS = 0.0005  # how long a thread that seals keeps the event loop waiting; Python's own is ten times that
-
-
-def collect_rarely() -> None:
-    """Look for cycles less often than after Python's 700 new objects.
-
-    A chunk of 1,000 records is some 27,000 objects that live until it is sealed. To walk them forty times took a tenth
-    of a record's way in, and found nothing.
-    """
-    gc.set_threshold(NEW_OBJECTS)
 
 
 def serve(settings: Settings) -> None:

@@ -17,6 +17,7 @@ from gateway.agent.trusted import Trust, read_trusted_keys
 from gateway.broker import agent_broker, make_reader
 from gateway.client import GatewayClient
 from gateway.clock import Clock, SystemClock
+from gateway.cycles import collect_rarely
 from gateway.errors import FuyuanError
 from gateway.log import catch_uncaught, configure_logging
 from gateway.retry import Patience
@@ -28,6 +29,7 @@ def main() -> int:
     settings = load_settings()
     configure_logging(settings.log_format, settings.log_level)
     catch_uncaught()
+    collect_rarely()
     clock = SystemClock()
     parts = open_parts(settings, clock)
     try:

@@ -56,7 +56,7 @@ def apply_events(
             gap = True
             break
         standing = _take(change, scribe, keyed, standing, terms, event, today)
-        standing = replace(standing.with_applied(event.ref.lane, expected), cause=max(standing.cause, event.ref.cause))
+        standing = standing.with_applied(event.ref.lane, expected, event.ref.cause)
         run, refs = last.get(event.ref.lane, (None, []))
         if run != event.run:
             refs = []

@@ -14,10 +14,10 @@ from typing import Final, Protocol
 from contracts.model import Effects
 from gateway.agent.applicant import Keyed, UnreadableApplicant, read_applicant
 from gateway.agent.holds import LONGEST_ROW, Hold, support, tell
-from gateway.agent.index import Change, Index
+from gateway.agent.index import Change, Index, View
 from gateway.agent.match import Applicant, Level, grade
 from gateway.agent.receipts import Scribe
-from gateway.agent.records import Live, read_live
+from gateway.agent.records import Live, parse_live
 from schemas.canonical import JsonObject
 from schemas.identifiers import Identifier
 
@@ -57,53 +57,58 @@ class Register(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
-    """Records that wait, the identifiers that they are looked up by, and the traces that they came by."""
+class Waiting:
+    """A record that waits, `stored` as it stands in the index and `live` as read: None where it is gone."""
 
-    records: tuple[Live, ...]
-    gone: tuple[str, ...]
-    traces: tuple[str | None, ...]
+    record_id: str
+    stored: bytes | None
+    live: Live | None
+    trace: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Records that wait to be looked up."""
+
+    waiting: tuple[Waiting, ...]
 
     @property
     def wanted(self) -> list[tuple[str, str]]:
-        found = {(one.scheme, one.value): None for live in self.records for one in live.identifiers if _may_find(one)}
-        return list(found)
+        """The identifiers that they are looked up by."""
+        identifiers = (one for each in self.waiting if each.live is not None for one in each.live.identifiers)
+        return list(dict.fromkeys((one.scheme, one.value) for one in identifiers if _may_find(one)))
+
+    @property
+    def traces(self) -> list[str | None]:
+        """Those that they came by."""
+        return [each.trace for each in self.waiting]
 
 
 def next_task(index: Index, keyed: Keyed) -> Task | None:
     """The next records to look up; None where none waits."""
     with index.read() as view:
-        waiting = islice(view.items("pending", keyed.prefix), AT_ONCE)
-        traces = {key[len(keyed.prefix) :].decode(): value.decode() or None for key, value in waiting}
-        found = {record_id: read_live(view, keyed, record_id) for record_id in traces}
-    if not found:
-        return None
-    return Task(
-        tuple(live for live in found.values() if live is not None),
-        tuple(record_id for record_id, live in found.items() if live is None),
-        tuple(traces.values()),
-    )
+        found = tuple(
+            _waiting(view, keyed, key, trace) for key, trace in islice(view.items("pending", keyed.prefix), AT_ONCE)
+        )
+    return Task(found) if found else None
 
 
 def settle(
     change: Change, scribe: Scribe, keyed: Keyed, effects: Effects | None, task: Task, rows: Sequence[Row], today: date
 ) -> int:
     """Hold the rows that a record of the task blocks; the number of rows newly supported."""
-    for record_id in task.gone:
-        if read_live(change, keyed, record_id) is None:
-            change.delete("pending", keyed.record(record_id))
     applicants = [(row, applicant) for row in rows if (applicant := _applicant(row)) is not None]
     by_key: dict[bytes, list[tuple[Row, Applicant]]] = {}
     for row, applicant in applicants:
         for key in dict.fromkeys(map(keyed.identifier, applicant.identifiers)):
             by_key.setdefault(key, []).append((row, applicant))
     count = 0
-    for live in task.records:
-        now = read_live(change, keyed, live.record_id)
-        if now is None or now.ref != live.ref:
+    for each in task.waiting:
+        key, live = keyed.record(each.record_id), each.live
+        if change.value("records", key) != each.stored:
             continue  # withdrawn, or amended and looked up again
-        change.delete("pending", keyed.record(live.record_id))
-        if effects is None:
+        change.delete("pending", key)
+        if live is None or effects is None:
             continue
         met = {
             row.id: (row, applicant)
@@ -115,6 +120,12 @@ def settle(
             if grade(applicant, live.record, today, effects.subjects).level is Level.BLOCK:
                 count += _hold_row(change, scribe, keyed, effects, live, row.id, applicant)
     return count
+
+
+def _waiting(view: View, keyed: Keyed, key: bytes, trace: bytes) -> Waiting:
+    record_id, stored = key[len(keyed.prefix) :].decode(), view.value("records", key)
+    live = None if stored is None else parse_live(record_id, stored)
+    return Waiting(record_id, stored, live, trace.decode() or None)
 
 
 def _hold_row(

@@ -204,7 +204,7 @@ class Follower:
             standing, terms = self._ground()
             if task is None or unknown_because(standing, terms, self._clock.now()) is not None:
                 return True
-            with spans("match", task.traces, count=len(task.records)):
+            with spans("match", task.traces, count=len(task.waiting)):
                 rows = register.find(task.wanted) if task.wanted else []
                 log.debug("step", step="match", count=self._settle(task, rows, terms))
         return True

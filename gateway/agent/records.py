@@ -41,7 +41,15 @@ class Live:
 def read_live(view: View, keyed: Keyed, record_id: str) -> Live | None:
     """The record where it is live; None for a tombstone and for what never came."""
     found = view.value("records", keyed.record(record_id))
-    return None if found is None else _parse(record_id, found)
+    return None if found is None else parse_live(record_id, found)
+
+
+def parse_live(record_id: str, value: bytes) -> Live | None:
+    """The record as it stands in the index; None for a tombstone."""
+    document = orjson.loads(value)
+    if "ref" not in document:
+        return None
+    return Live(record_id, EventRef(**document["ref"]), document["record"])
 
 
 def cause_of(view: View, keyed: Keyed, record_id: str) -> int:
@@ -86,7 +94,7 @@ def by_likeness(view: View, keyed: Keyed, applicant: Applicant) -> set[str]:
 def live_records(view: View, keyed: Keyed) -> Iterable[Live]:
     """All live records of the contract, by record id."""
     for key, value in view.items("records", keyed.prefix):
-        live = _parse(key[len(keyed.prefix) :].decode(), value)
+        live = parse_live(key[len(keyed.prefix) :].decode(), value)
         if live is not None:
             yield live
 
@@ -101,14 +109,7 @@ def gone_records(view: View, keyed: Keyed) -> Iterable[str]:
 def is_gone(view: View, keyed: Keyed, record_id: str) -> bool:
     """Whether it was there, and was withdrawn or dropped."""
     found = view.value("records", keyed.record(record_id))
-    return found is not None and _parse(record_id, found) is None
-
-
-def _parse(record_id: str, value: bytes) -> Live | None:
-    document = orjson.loads(value)
-    if "ref" not in document:
-        return None
-    return Live(record_id, EventRef(**document["ref"]), document["record"])
+    return found is not None and parse_live(record_id, found) is None
 
 
 def _unkey(change: Change, keyed: Keyed, record_id: str) -> None:

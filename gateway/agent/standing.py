@@ -50,8 +50,11 @@ class Standing:
     def applied(self, lane: Lane) -> int:
         return self.priority if lane == "priority" else self.bulk
 
-    def with_applied(self, lane: Lane, number: int) -> "Standing":
-        return replace(self, priority=number) if lane == "priority" else replace(self, bulk=number)
+    def with_applied(self, lane: Lane, number: int, cause: int) -> "Standing":
+        cause = max(self.cause, cause)
+        if lane == "priority":
+            return replace(self, priority=number, cause=cause)
+        return replace(self, bulk=number, cause=cause)
 
     def with_heads(self, heads: Mapping[Lane, int]) -> "Standing":
         """Lanes only grow: what is less than was told before is old."""

@@ -11,12 +11,12 @@ from sqlalchemy import BigInteger, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from contracts.lifecycle import may_send
-from contracts.policy import Projected, Source
+from contracts.policy import Policy, Source, Values
 from gateway.clock import Clock, stamp
 from gateway.delivery.coverage import Agreement, read_agreement, unknown_contract
 from gateway.delivery.cursor import Cursor
 from gateway.delivery.log import RUN, Routed, unpack
-from gateway.delivery.versions import Version, Versions
+from gateway.delivery.versions import Disclosed, Version, Versions
 from gateway.errors import NotFound
 from gateway.journal.bulk import insert_unless_there
 from gateway.journal.tables import contract as contract_table
@@ -202,10 +202,10 @@ def _event(
     agreement: Agreement, lane: Lane, one: Numbered, version: Version | None, batch: Batch | None
 ) -> tuple[JsonObject, bytes]:
     """The event before its run is sealed, and its delivery leaf's hash."""
-    kind, projected, proof = _shown(agreement, one.routed, version, batch)
+    kind, disclosed = _shown(agreement, one.routed, version, batch)
     record: JsonObject | None = None
-    if projected is not None:
-        record = projected.record
+    if disclosed is not None:
+        record = disclosed.record
     elif kind == "drop" and version is not None:
         record = {"feed": version.feed, "record_id": version.record_id}
     event: JsonObject = {
@@ -217,30 +217,39 @@ def _event(
         "cause": one.routed.cause,
         "record": record,
         "notice": _notice(agreement, one.routed) if kind == "contract" else None,
-        "proof": nothing_disclosed() if proof is None else proof,
+        "proof": nothing_disclosed() if disclosed is None else disclosed.proof,
     }
-    if projected is None or version is None:
+    if disclosed is None or version is None:
         return event, known_delivery_leaf(event, record, None, {})
-    return event, known_delivery_leaf(event, record, version.leaf_hash, dict(projected.treated))
+    return event, known_delivery_leaf(event, record, version.leaf_hash, disclosed.treated)
 
 
 def _shown(
     agreement: Agreement, routed: Routed, version: Version | None, batch: Batch | None
-) -> tuple[str, Projected | None, JsonObject | None]:
-    """What this number may show now: its kind, the projection and its proof. Deny is the default."""
+) -> tuple[str, Disclosed | None]:
+    """What this number may show now: its kind, and what is disclosed. Deny is the default."""
     if routed.kind in ("contract", "drop"):
-        return routed.kind, None, None
+        return routed.kind, None
     if version is None or batch is None or not may_send(agreement.state, routed.kind):
-        return "void", None, None
+        return "void", None
     if version.values is None or version.secret is None:
         # Erased: a listing is void; a withdrawal still takes back what was delivered, without its reason (J7, D7).
-        return ("drop" if routed.kind == "withdrawn" else "void"), None, None
+        return ("drop" if routed.kind == "withdrawn" else "void"), None
     policy = agreement.policy
     # What a later version corrected or took back is not shown again to one who reads from the start: that later
     # version has a number of its own. In a history it stood all the same.
     is_over = version.superseded and version.feed not in HISTORIES
     if routed.kind == "upsert" and (is_over or not policy.sees(version.values)):
-        return "void", None, None
+        return "void", None
+    disclosed = version.disclosed.get(policy.look)
+    if disclosed is None:
+        disclosed = _disclose(policy, version, version.values, version.secret, batch)
+        version.keep(policy.look, disclosed)
+    return routed.kind, disclosed
+
+
+def _disclose(policy: Policy, version: Version, values: Values, secret: bytes, batch: Batch) -> Disclosed:
+    """The version as the contract shows it, whatever its number there; the proof still lacks the run's members."""
     projected = policy.project(
         Source(
             feed=version.feed,
@@ -248,20 +257,20 @@ def _shown(
             record_id=version.record_id,
             revision=version.revision,
             status=version.status,
-            values=version.values,
+            values=values,
         )
     )
     index = version.position - batch.first_position
     proof = disclose(
         projected=projected,
         slots=policy.feed.slots,
-        secret=version.secret,
+        secret=secret,
         digests=version.digests,
         batch=batch.header,
         index=index,
         path=batch.tree.path(index),
     )
-    return routed.kind, projected, proof
+    return Disclosed(projected.record, dict(projected.treated), proof)
 
 
 async def _read_batch(connection: AsyncConnection, leaf: int) -> Batch:

@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, Final
 
@@ -10,19 +10,32 @@ import orjson
 from sqlalchemy import Row, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from contracts.policy import Look
 from gateway.journal.bulk import padded
 from gateway.journal.tables import entry, secret
 from gateway.trust.seal import open_body
 from gateway.trust.vault import Vault
-from schemas.canonical import JsonValue
+from schemas.canonical import JsonObject, JsonValue
 
 POSITIONS = 500  # in one query
 KEPT = 4096  # opened versions, a few KB each
+LOOKS = 4  # ways to show a version that are kept with it, a few KB each
+
+
+@dataclass(frozen=True, slots=True)
+class Disclosed:
+    """A version as contracts of one look show it: the event's record, those of its values that are shown in changed
+    form, and the proof before the run's members.
+    """
+
+    record: JsonObject
+    treated: JsonObject
+    proof: JsonObject
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One record version. `values` and `secret` are None once it is erased."""
+    """One record version. `values` and `secret` are None once it is erased. What was `disclosed` of it goes with it."""
 
     position: int
     leaf: int
@@ -37,6 +50,13 @@ class Version:
     leaf_hash: bytes
     secret: bytes | None
     values: tuple[JsonValue, ...] | None
+    disclosed: dict[Look, Disclosed] = field(default_factory=dict, compare=False, repr=False)
+
+    def keep(self, look: Look, disclosed: Disclosed) -> None:
+        """For the next contract that shows the same."""
+        if len(self.disclosed) >= LOOKS:
+            self.disclosed.clear()
+        self.disclosed[look] = disclosed
 
     def now(self, *, superseded: bool) -> "Version":
         """The same version as it stands at this moment."""

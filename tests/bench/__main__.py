@@ -11,8 +11,8 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
+from gateway.cycles import collect_rarely
 from gateway.log import configure_logging
-from gateway.serve import collect_rarely
 from tests.bench import district, journal, kafka, latency, recovery, screening, sealing, sharing, size
 from tests.bench.figure import Figure
 

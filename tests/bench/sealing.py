@@ -12,8 +12,8 @@ from pathlib import Path
 import orjson
 
 from adapters.feeds import read
+from gateway.cycles import collect_rarely
 from gateway.journal.plan import Plan, cut, plan_chunk
-from gateway.serve import collect_rarely
 from gateway.trust import jws
 from gateway.trust.keyring import Keyring
 from gateway.trust.keys import KeySet, SigningKey
