@@ -19,7 +19,9 @@ from gateway.settings import Settings
 Security: TypeAlias = Literal["plaintext", "sasl_ssl"]
 
 REQUEST_SECONDS: Final = 10.0  # until what no broker answers is given up
-BATCH_BYTES: Final = 256 * 1024
+BATCH_BYTES: Final = (
+    1_000_000  # nearly all that a broker takes: a reader applies and receipts together what came together
+)
 FETCH_BYTES: Final = 4 * 1024 * 1024  # of one partition at once
 METADATA_MS: Final = 5000
 SCRAM: Final = "SCRAM-SHA-512"

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -36,6 +37,11 @@ app.command()(watch)
 app.command()(front)
 
 
+class Story(StrEnum):
+    LIST = "list"
+    DISTRICT = "district"
+
+
 def main() -> None:
     """Run the command line; a known error is one sentence on stderr and exit 1, never a traceback."""
     try:
@@ -53,11 +59,17 @@ def demo(
     data: Annotated[Path | None, typer.Option(help="Keep the run's files here.")] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Leave everything running and print the addresses.")] = False,
     kafka: Annotated[str | None, typer.Option(help="Kafka brokers, host:port; `make kafka` runs one.")] = None,
+    story: Annotated[
+        Story, typer.Option(help="One list, or one day of a district with every flow in it.")
+    ] = Story.LIST,
 ) -> None:
     """The whole story in one run: a court lists, agencies block, payment withdraws, all of it proved."""
-    from gateway.demo.story import run_demo
+    if story is Story.DISTRICT:
+        from gateway.demo.district import run_district as run
+    else:
+        from gateway.demo.story import run_demo as run
 
-    sys.exit(asyncio.run(run_demo(data, keep=keep, kafka=kafka)))
+    sys.exit(asyncio.run(run(data, keep=keep, kafka=kafka)))
 
 
 @app.command()

@@ -90,6 +90,7 @@ class Receipts:
         along: Along | None = None
         forked: Statement | None = None
         agreements: dict[str, Agreement | None] = {}
+        ours: set[TreeSize] = set()  # receipts of one moment tell of one tree
         async with self._engine.connect() as connection:
             for line, token in enumerate(tokens, start=1):
                 payload = read_receipt(token, keys)
@@ -108,11 +109,14 @@ class Receipts:
                     await self._closing.check(payload)
                     along = partial(self._closing.close, payload)
                 await self._check_shown(connection, agreement, payload)
-                if payload.checkpoint is not None and not await _is_ours(connection, payload.checkpoint):
-                    forked = Statement(
-                        "journal-forked",
-                        {"agency": agency, "contract": payload.contract, "size": payload.checkpoint.size},
-                    )
+                if payload.checkpoint is not None and payload.checkpoint not in ours:
+                    if await _is_ours(connection, payload.checkpoint):
+                        ours.add(payload.checkpoint)
+                    else:
+                        forked = Statement(
+                            "journal-forked",
+                            {"agency": agency, "contract": payload.contract, "size": payload.checkpoint.size},
+                        )
                 if payload.range is not None and payload.kind == "received":
                     acknowledged[payload.contract, payload.range.lane].append((payload.range.first, payload.range.last))
                 items.append(Accepted(line, self._record(agreement, payload, token), token.encode()))

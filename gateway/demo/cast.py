@@ -1,5 +1,6 @@
 """Who plays in the demo: the district's parties with keys made for this run, and its agreements signed with them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from gateway.trust import jws
 from gateway.trust.keys import SigningKey
 
 COURT = "shanyang-court"
-PLAYED = frozenset({"dishonest-debtor", "receipt"})  # the feeds of the story
+LISTED = frozenset({"dishonest-debtor", "receipt"})  # the feeds of the first story
 AGENCIES = ("shanyang-credit-platform", "shanyang-market-regulation", "shanyang-public-resource-trading")
 
 
@@ -22,37 +23,48 @@ class Cast:
     keys: dict[str, SigningKey]
     contracts: dict[str, SignedContract]
 
-    def contract_to(self, agency: str) -> Terms:
-        """The contract under which an agency sees the court's list."""
+    def contract(self, provider: str, subscriber: str, feed: str) -> Terms:
+        """The contract under which one party sees that feed of another."""
         return next(
             signed.terms
             for signed in self.contracts.values()
-            if signed.terms.subscriber.party == agency and signed.terms.feed == "dishonest-debtor"
+            if (signed.terms.provider.party, signed.terms.subscriber.party, signed.terms.feed)
+            == (provider, subscriber, feed)
         )
+
+    def contract_to(self, agency: str) -> Terms:
+        """The contract under which an agency sees the court's list."""
+        return self.contract(COURT, agency, "dishonest-debtor")
 
     def contract_from(self, agency: str) -> Terms:
         """The contract under which the court sees an agency's receipts."""
-        return next(
-            signed.terms
-            for signed in self.contracts.values()
-            if signed.terms.provider.party == agency and signed.terms.feed == "receipt"
-        )
+        return self.contract(agency, COURT, "receipt")
 
 
-def make_cast(agreements: Path, parties: Path, keys: Path, clock: Clock, *, kafka: str | None = None) -> Cast:
-    """Fresh keys under `keys`, and those of the district's agreements that are played, signed anew with them.
+def make_cast(
+    agreements: Path,
+    documents: Path,
+    keys: Path,
+    clock: Clock,
+    *,
+    feeds: frozenset[str] = LISTED,
+    parties: Sequence[str] = (COURT, *AGENCIES),
+    kafka: str | None = None,
+) -> Cast:
+    """Fresh keys under `keys`, and the district's agreements on these feeds between these parties, signed anew with
+    them; `documents` describe the parties.
 
     The private keys behind the published agreements are nobody's to use; a run has its own. `kafka`: the contracts
     with agencies name it, and end in this word, so that a run has topics of its own.
     """
-    known = {party.id: party for party in map(load_party, sorted(parties.glob("*.yaml")))}
-    signing = {party: SigningKey.generate(party, clock.now()) for party in (COURT, *AGENCIES)}
+    known = {party.id: party for party in map(load_party, sorted(documents.glob("*.yaml")))}
+    signing = {party: SigningKey.generate(party, clock.now()) for party in parties}
     for party, key in signing.items():
         key.save(keys / f"{party}.jwk")
     contracts = {}
     for path in sorted(agreements.glob("*.yaml")):
         terms = load_agreement(path).terms
-        if terms.feed not in PLAYED or not {terms.provider.party, terms.subscriber.party} <= signing.keys():
+        if terms.feed not in feeds or not {terms.provider.party, terms.subscriber.party} <= signing.keys():
             continue
         terms = _with_keys(terms, signing)
         if kafka is not None and terms.feed != "receipt":

@@ -66,6 +66,19 @@ async def start(
     return process
 
 
+async def carry_out(
+    name: str, arguments: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None
+) -> int:
+    """Run one `fuyuan` command to its end; its exit status. What it printed is in NAME.log."""
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith("FUYUAN_")}
+    with (folder / f"{name}.log").open("ab") as output:
+        child = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "gateway.cli", *arguments,
+            env={**inherited, **(environment or {})}, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output,
+        )  # fmt: skip
+        return await child.wait()
+
+
 async def _until_up(process: Process) -> None:
     deadline = asyncio.get_running_loop().time() + START_SECONDS
     async with httpx.AsyncClient(trust_env=False) as client:

@@ -10,6 +10,7 @@ TABLES = {
     "shanyang-credit-platform": ("credit_files", "file_no", "subject", "credit_code", "file-1"),
     "shanyang-market-regulation": ("licences", "licence_no", "holder", "holder_code", "licence-1"),
     "shanyang-public-resource-trading": ("bidders", "bidder_no", "bidder", "bidder_code", "bidder-1"),
+    "shanyang-natural-resources": ("titles", "unit_no", "owner", "owner_code", "title-1"),
 }
 
 

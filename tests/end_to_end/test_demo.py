@@ -11,6 +11,7 @@ from pathlib import Path
 import orjson
 import pytest
 
+from gateway.demo import papers
 from gateway.demo.story import COMPANY_CODE, COURT_LIST, NAMESAKE, NAMESAKE_ID
 from tests.servers.kafka import Kafka
 
@@ -113,7 +114,40 @@ def _without_figures(story: str) -> list[str]:
 def test_the_same_story_over_kafka(kafka: Kafka, tmp_path: Path) -> None:
     run = play_demo(tmp_path, "--kafka", kafka.bootstrap)
     assert f"every agency follows by Kafka at {kafka.bootstrap}" in run.story
-    assert "it came by Kafka: 15 messages" in run.story
+    assert "it came by Kafka: 15 messages" in run.story, run.story
     assert not {"message-refused", "page-refused", "lane-lost"} & {
         orjson.loads(line)["event"] for line in run.logs.splitlines() if line.startswith("{")
     }
+
+
+@pytest.fixture(scope="module")
+def day(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return play_demo(tmp_path_factory.mktemp("day"), "--story", "district")
+
+
+def test_a_district_day_has_every_flow_in_it(day: Run) -> None:
+    for told in (
+        "16 contracts",
+        "the registry's export, put into a watched folder: taken, 3 statements",
+        "quarantined as rounded-identifier",
+        "blocked at 3 agencies",
+        "the company's title is blocked at natural resources",
+        "CLEAR for one application",
+        "the registry is told returned",
+        "the vehicle is sighted",
+        "a sighting in between is refused",
+        "released at 3 agencies",
+        "2 quarantined as stale-listing, 0 listed",
+        "16 contracts,",
+        "no alarm in them",
+    ):
+        assert told in day.story
+
+
+def test_p1_no_personal_value_in_any_log_of_the_day(day: Run) -> None:
+    values = (papers.HEAD, papers.HEAD_ID, papers.NAMESAKE_ID, papers.OFFICER, papers.LOAN, "丰收路", "豫H00000")
+    assert day.logs.count("\n") > 40, "the run has logged something to look at"
+    assert not [value for value in (*values, papers.COMPANY, papers.COMPANY_CODE) if value in day.logs]
+    assert not [value for value in values if value in day.story]
+    kept = b"".join(path.read_bytes() for path in (day.folder / "gateway").glob("journal.sqlite*"))
+    assert not [value for value in values if value.encode() in kept]

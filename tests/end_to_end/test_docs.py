@@ -48,6 +48,7 @@ ELSEWHERE = {
     "make demo": Elsewhere("Makefile", "$(BIN)/fuyuan demo"),
     "make kafka": Elsewhere("tests/servers/kafka.py", "kafka.broker.start()"),
     ".venv/bin/fuyuan demo --kafka 127.0.0.1:9092": Elsewhere("tests/end_to_end/test_demo.py", '"--kafka"'),
+    ".venv/bin/fuyuan demo --story district": Elsewhere("tests/end_to_end/test_demo.py", '"--story", "district"'),
     f"python docs/examples/consume.py {CONSUMED}": Elsewhere(CONSUMERS, '"consume.py"'),
     "npm ci --prefix docs/examples": Elsewhere(CONSUMERS, '"ci"'),
     f"node docs/examples/consume.js {CONSUMED}": Elsewhere(CONSUMERS, '"consume.js"'),

@@ -1,0 +1,359 @@
+"""`fuyuan demo --story district`: one day of a district, with every flow in it. Every figure comes from the run."""
+
+import hashlib
+import secrets
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import orjson
+
+from gateway.client import PushResult
+from gateway.clock import SystemClock, china_date, stamp
+from gateway.demo import papers
+from gateway.demo.cast import AGENCIES, COURT
+from gateway.demo.papers import CASE, COMPANY, COMPANY_CODE, HEAD, HEAD_ID, ORDER_CASE, SECOND_CASE
+from gateway.demo.processes import carry_out
+from gateway.demo.stage import (
+    Place,
+    Stage,
+    ask,
+    expect,
+    ms,
+    open_stage,
+    prove,
+    read,
+    receipt_where,
+    screen,
+    sign_contracts,
+    stay,
+    tell_proofs,
+    until,
+)
+from schemas.canonical import JsonObject, JsonValue
+
+CREDIT, MARKET, TRADING = AGENCIES
+NATURAL, POLICE, BANK = "shanyang-natural-resources", "shanyang-police", "shanyang-bank"
+PARTIES = (COURT, *AGENCIES, NATURAL, POLICE, BANK)
+LISTS, ORDERS, ENFORCED = "dishonest-debtor", "consumption-restriction", "judgment-debtor"
+ADDRESSES, RESULTS = "service-address", "service-result"
+OFFICERS, REQUESTS, ANSWERS = "control-officer", "control-request", "control-feedback"
+FEEDS = frozenset({LISTS, ORDERS, ENFORCED, ADDRESSES, RESULTS, OFFICERS, REQUESTS, ANSWERS, "receipt"})
+REGISTRY_DESK, BANK_DESK = "court-on-the-registry", "court-on-the-bank"  # the court's own agents
+LINES, TABLE = "application/x-ndjson", "text/csv"
+
+
+@dataclass(slots=True)
+class Day:
+    """The stage, the date in China, and how many answers the police have given."""
+
+    stage: Stage
+    today: date
+    answers: int = 0
+
+    @property
+    def tell(self) -> Callable[[str], None]:
+        return self.stage.tell
+
+
+async def run_district(
+    data: Path | None, *, keep: bool, kafka: str | None = None, tell: Callable[[str], None] = print
+) -> int:
+    """Play the whole day; 0 where everything came out as told. `kafka`: brokers to send it over, host:port.
+
+    Raises Unavailable where something did not come out.
+    """
+    async with AsyncExitStack() as stack:
+        folder = data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fuyuan-demo-")))
+        day = Day(await _open(folder, stack, tell, kafka), china_date(SystemClock().now()))
+        await _addresses(day)
+        await _lists(day)
+        await _counters(day)
+        await _service(day)
+        await _control(day)
+        await _payment(day)
+        tell("\n8. Evening: proof")
+        tell_proofs(day.stage, await prove(day.stage))
+        _no_alarm(day)
+        if keep:
+            await stay(day.stage)
+    return 0
+
+
+async def _open(folder: Path, stack: AsyncExitStack, tell: Callable[[str], None], kafka: str | None) -> Stage:
+    tell("1. Who takes part")
+    run = None if kafka is None else secrets.token_hex(3)
+    cast = sign_contracts(folder, feeds=FEEDS, parties=PARTIES, run=run)
+    for party in PARTIES:
+        tell(f"   {cast.parties[party].name.zh} ({party})")
+    tell(f"   {len(cast.contracts)} contracts, each signed by both parties")
+    row = (COMPANY, COMPANY_CODE)
+    return await open_stage(
+        folder,
+        stack,
+        tell,
+        cast,
+        [
+            *(Place(agency, agency, cast.contract_to(agency).id, row) for agency in AGENCIES),
+            Place(NATURAL, NATURAL, cast.contract(COURT, NATURAL, ORDERS).id, row),
+            Place(POLICE, POLICE, cast.contract(COURT, POLICE, REQUESTS).id),
+            Place(REGISTRY_DESK, COURT, cast.contract(MARKET, COURT, ADDRESSES).id),
+            Place(BANK_DESK, COURT, cast.contract(BANK, COURT, ADDRESSES).id),
+        ],
+        kafka,
+    )
+
+
+async def _addresses(day: Day) -> None:
+    day.tell("\n2. Early morning: where can parties be served?")
+    table = papers.registry_table(day.today)
+    verdict = await _by_folder(day, MARKET, ADDRESSES, "export.csv", table)
+    day.tell(
+        f"   the registry's export, put into a watched folder: {verdict['verdict']}, {_listed(verdict)} statements"
+    )
+    result = await _push(day, BANK, ADDRESSES, papers.loan_table(day.today), TABLE)
+    day.tell(f"   the bank's table of loan contracts: {result.counts['listed']} confirmed address")
+    company = await _where(day, REGISTRY_DESK, "cn-uscc", COMPANY_CODE)
+    _served_at(company, "domicile")
+    electronic = company["electronic"]
+    expect(isinstance(electronic, dict) and electronic["email"] is not None, "there is consent to electronic service")
+    day.tell("   the court asks for the company: its domicile, and by e-mail, for it consented")
+    _served_at(await _where(day, REGISTRY_DESK, "cn-uscc", papers.SUSPENDED_CODE), "while-suspended")
+    day.tell(f"   for {papers.SUSPENDED}, suspended: the address it stated for that time")
+    _served_at(await _where(day, BANK_DESK, "cn-id", HEAD_ID), "confirmed")
+    day.tell("   for the company's head: the address confirmed in the loan contract, in disputes of that contract")
+
+
+async def _lists(day: Day) -> None:
+    day.tell("\n3. Morning: the court's lists")
+    began = time.monotonic()
+    verdict = await _by_folder(day, COURT, LISTS, "list.csv", papers.clerks_table(day.today))
+    refused = verdict["quarantine"]
+    expect(isinstance(refused, list) and len(refused) == 1, "the rounded number is quarantined")
+    for one in refused if isinstance(refused, list) else []:
+        if isinstance(one, dict):
+            day.tell(f"   line {one['line']} of the clerk's table quarantined as {one['code']}: {one['reason']}")
+    day.tell(f"   {verdict['verdict']}: {_listed(verdict)} dishonest debtors listed")
+    for agency in AGENCIES:
+        await receipt_where(day.stage, agency, "blocked")
+    day.tell(f"   blocked at {len(AGENCIES)} agencies, receipts at the court {ms(began)} after the file was put there")
+    await _push(day, COURT, ORDERS, papers.restriction(day.today), LINES)
+    await receipt_where(day.stage, NATURAL, "blocked")
+    day.tell("   an order restricting consumption: the company's title is blocked at natural resources")
+    await _push(day, COURT, ENFORCED, papers.enforcement(day.today), LINES)
+    day.tell("   a debtor under enforcement: to the credit platform alone, and blocks nobody")
+
+
+async def _counters(day: Day) -> None:
+    day.tell("\n4. At the counters")
+    await _decided(day, MARKET, "A-1", "licence", COMPANY, "cn-uscc", COMPANY_CODE, "block")
+    day.tell(f"   {COMPANY} asks for a licence: BLOCKED")
+    await _decided(day, MARKET, "A-2", "licence", papers.SUSPENDED, "cn-uscc", papers.SUSPENDED_CODE, "clear")
+    day.tell(f"   {papers.SUSPENDED}, under enforcement and no more: CLEAR")
+    await _decided(day, MARKET, "A-3", "licence", papers.OVER, "cn-uscc", papers.OVER_CODE, "clear")
+    day.tell(f"   {papers.OVER}, whose period ended yesterday: CLEAR, and nobody had to say so")
+    # Persons are not named: what a run prints is kept by terminals and build servers.
+    await _decided(day, NATURAL, "P-1", "property", HEAD, "cn-id", HEAD_ID, "block")
+    day.tell("   the company's head buys a flat: BLOCKED")
+    await _decided(day, NATURAL, "P-2", "property", HEAD, "cn-id", papers.NAMESAKE_ID, "clear")
+    day.tell("   a namesake buys one: CLEAR")
+    await _push(day, COURT, ORDERS, papers.restriction(day.today, waived=True), LINES)
+    await until("the waiver is there", lambda: _is_decided(day, NATURAL, "P-3", HEAD, HEAD_ID, "clear"))
+    day.tell("   the court waives one purchase: CLEAR for one application")
+    await _decided(day, NATURAL, "P-4", "property", HEAD, "cn-id", HEAD_ID, "block")
+    day.tell("   the next one: BLOCKED")
+
+
+async def _service(day: Day) -> None:
+    day.tell("\n5. Noon: service")
+    answer = await _where(day, REGISTRY_DESK, "cn-uscc", COMPANY_CODE)
+    place = _first_place(answer)
+    statements = answer["statements"]
+    began = next(
+        one["effective_from"]
+        for one in (statements if isinstance(statements, list) else [])
+        if isinstance(one, dict) and one["record_id"] == place["by"]
+    )
+    about: JsonObject = {
+        "record_id": place["by"], "from_party": answer["from"], "effective_from": began, "use": place["use"],
+    }  # fmt: skip
+    await _push(day, COURT, RESULTS, papers.service_result(day.today, about, "returned", "unknown-there"), LINES)
+    contract = day.stage.cast.contract(COURT, MARKET, RESULTS).id
+    told = await read(day.stage, MARKET, contract, wait=10)
+    while not told:
+        told = await read(day.stage, MARKET, contract, wait=10)
+    expect([one["outcome"] for one in told] == ["returned"], "the registry reads what became of its address")
+    expect("case" not in told[0] and "name" not in str(told[0]["subject"]), "neither name nor case goes back")
+    day.tell("   a letter to the domicile comes back: the registry is told returned, unknown-there; no name, no case")
+
+
+async def _control(day: Day) -> None:
+    day.tell("\n6. Afternoon: enforcement control")
+    digest = hashlib.sha256(papers.NOTICE).hexdigest()
+    await _push(day, COURT, OFFICERS, papers.officer(day.today), LINES)
+    sought = [
+        papers.control_request(day.today, "XK-1", digest),
+        papers.control_request(day.today, "XK-2", digest, plate="豫H00000"),
+    ]
+    await _push(day, COURT, REQUESTS, b"\n".join(sought), LINES)
+    await until("the police have both requests", lambda: _stand(day, 2))
+    day.tell("   the court asks the police for a person and for a vehicle: two requests stand there")
+    asked = await _requests(day)
+    for request in ("XK-1", "XK-2"):
+        await _answer(day, asked[request], "accepted")
+        await _answer(day, asked[request], "in-force")
+    began = time.monotonic()
+    await _answer(day, asked["XK-2"], "sighted", place="焦作市某路口")
+    contract = day.stage.cast.contract(POLICE, COURT, ANSWERS).id
+    heard: list[JsonObject] = []
+    while not any(one["answer"] == "sighted" for one in heard):
+        heard += await read(day.stage, COURT, contract, wait=10)
+    day.tell(f"   the vehicle is sighted: the court knows {ms(began)} after the police said so")
+    await _answer(day, asked["XK-2"], "handed-over", place="焦作市某停车场")
+    day.tell("   and handed over; the person is still sought")
+
+
+async def _payment(day: Day) -> None:
+    day.tell("\n7. The company pays")
+    asked = await _requests(day)
+    began = time.monotonic()
+    await day.stage.court.withdraw(REQUESTS, {"number": "XK-1", "status_reason": "settled"})
+    late = await _answer(day, asked["XK-1"], "sighted", place="焦作市某路口", taken=False)
+    expect(late["code"] == "request-cancelled", "a sighting that crosses the cancel is refused")
+    await _answer(day, asked["XK-1"], "released")
+    day.tell(f"   the search for its head is cancelled, confirmed after {ms(began)}; a sighting in between is refused")
+    await _withdraw(day, LISTS, CASE, "suspended-by-bankruptcy")
+    await _decided(day, MARKET, "A-4", "licence", COMPANY, "cn-uscc", COMPANY_CODE, "block")
+    day.tell("   one of two cases is suspended: still blocked, for removal is per case")
+    began = time.monotonic()
+    await _withdraw(day, LISTS, SECOND_CASE, "performed")
+    for agency in AGENCIES:
+        await receipt_where(day.stage, agency, "released")
+    day.tell(f"   the other is paid: released at {len(AGENCIES)} agencies, receipts at the court after {ms(began)}")
+    began = time.monotonic()
+    await _withdraw(day, ORDERS, ORDER_CASE, "lifted")
+    await receipt_where(day.stage, NATURAL, "released")
+    day.tell(f"   the restriction is lifted: the title is free, receipt after {ms(began)}")
+    await _decided(day, MARKET, "A-5", "licence", COMPANY, "cn-uscc", COMPANY_CODE, "clear")
+    await _decided(day, NATURAL, "P-5", "property", HEAD, "cn-id", HEAD_ID, "clear")
+    day.tell("   the company asks for a licence again, and its head for a flat: CLEAR")
+    again = await _push(day, COURT, LISTS, papers.clerks_table(day.today), TABLE)
+    stale = Counter(str(one["code"]) for one in again.quarantine)["stale-listing"]
+    expect((again.counts["listed"], stale) == (0, 2), "what was deleted stays deleted")
+    day.tell(f"   the morning's table by mistake: {stale} quarantined as stale-listing, 0 listed")
+
+
+async def _by_folder(day: Day, party: str, feed: str, name: str, table: bytes) -> JsonObject:
+    """Put a file into the party's watched folder; the verdict that is put beside it."""
+    folder = day.stage.folder / f"{party}-out"
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_bytes(table)
+    (folder / f"{name}.ok").touch()
+    key = day.stage.folder / "parties" / f"{party}.jwk"
+    watch = [
+        "watch",
+        feed,
+        str(folder),
+        "--key",
+        str(key),
+        "--gateway",
+        day.stage.gateway.url,
+        "--done",
+        ".ok",
+        "--once",
+    ]
+    status = await carry_out("watch", watch, day.stage.folder)
+    expect(status in (0, 3), "the folder is read")
+    verdict: JsonObject = orjson.loads((folder / f"{name}.result.json").read_bytes())
+    return verdict
+
+
+async def _push(day: Day, party: str, feed: str, body: bytes, content: str) -> PushResult:
+    async with day.stage.client(party) as client:
+        return await client.push(
+            feed, body, content, f"day-{hashlib.sha256(body).hexdigest()[:16]}-{time.monotonic_ns()}"
+        )
+
+
+async def _withdraw(day: Day, feed: str, case_number: str, reason: str) -> None:
+    result = await day.stage.court.withdraw(
+        feed, {"case_number": case_number, "name": COMPANY, "status_reason": reason}
+    )
+    expect(result.counts["withdrawn"] == 1, "one record is withdrawn for one case")
+
+
+async def _where(day: Day, desk: str, scheme: str, value: str) -> JsonObject:
+    """What the court's agent answers for today; waits until it has any statement of the party."""
+    question: JsonObject = {
+        "identifier": {"scheme": scheme, "value": value}, "on": f"{day.today}", "known_at": None, "history": False,
+    }  # fmt: skip
+
+    async def known() -> bool:
+        return bool((await ask(day.stage, desk, "/v1/service-addresses", question)).get("statements"))
+
+    await until("the statement is at the court", known)
+    return await ask(day.stage, desk, "/v1/service-addresses", question)
+
+
+def _first_place(answer: JsonObject) -> Mapping[str, JsonValue]:
+    places = answer["serve_at"]
+    first = places[0] if isinstance(places, list) and places else None
+    if not isinstance(first, dict):
+        confirmed = answer["confirmed"]
+        first = confirmed[0] if isinstance(confirmed, list) and confirmed else {}
+    return first if isinstance(first, dict) else {}
+
+
+def _served_at(answer: JsonObject, use: str) -> None:
+    expect(_first_place(answer).get("use", "confirmed") == use, f"the place of service is the one for {use}")
+
+
+async def _decided(
+    day: Day, place: str, reference: str, action: str, name: str, scheme: str, value: str, decision: str
+) -> None:
+    found = await screen(day.stage, place, reference, action, name, scheme, value)
+    expect(found.get("decision") == decision, f"application {reference} is decided as {decision}")
+
+
+async def _is_decided(day: Day, place: str, reference: str, name: str, number: str, decision: str) -> bool:
+    found = await screen(day.stage, place, f"{reference}-{time.monotonic_ns()}", "property", name, "cn-id", number)
+    return found.get("decision") == decision
+
+
+async def _requests(day: Day) -> dict[str, str]:
+    """The record id behind each number that stands at the police."""
+    found = (await ask(day.stage, POLICE, "/v1/control-requests"))["requests"]
+    records = [one["record"] for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+    return {str(one["number"]): str(one["record_id"]) for one in records if isinstance(one, dict)}
+
+
+async def _stand(day: Day, count: int) -> bool:
+    return len(await _requests(day)) == count
+
+
+async def _answer(day: Day, request: str, answer: str, *, place: str | None = None, taken: bool = True) -> JsonObject:
+    day.answers += 1
+    said: JsonObject = {
+        "request": request, "answer": answer, "reference": f"A-{day.answers}",
+        "occurred_at": stamp(SystemClock().now()), "place": place,
+    }  # fmt: skip
+    found = await ask(day.stage, POLICE, "/v1/control-answers", said)
+    expect(("is" in found) is taken, f"{answer} is {'taken' if taken else 'refused'} ({found.get('code', 'taken')})")
+    return found
+
+
+def _listed(verdict: JsonObject) -> object:
+    counts = verdict["counts"]
+    return counts.get("listed") if isinstance(counts, dict) else None
+
+
+def _no_alarm(day: Day) -> None:
+    """No clock was missed, no journal forked, no list went stale: that would be an alarm in a log."""
+    logs = "".join(path.read_text(encoding="utf-8") for path in sorted(day.stage.folder.glob("*.log")))
+    expect('"event":"alarm"' not in logs and '"event": "alarm"' not in logs, "no alarm was raised all day")
+    day.tell(f"   {len(list(day.stage.folder.glob('*.log')))} logs, no alarm in them")
