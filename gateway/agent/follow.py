@@ -48,7 +48,7 @@ LONGEST_WAIT_SECONDS: Final = 25.0
 BESIDE_KAFKA_SECONDS: Final = 2.0  # a pull that waits longer would bring what Kafka brings too
 LEASE_SHARE: Final = 3  # a heartbeat comes at least this often within its lease
 IDLE_SECONDS: Final = 1.0
-WATCH_SECONDS: Final = 0.05  # how soon what the screening process wrote is noticed
+WATCH_SECONDS: Final = 0.1  # how soon what the screening process wrote is noticed
 FASTEST_SECONDS: Final = 0.1  # between two empty pages, where the gateway does not let us wait
 
 

@@ -170,7 +170,7 @@ def _compare_names(name: str, subject: Mapping[str, JsonValue]) -> str:
     read = read_name(name)
     if subject.get("name_masked") is not False or (read is not None and read.masked):
         return "masked"
-    return "equal" if name_key(name) == name_key(listed) else "contradicts"
+    return "equal" if name == listed or name_key(name) == name_key(listed) else "contradicts"
 
 
 def _likeness(applicant: Applicant, listed: Sequence[Identifier], contact: _Contact) -> Grade:

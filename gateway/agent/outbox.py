@@ -27,7 +27,7 @@ from schemas.canonical import JsonObject
 log = structlog.get_logger(__name__)
 
 AT_ONCE: Final = 200
-PATIENT_SECONDS: Final = 1.0  # a request costs the gateway as much as a hundred receipts
+PATIENT_SECONDS: Final = 2.0  # a request costs the gateway as much as a hundred receipts
 # The gateway says of these that the receipt itself is wrong; anything else may pass a moment later.
 WRONG_ITSELF: Final = frozenset({400, 404, 409, 413, 422})
 
@@ -88,7 +88,7 @@ class Outbox:
 
     async def send(self, *, patient: bool = False) -> bool:
         """Go through the receipts once, in order; True where none is left of those that stood there, or, where it is
-        `patient`, where all that is due has been said to have time, and some were sent less than a second ago.
+        `patient`, where all that is due has been said to have time, and some were sent a moment ago.
         """
         after = 0
         patient = patient and asyncio.get_running_loop().time() < self._sent_at + PATIENT_SECONDS

@@ -4,10 +4,10 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
-from sqlalchemy import Row, bindparam, select
+from sqlalchemy import Row, Select, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.policy import Look
@@ -63,13 +63,36 @@ class Version:
         return self if superseded == self.superseded else replace(self, superseded=superseded)
 
 
+class _Reading(NamedTuple):
+    """A query by positions: one for each of them, one for all that stand between two."""
+
+    each: Select[Any]
+    between: Select[Any]
+
+    async def rows(self, connection: AsyncConnection, positions: Sequence[int]) -> Sequence[Row[Any]]:
+        """Those at these positions, which ascend. A batch stands side by side: to name its ends costs a third."""
+        if positions[-1] - positions[0] == len(positions) - 1:
+            found = await connection.execute(self.between, {"first": positions[0], "last": positions[-1]})
+        else:
+            found = await connection.execute(self.each, {"positions": padded(list(positions))})
+        rows: Sequence[Row[Any]] = found.all()
+        return rows
+
+
+def _reading(columns: Select[Any]) -> _Reading:
+    return _Reading(
+        columns.where(entry.c.position.in_(bindparam("positions", expanding=True))),
+        columns.where(entry.c.position.between(bindparam("first"), bindparam("last"))),
+    )
+
+
 # Made once: to build a statement costs as much as to carry it out.
-_STANDING: Final = (
-    select(entry.c.position, entry.c.superseded_by, secret.c.wrapped)
-    .outerjoin(secret, secret.c.position == entry.c.position)
-    .where(entry.c.position.in_(bindparam("positions", expanding=True)))
+_STANDING: Final = _reading(
+    select(entry.c.position, entry.c.superseded_by, secret.c.wrapped).outerjoin(
+        secret, secret.c.position == entry.c.position
+    )
 )
-_CONTENT: Final = select(entry).where(entry.c.position.in_(bindparam("positions", expanding=True)))
+_CONTENT: Final = _reading(select(entry))
 
 
 class Versions:
@@ -89,9 +112,8 @@ class Versions:
         found: dict[int, Version] = {}
         left = iter(sorted(set(positions)))
         while some := list(islice(left, POSITIONS)):
-            standing = await connection.execute(_STANDING, {"positions": padded(some)})
             missing = {}
-            for row in standing:
+            for row in await _STANDING.rows(connection, some):
                 known = self._opened.get(row.position)
                 if known is None or known[0] != row.wrapped:
                     missing[row.position] = row.wrapped
@@ -103,7 +125,7 @@ class Versions:
         return found
 
     async def _open(self, connection: AsyncConnection, wrapped: Mapping[int, bytes | None]) -> dict[int, Version]:
-        rows = await connection.execute(_CONTENT, {"positions": padded(list(wrapped))})
+        rows = await _CONTENT.rows(connection, sorted(wrapped))
         found = {row.position: self._version(row, wrapped[row.position]) for row in rows}
         for position, version in found.items():
             token = wrapped[position]
