@@ -2,7 +2,7 @@
 
 A record that could block waits in `pending` until its subject was looked up. What the register holds is asked outside
 of any transaction, so the index goes on while the register is slow or away; the records are looked at again when the
-rows come back, and a hold is made only for one that is still live under the same cause.
+rows come back, and a hold is made only for one that still stands as it did.
 """
 
 from collections.abc import Sequence
@@ -58,9 +58,9 @@ class Register(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A record that waits, `stored` as it stands in the index and `live` as read: None where it is gone."""
+    """A record that waits under `key`, `stored` as it stands in the index and `live` as read: None where it is gone."""
 
-    record_id: str
+    key: bytes
     stored: bytes | None
     live: Live | None
     trace: str | None
@@ -104,10 +104,10 @@ def settle(
             by_key.setdefault(key, []).append((row, applicant))
     count = 0
     for each in task.waiting:
-        key, live = keyed.record(each.record_id), each.live
-        if change.value("records", key) != each.stored:
+        live = each.live
+        if change.value("records", each.key) != each.stored:
             continue  # withdrawn, or amended and looked up again
-        change.delete("pending", key)
+        change.delete("pending", each.key)
         if live is None or effects is None:
             continue
         met = {
@@ -123,9 +123,9 @@ def settle(
 
 
 def _waiting(view: View, keyed: Keyed, key: bytes, trace: bytes) -> Waiting:
-    record_id, stored = key[len(keyed.prefix) :].decode(), view.value("records", key)
-    live = None if stored is None else parse_live(record_id, stored)
-    return Waiting(record_id, stored, live, trace.decode() or None)
+    stored = view.value("records", key)
+    live = None if stored is None else parse_live(key[len(keyed.prefix) :].decode(), stored)
+    return Waiting(key, stored, live, trace.decode() or None)
 
 
 def _hold_row(

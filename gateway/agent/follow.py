@@ -201,18 +201,24 @@ class Follower:
             return True
         while not self._parts.kill_switch.exists():
             task = next_task(self._parts.index, self._parts.keyed)
-            standing, terms = self._ground()
-            if task is None or unknown_because(standing, terms, self._clock.now()) is not None:
+            if task is None or unknown_because(*self._ground(), self._clock.now()) is not None:
                 return True
             with spans("match", task.traces, count=len(task.waiting)):
                 rows = register.find(task.wanted) if task.wanted else []
-                log.debug("step", step="match", count=self._settle(task, rows, terms))
+                log.debug("step", step="match", count=self._settle(task, rows))
         return True
 
-    def _settle(self, task: Task, rows: Sequence[Row], terms: Terms | None) -> int:
-        parts, today = self._parts, china_date(self._clock.now())
-        effects = terms.effects if terms else None
-        return parts.index.write(lambda change: settle(change, parts.scribe, parts.keyed, effects, task, rows, today))
+    def _settle(self, task: Task, rows: Sequence[Row]) -> int:
+        """By the terms as they stand now: the contract may have ended, or changed, while the register was asked."""
+        parts, now = self._parts, self._clock.now()
+
+        def work(change: Change) -> int:
+            standing, terms = read_ground(change, parts.contract)
+            if terms is None or unknown_because(standing, terms, now) is not None:
+                return 0  # what waits goes on waiting
+            return settle(change, parts.scribe, parts.keyed, terms.effects, task, rows, china_date(now))
+
+        return parts.index.write(work)
 
 
 async def _again(work: Callable[[], Awaitable[bool]], wake: asyncio.Event) -> None:

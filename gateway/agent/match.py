@@ -170,6 +170,7 @@ def _compare_names(name: str, subject: Mapping[str, JsonValue]) -> str:
     read = read_name(name)
     if subject.get("name_masked") is not False or (read is not None and read.masked):
         return "masked"
+    # Most are spelt alike, and to bring two names into one spelling costs more than the rest of the comparison.
     return "equal" if name == listed or name_key(name) == name_key(listed) else "contradicts"
 
 

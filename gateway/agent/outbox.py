@@ -88,7 +88,7 @@ class Outbox:
 
     async def send(self, *, patient: bool = False) -> bool:
         """Go through the receipts once, in order; True where none is left of those that stood there, or, where it is
-        `patient`, where all that is due has been said to have time, and some were sent a moment ago.
+        `patient`, where all that is due has been said to have time, and some were sent less than PATIENT_SECONDS ago.
         """
         after = 0
         patient = patient and asyncio.get_running_loop().time() < self._sent_at + PATIENT_SECONDS

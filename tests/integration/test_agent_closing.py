@@ -1,10 +1,12 @@
 """Rule D7 on the agency's side: it closes by itself once nothing is held, waits or is untold, and then asks no more."""
 
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 import pytest
 
+from adapters.registers.sql import Row
 from gateway.agent.index import Change
 from gateway.agent.standing import read_standing, write_standing
 from gateway.client import GatewayProblem
@@ -145,3 +147,46 @@ async def test_p1_closing_repeats_nobody(agent: Agent) -> None:
     assert '"event":"contract-closed"' in written
     assert COMPANY not in written
     assert CODE not in written
+
+
+def meanwhile(agent: Agent, monkeypatch: pytest.MonkeyPatch, happens: Callable[[], Awaitable[object]]) -> None:
+    """Once, while the register is asked, something happens and the agent reads of it."""
+    loop, find, left = asyncio.get_running_loop(), agent.register.find, [happens]
+
+    async def happen() -> None:
+        await left.pop()()
+        while await agent.follower.pull_once(wait=0):
+            pass
+
+    def asked(wanted: Sequence[tuple[str, str]]) -> list[Row]:
+        rows = find(wanted)
+        if left:
+            asyncio.run_coroutine_threadsafe(happen(), loop).result(30)
+        return rows
+
+    monkeypatch.setattr(agent.register, "find", asked)
+
+
+async def test_d7_a_contract_that_ends_while_the_register_is_asked_blocks_nobody(
+    agent: Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await agent.district.push(listing(1))
+    meanwhile(agent, monkeypatch, lambda: change(agent, "end"))
+    await agent.follow()
+    assert agent.held() == []
+    assert not [one for one in await agent.receipts() if one["kind"] == "blocked"]
+
+
+async def test_m4_terms_that_change_while_the_register_is_asked_are_those_that_count(
+    agent: Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    effects = agent.district.cast.contract_to(MARKET).effects
+    assert effects is not None
+    units = effects.model_copy(update={"subjects": ("person",)}).model_dump(mode="json")
+    await agent.district.push(listing(1))
+    meanwhile(agent, monkeypatch, lambda: agent.district.activate(version=2, effects=units))
+    await agent.follow()
+    assert agent.held() == [], "from now on persons alone"
+    await agent.district.activate(version=3)
+    await agent.follow()
+    assert agent.held() == [("licence-1", MEASURE)]
