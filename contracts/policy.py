@@ -5,7 +5,6 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import InitVar, dataclass, field
-from functools import lru_cache
 from typing import NoReturn, Protocol, TypeAlias, final
 
 from contracts.model import Terms
@@ -91,10 +90,10 @@ class Projected:
         }
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Look:
-    """What is shown of a record, and how. Contracts that show the same have one object of it between them, so what was
-    made for the look of one need not be made again for the next.
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """What is shown of a record, and how. Contracts that show the same have equal ones, so what was made for the one
+    need not be made again for the next.
     """
 
     feed: str
@@ -104,16 +103,13 @@ class Look:
     hidden: tuple[str, ...]
 
 
-_look = lru_cache(maxsize=1024)(Look)
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Policy:
     """Made by `compile_policy`, once for each contract version."""
 
     terms: Terms
     feed: FeedShape
-    look: Look = field(repr=False)
+    projection: Projection = field(repr=False)
     _test: Test = field(repr=False)
 
     def sees(self, values: Values) -> bool:
@@ -133,21 +129,15 @@ class Policy:
             record_id=source.record_id,
             status=source.status,
             revision=source.revision,
-            shown={path: values[index] for index, path in self.look.shown},
-            treated={path: treat(values[index]) for index, path, treat in self.look.treated},
-            hidden_paths=self.look.hidden,
+            shown={path: values[index] for index, path in self.projection.shown},
+            treated={path: treat(values[index]) for index, path, treat in self.projection.treated},
+            hidden_paths=self.projection.hidden,
             maker=_MAKER,
         )
 
     def shows_like(self, other: "Policy") -> bool:
         """Whether a record that both see looks the same under both, so that it need not be sent again (rule D6)."""
-        mine, others = self.look, other.look
-        return (mine.feed, mine.schema_version, mine.shown, mine.treated) == (
-            others.feed,
-            others.schema_version,
-            others.shown,
-            others.treated,
-        )
+        return self.projection == other.projection
 
 
 def compile_policy(terms: Terms, feed: FeedShape) -> Policy:
@@ -167,7 +157,7 @@ def compile_policy(terms: Terms, feed: FeedShape) -> Policy:
     return Policy(
         terms=terms,
         feed=feed,
-        look=_look(
+        projection=Projection(
             feed.name,
             feed.schema_version,
             tuple((index[path], path) for path in shown),

@@ -19,9 +19,9 @@ from gateway.settings import Settings
 Security: TypeAlias = Literal["plaintext", "sasl_ssl"]
 
 REQUEST_SECONDS: Final = 10.0  # until what no broker answers is given up
-BATCH_BYTES: Final = (
-    1_000_000  # nearly all that a broker takes: a reader applies and receipts together what came together
-)
+# Bytes of a message, and of what is sent together: a broker takes 1,048,588 unless told otherwise. What comes together
+# a reader applies, commits and acknowledges together, so batches are as large as may be.
+LARGEST_MESSAGE: Final = 1_000_000
 FETCH_BYTES: Final = 4 * 1024 * 1024  # of one partition at once
 METADATA_MS: Final = 5000
 SCRAM: Final = "SCRAM-SHA-512"
@@ -89,7 +89,7 @@ def _is_address(text: str) -> bool:
 def make_producer(broker: Broker) -> AIOKafkaProducer:
     """Waits for all replicas, and repeats nothing. It lingers for nothing: what goes together is batched by us."""
     return AIOKafkaProducer(
-        **broker.options(), acks="all", enable_idempotence=True, linger_ms=0, max_batch_size=BATCH_BYTES
+        **broker.options(), acks="all", enable_idempotence=True, linger_ms=0, max_batch_size=LARGEST_MESSAGE
     )
 
 

@@ -63,11 +63,11 @@ def demo(
         Story, typer.Option(help="One list, or one day of a district with every flow in it.")
     ] = Story.LIST,
 ) -> None:
-    """The whole story in one run: a court lists, agencies block, payment withdraws, all of it proved."""
+    """A whole story in one run: a court lists, agencies block, payment withdraws, and all of it is proved."""
     if story is Story.DISTRICT:
         from gateway.demo.district import run_district as run
     else:
-        from gateway.demo.story import run_demo as run
+        from gateway.demo.listing import run_listing as run
 
     sys.exit(asyncio.run(run(data, keep=keep, kafka=kafka)))
 

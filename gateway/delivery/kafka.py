@@ -22,12 +22,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from contracts.lifecycle import IN_FORCE
 from gateway import trace
 from gateway.backoff import Backoff
+from gateway.broker import LARGEST_MESSAGE
 from gateway.clock import Clock, china_date
 from gateway.delivery.claims import Claim, Claims
 from gateway.delivery.coverage import Agreement, read_agreement
 from gateway.delivery.heartbeat import Heartbeats
 from gateway.delivery.log import RUN
-from gateway.delivery.producer import LARGEST_MESSAGE, Producer
+from gateway.delivery.producer import Producer
 from gateway.delivery.send import SHORT, Run, Sender
 from gateway.delivery.wakeup import Wakeup
 from gateway.errors import FuyuanError, NotFound
@@ -43,6 +44,7 @@ T = TypeVar("T")
 
 BEATS_IN_A_LEASE: Final = 3  # heartbeats, within the lease that the contract gives them (rule D11)
 IDLE_SECONDS: Final = 1.0
+IN_FLIGHT: Final = 16  # runs of bulk: a withdrawal is sent behind what one request to the broker carries of them
 BURST_SECONDS: Final = 5.0  # bursts that follow one another share a heartbeat
 
 
@@ -68,6 +70,7 @@ class KafkaLanes:
         self._claims = Claims(engine, clock)
         self._feeding: dict[tuple[str, Lane], asyncio.Task[None]] = {}
         self._beating: dict[str, asyncio.Task[None]] = {}
+        self._in_flight = asyncio.Semaphore(IN_FLIGHT)
         self._turn = asyncio.Lock()  # one run of bulk is made at a time: a withdrawal has to get past it
         self._beat_at: dict[str, float] = {}
         self._beat_every: dict[tuple[str, int], float] = {}
@@ -142,7 +145,8 @@ class KafkaLanes:
             else:
                 async with self._turn:
                     messages = await asyncio.to_thread(self._messages, run, begun)
-            await self._producer.send(topic_of(contract_id, lane), messages)
+            async with nullcontext() if lane == "priority" else self._in_flight:
+                await self._producer.send(topic_of(contract_id, lane), messages)
 
     async def beat(self, contract_id: str) -> None:
         """Send a heartbeat. Raises Unavailable, and NotFound where there is nothing to tell of."""

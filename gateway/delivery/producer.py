@@ -18,7 +18,6 @@ log = structlog.get_logger(__name__)
 
 LOOK_UP_SECONDS: Final = REQUEST_SECONDS + 2  # the client itself gives a topic up that it asked for this long
 STOP_SECONDS: Final = 15.0
-LARGEST_MESSAGE: Final = 1_000_000  # bytes; a broker takes 1,048,588 unless told otherwise
 
 
 class Producer:

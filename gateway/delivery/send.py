@@ -241,10 +241,10 @@ def _shown(
     is_over = version.superseded and version.feed not in HISTORIES
     if routed.kind == "upsert" and (is_over or not policy.sees(version.values)):
         return "void", None
-    disclosed = version.disclosed.get(policy.look)
+    disclosed = version.disclosed.get(policy.projection)
     if disclosed is None:
         disclosed = _disclose(policy, version, version.values, version.secret, batch)
-        version.keep(policy.look, disclosed)
+        version.keep(policy.projection, disclosed)
     return routed.kind, disclosed
 
 

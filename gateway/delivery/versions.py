@@ -10,7 +10,7 @@ import orjson
 from sqlalchemy import Row, Select, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.policy import Look
+from contracts.policy import Projection
 from gateway.journal.bulk import padded
 from gateway.journal.tables import entry, secret
 from gateway.trust.seal import open_body
@@ -19,13 +19,13 @@ from schemas.canonical import JsonObject, JsonValue
 
 POSITIONS = 500  # in one query
 KEPT = 4096  # opened versions, a few KB each
-LOOKS = 4  # ways to show a version that are kept with it, a few KB each
+SHOWN = 4  # projections of a version that are kept with it, a few KB each
 
 
 @dataclass(frozen=True, slots=True)
 class Disclosed:
-    """A version as contracts of one look show it: the event's record, those of its values that are shown in changed
-    form, and the proof before the run's members.
+    """A version as contracts of one projection show it: the event's record, those of its values that are shown in
+    changed form, and the proof before the run's members. Events of several contracts share these; nobody changes them.
     """
 
     record: JsonObject
@@ -35,7 +35,9 @@ class Disclosed:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One record version. `values` and `secret` are None once it is erased. What was `disclosed` of it goes with it."""
+    """One record version. `values` and `secret` are None once it is erased. What was `disclosed` of it is forgotten
+    with it.
+    """
 
     position: int
     leaf: int
@@ -50,13 +52,15 @@ class Version:
     leaf_hash: bytes
     secret: bytes | None
     values: tuple[JsonValue, ...] | None
-    disclosed: dict[Look, Disclosed] = field(default_factory=dict, compare=False, repr=False)
+    disclosed: dict[Projection, Disclosed] = field(default_factory=dict, compare=False, repr=False)
 
-    def keep(self, look: Look, disclosed: Disclosed) -> None:
-        """For the next contract that shows the same."""
-        if len(self.disclosed) >= LOOKS:
+    def keep(self, projection: Projection, disclosed: Disclosed) -> None:
+        """For the next contract that shows the same. Where there is no room for another, all begin anew: to drop one
+        would have to look through what another thread fills.
+        """
+        if len(self.disclosed) >= SHOWN:
             self.disclosed.clear()
-        self.disclosed[look] = disclosed
+        self.disclosed[projection] = disclosed
 
     def now(self, *, superseded: bool) -> "Version":
         """The same version as it stands at this moment."""
@@ -70,7 +74,7 @@ class _Reading(NamedTuple):
     between: Select[Any]
 
     async def rows(self, connection: AsyncConnection, positions: Sequence[int]) -> Sequence[Row[Any]]:
-        """Those at these positions, which ascend. A batch stands side by side: to name its ends costs a third."""
+        """Those at these positions, which ascend. A batch stands side by side: to name its ends costs a fifth."""
         if positions[-1] - positions[0] == len(positions) - 1:
             found = await connection.execute(self.between, {"first": positions[0], "last": positions[-1]})
         else:

@@ -7,6 +7,7 @@ from pathlib import Path
 from contracts.load import Party, load_agreement, load_party
 from contracts.model import SignedContract, Terms, signature_payload
 from gateway.clock import Clock
+from gateway.errors import NotFound
 from gateway.trust import jws
 from gateway.trust.keys import SigningKey
 
@@ -24,13 +25,12 @@ class Cast:
     contracts: dict[str, SignedContract]
 
     def contract(self, provider: str, subscriber: str, feed: str) -> Terms:
-        """The contract under which one party sees that feed of another."""
-        return next(
-            signed.terms
-            for signed in self.contracts.values()
-            if (signed.terms.provider.party, signed.terms.subscriber.party, signed.terms.feed)
-            == (provider, subscriber, feed)
-        )
+        """The contract under which one party sees that feed of another. Raises NotFound."""
+        for signed in self.contracts.values():
+            sides = (signed.terms.provider.party, signed.terms.subscriber.party, signed.terms.feed)
+            if sides == (provider, subscriber, feed):
+                return signed.terms
+        raise NotFound("no-agreement", f"There is no agreement on {feed} from {provider} to {subscriber}.")
 
     def contract_to(self, agency: str) -> Terms:
         """The contract under which an agency sees the court's list."""

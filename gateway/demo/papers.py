@@ -1,7 +1,7 @@
 """The papers of one district day, in the shapes in which courts, registries, banks and police write them.
 
-All of it is made up: credit codes and identity numbers of a region that does not exist (999999), and days around today,
-for what stands for longer than its period blocks nobody.
+All of it is made up, and the days are around today, for what stands for longer than its period blocks nobody. Identity
+numbers and credit codes are of a region that does not exist (999999), but for the company's, which is in both stories.
 """
 
 import csv
@@ -12,6 +12,8 @@ from schemas.canonical import JsonObject, canonical
 from schemas.identifiers import id_check
 
 COURT_NAME = "焦作市山阳区人民法院"
+# Also in the court's list of the first story, in two cases of this year: once under its unified social credit code,
+# once under the organisation code inside it. The samples beside it are too old to block by themselves (rule M6).
 COMPANY, COMPANY_CODE = "焦作市山阳区示例建材有限公司", "91410811MA47YB0X60"
 SUSPENDED, SUSPENDED_CODE = "焦作市山阳区示例餐饮有限公司", "91999999MA3X12345U"
 HEAD, HEAD_ID = "示例人甲", "99999919800101001" + id_check("99999919800101001")
@@ -21,6 +23,9 @@ CASE, SECOND_CASE = "（2026）豫0811执201号", "（2026）豫0811执202号"
 OVER_CASE, ORDER_CASE, ENFORCED_CASE = "（2025）豫0811执88号", "（2026）豫0811执716号", "（2026）豫0811执301号"
 OVER, OVER_CODE = "焦作市山阳区示例运输有限公司", "91999999MA7TRK016G"
 CERTIFICATE, OFFICER = "豫0811执001", "示例执行员"
+EMAIL, PHONE = "law@example.cn", "0391-0000002"
+DOMICILE, BORROWERS, CROSSING = "焦作市山阳区丰收路1号", "焦作市解放区民主路3号", "焦作市某路口"
+PLATE = "豫H00000"
 NOTICE = b"%PDF-1.7 notice to assist\n"
 
 
@@ -29,9 +34,9 @@ def registry_table(today: date) -> bytes:
     stated = f"{today - timedelta(days=40)}"
     return _table(
         {
-            "统一社会信用代码": COMPANY_CODE, "企业名称": COMPANY, "住所": "焦作市山阳区丰收路1号",
+            "统一社会信用代码": COMPANY_CODE, "企业名称": COMPANY, "住所": DOMICILE,
             "邮政编码": "454000", "备用送达地址": "焦作市山阳区解放路2号",
-            "电子邮箱": "law@example.cn", "是否同意电子送达": "是",
+            "电子邮箱": EMAIL, "是否同意电子送达": "是",
             "同意电子送达时间": f"{today - timedelta(days=41)} 09:30:00", "登记状态": "存续（在营、开业、在册）",
             "业务类型": "变更登记", "核准日期": stated,
         },
@@ -51,7 +56,7 @@ def loan_table(today: date) -> bytes:
     """A bank's table of what borrowers confirmed in their contracts."""
     return _table(
         {
-            "合同编号": LOAN, "借款人": HEAD, "证件号码": HEAD_ID, "确认送达地址": "焦作市解放区民主路3号",
+            "合同编号": LOAN, "借款人": HEAD, "证件号码": HEAD_ID, "确认送达地址": BORROWERS,
             "邮编": "454001", "签订日期": f"{today - timedelta(days=400)}", "贷款银行": "示例银行",
         },
     )  # fmt: skip
@@ -124,7 +129,7 @@ def control_request(today: date, number: str, digest: str, *, plate: str | None 
         "case": _case(CASE, today),
         "documents": [{"kind": "assistance-notice", "number": f"{CASE}之一", "digest": digest}],
         "officers": [{"name": OFFICER, "certificate": CERTIFICATE}],
-        "contact": {"name": "执行指挥中心", "phone": "0391-0000002"}, "valid_from": f"{today}",
+        "contact": {"name": "执行指挥中心", "phone": PHONE}, "valid_from": f"{today}",
         "valid_until": f"{today + timedelta(days=30)}", "source_updated_at": None,
     })  # fmt: skip
 

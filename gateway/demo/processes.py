@@ -54,29 +54,38 @@ async def start(
     Raises Unavailable, naming its log, where it does not answer.
     """
     log = folder / f"{name}.log"
-    inherited = {key: value for key, value in os.environ.items() if not key.startswith("FUYUAN_")}
-    with log.open("wb") as output:
-        child = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", *module,
-            env={**inherited, **environment}, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output,
-        )  # fmt: skip
+    child = await _spawn(module, log, environment)
     process = Process(name, f"http://127.0.0.1:{port}", log, child)
     stack.push_async_callback(process.stop)
     await _until_up(process)
     return process
 
 
-async def carry_out(
-    name: str, arguments: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None
-) -> int:
-    """Run one `fuyuan` command to its end; its exit status. What it printed is in NAME.log."""
+async def carry_out(name: str, arguments: Sequence[str], folder: Path) -> int:
+    """Run one `fuyuan` command to its end; its exit status. What it printed is in NAME.log.
+
+    Raises Unavailable where it does not end.
+    """
+    log = folder / f"{name}.log"
+    process = Process(name, "", log, await _spawn(["gateway.cli", *arguments], log))
+    try:
+        async with asyncio.timeout(START_SECONDS):
+            return await process.child.wait()
+    except TimeoutError:
+        raise Unavailable("did-not-start", f"{name} did not end; its log is {log}.") from None
+    finally:
+        await process.stop()
+
+
+async def _spawn(
+    module: Sequence[str], log: Path, environment: Mapping[str, str] | None = None
+) -> asyncio.subprocess.Process:
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("FUYUAN_")}
-    with (folder / f"{name}.log").open("ab") as output:
-        child = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "gateway.cli", *arguments,
+    with log.open("ab") as output:
+        return await asyncio.create_subprocess_exec(
+            sys.executable, "-m", *module,
             env={**inherited, **(environment or {})}, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output,
         )  # fmt: skip
-        return await child.wait()
 
 
 async def _until_up(process: Process) -> None:

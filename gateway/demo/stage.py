@@ -1,6 +1,7 @@
 """What every story plays on: one gateway, agents at their places, the court's post box, and proof of what was said."""
 
 import asyncio
+import os
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
@@ -26,16 +27,23 @@ from schemas.canonical import JsonObject, canonical
 from schemas.envelope import topic_of
 
 WAIT_SECONDS = 30.0
+DISTRICT = frozenset({"FUYUAN_AGREEMENTS_DIR", "FUYUAN_PARTIES_DIR"})  # settings that are the demo's
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """An agent of `party` under one contract. `row`: who stands in its register, as (name, credit code), if anybody."""
+    """An agent of `party` under one contract. `row`: who stands in its register, as (name, credit code), if anybody.
+    `name` where the party has more than one.
+    """
 
-    name: str
     party: str
     contract: str
     row: tuple[str, str] | None = None
+    name: str = ""
+
+    @property
+    def known_as(self) -> str:
+        return self.name or self.party
 
 
 @dataclass(slots=True)
@@ -55,6 +63,12 @@ class Stage:
 
     def client(self, party: str) -> GatewayClient:
         return GatewayClient(self.gateway.url, self.cast.keys[party], Settings().audience, SystemClock())
+
+
+def leave_settings() -> None:
+    """Forget what the shell says of a live gateway: no made-up key and no contract of a story may get there."""
+    for name in [name for name in os.environ if name.startswith("FUYUAN_") and name not in DISTRICT]:
+        del os.environ[name]
 
 
 async def open_stage(
@@ -79,8 +93,9 @@ async def open_stage(
     keys = await running.registry.keys()
     await running.stop()
     if kafka is not None:
-        followed = [topic_of(place.contract, lane) for place in places for lane in LANES]
-        stack.push_async_callback(drop_topics, Broker(kafka), followed)
+        ours = [signed.terms.id for signed in cast.contracts.values() if "kafka" in signed.terms.delivery]
+        topics = [topic_of(contract, lane) for contract in ours for lane in LANES]
+        stack.push_async_callback(drop_topics, Broker(kafka), topics)
     gateway = await start(
         stack,
         "gateway",
@@ -95,7 +110,7 @@ async def open_stage(
     )
     (folder / "jwks.json").write_bytes(canonical(keys.to_jwks()))
     started = await asyncio.gather(*(_start_agent(stack, folder, place, gateway, kafka) for place in places))
-    agents = {place.name: agent for place, agent in zip(places, started, strict=True)}
+    agents = {place.known_as: agent for place, agent in zip(places, started, strict=True)}
     court = await stack.enter_async_context(GatewayClient(gateway.url, cast.keys[COURT], settings.audience, clock))
     stage = Stage(folder, cast, tell, gateway, agents, court, keys)
     await until("every agent has its first snapshot", lambda: _all_ready(stage))
@@ -130,6 +145,12 @@ async def ask(stage: Stage, place: str, path: str, question: JsonObject | None =
     return found
 
 
+def objects(answer: JsonObject, name: str) -> list[JsonObject]:
+    """The objects in a list that an answer has; none where it has no such list."""
+    found = answer.get(name)
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+
+
 async def read(stage: Stage, party: str, contract: str, wait: float = 0) -> list[JsonObject]:
     """What is new to a party under a contract since it was last read here."""
     async with stage.client(party) as client:
@@ -157,8 +178,8 @@ async def receipt_where(stage: Stage, agency: str, kind: str, *, about: str = ""
 
 
 async def prove(stage: Stage) -> bytes:
-    """Verify all that was sent, with public keys alone; what was counted stands in `stage.proofs`. The line of one
-    event that an agency got.
+    """Verify all that was sent, with public keys alone; what was counted stands in `stage.proofs`. Returns the line
+    of one event that an agency got.
 
     Raises Unavailable where anything does not verify.
     """
@@ -168,23 +189,21 @@ async def prove(stage: Stage) -> bytes:
         last = await _prove_events(stage, subscriber, signed.terms.id)
         sample = last if last and subscriber != COURT else sample
     for receipt in stage.receipts:
-        check(stage, "receipt", canonical({"receipt": receipt["jws"]}))
-    check(stage, "checkpoint", canonical({"checkpoint": await stage.court.checkpoint()}))
+        _check(stage, "receipt", canonical({"receipt": receipt["jws"]}))
+    _check(stage, "checkpoint", canonical({"checkpoint": await stage.court.checkpoint()}))
     for signed in stage.cast.contracts.values():
-        check(stage, "contract", canonical({"contract": signed.model_dump(mode="json")}))
+        _check(stage, "contract", canonical({"contract": signed.model_dump(mode="json")}))
     return sample
 
 
 async def _prove_events(stage: Stage, party: str, contract: str) -> bytes:
     sample, cursor = b"", ""
     async with stage.client(party) as client:
-        while page := await client.events(contract, cursor):
-            if not page.events:
-                return sample
+        while events := (page := await client.events(contract, cursor)).events:
             cursor = page.next
-            for event in page.events:
+            for event in events:
                 line = canonical(event)
-                check(stage, "event", line)
+                _check(stage, "event", line)
                 sample = line if event["kind"] == "upsert" else sample
     return sample
 
@@ -199,7 +218,7 @@ def tell_proofs(stage: Stage, sample: bytes) -> None:
     stage.tell(f"   one bit of byte {middle} of {len(sample)} flipped: {verdict.status} ({verdict.reason})")
 
 
-def check(stage: Stage, what: str, line: bytes) -> None:
+def _check(stage: Stage, what: str, line: bytes) -> None:
     verdict = verify_line(line, stage.keys)
     expect(verdict.status == "valid", f"each {what} verifies ({verdict.reason})")
     stage.proofs[what] += 1
@@ -234,7 +253,7 @@ async def _start_agent(
     stack: AsyncExitStack, folder: Path, place: Place, gateway: Process, kafka: str | None
 ) -> Process:
     port = free_port()
-    home = folder / place.name
+    home = folder / place.known_as
     home.mkdir(exist_ok=True)
     environment = {
         "FUYUAN_AGENT_PORT": str(port),
@@ -248,7 +267,7 @@ async def _start_agent(
     if place.row is not None:
         register = make_register(home, place.party, *place.row)
         environment |= {"FUYUAN_REGISTER_URL": register.url, "FUYUAN_REGISTER_MAPPING": str(register.mapping)}
-    return await start(stack, place.name, ["gateway.cli", "agent"], port, folder, environment)
+    return await start(stack, place.known_as, ["gateway.cli", "agent"], port, folder, environment)
 
 
 async def _all_ready(stage: Stage) -> bool:

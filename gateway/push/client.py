@@ -12,11 +12,10 @@ from opentelemetry.trace import SpanKind
 
 from gateway import trace
 from gateway.agent.trusted import read_trusted_keys
-from gateway.broker import REQUEST_SECONDS, Broker, Security, end_reader, make_producer, make_reader
+from gateway.broker import LARGEST_MESSAGE, REQUEST_SECONDS, Broker, Security, end_reader, make_producer, make_reader
 from gateway.client import PushResult, read_answer, read_pushed
 from gateway.clock import Clock, SystemClock
 from gateway.delivery.access import intake_topic, reply_topic, user_of
-from gateway.delivery.producer import LARGEST_MESSAGE
 from gateway.errors import Broken, FuyuanError, TooLarge, Unavailable
 from gateway.push.message import ANSWERED, Arrived, Reply, place_of, read_header, verify_reply, write_push
 from gateway.settings import load_settings

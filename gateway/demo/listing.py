@@ -1,4 +1,4 @@
-"""`fuyuan demo`: one district's list, told as it happens. Every figure in it comes from the run."""
+"""`fuyuan demo`: one list of a court, told as it happens. Every figure in it comes from the run."""
 
 import secrets
 import tempfile
@@ -12,12 +12,15 @@ import orjson
 
 from gateway.client import PushResult
 from gateway.demo.cast import AGENCIES
+from gateway.demo.papers import COMPANY, COMPANY_CODE
 from gateway.demo.stage import (
     Place,
     Stage,
     ask,
     expect,
+    leave_settings,
     ms,
+    objects,
     open_stage,
     prove,
     receipt_where,
@@ -33,10 +36,6 @@ from schemas.envelope import topic_of
 COURT_LIST = Path(__file__).parent / "data/court-list.ndjson"
 FEED = "dishonest-debtor"
 
-# Made for the demo, for the published samples are too old to block anybody by themselves (rule M6): a company in two
-# cases of this year, once under its unified social credit code, once under the organisation code inside it.
-COMPANY = "焦作市山阳区示例建材有限公司"
-COMPANY_CODE = "91410811MA47YB0X60"
 # A real company of the samples, listed seven times up to 2018 on grounds whose period has run out.
 OLD_COMPANY = "宁德市富邦融资担保有限公司"
 OLD_COMPANY_CODE = "91350900691912868H"
@@ -47,10 +46,11 @@ NAMESAKE_ID = "999999199003077572"
 LICENCES = "shanyang-market-regulation"
 
 
-async def run_demo(
+async def run_listing(
     data: Path | None, *, keep: bool, kafka: str | None = None, tell: Callable[[str], None] = print
 ) -> int:
     """Play the whole story; 0 where everything came out as told. `kafka`: brokers to send it over, host:port."""
+    leave_settings()
     async with AsyncExitStack() as stack:
         folder = data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fuyuan-demo-")))
         stage = await _open(folder, stack, tell, kafka)
@@ -73,10 +73,7 @@ async def _open(folder: Path, stack: AsyncExitStack, tell: Callable[[str], None]
     to_agencies = [cast.contract_to(agency) for agency in AGENCIES]
     for terms in to_agencies:
         tell(f"   contract {terms.id} v{terms.version}: {len(terms.fields)} fields, signed by both parties")
-    places = [
-        Place(terms.subscriber.party, terms.subscriber.party, terms.id, (COMPANY, COMPANY_CODE))
-        for terms in to_agencies
-    ]
+    places = [Place(terms.subscriber.party, terms.id, (COMPANY, COMPANY_CODE)) for terms in to_agencies]
     stage = await open_stage(folder, stack, tell, cast, places, kafka)
     if kafka is not None:
         await until("every agency follows its topics", lambda: _all_by_kafka(stage))
@@ -110,7 +107,7 @@ async def _screen(stage: Stage) -> None:
     tell("\n3. Applications arrive at market regulation")
     blocked = await _apply(stage, "A-2026-001", COMPANY, "cn-uscc", COMPANY_CODE)
     expect(blocked["decision"] == "block", "the listed company is blocked")
-    for reason in _reasons(blocked)[:1]:
+    for reason in objects(blocked, "reasons")[:1]:
         tell(f"   A-2026-001 {COMPANY}: BLOCKED")
         tell(
             f"     by {reason['key']}; ground: {reason['ground']}; case {reason['case_number']}; ask {reason['court']}"
@@ -121,7 +118,7 @@ async def _screen(stage: Stage) -> None:
     tell(f"   A-2026-002 a listed person's namesake, with a number of their own: {str(cleared['decision']).upper()}")
     old = await _apply(stage, "A-2026-003", OLD_COMPANY, "cn-uscc", OLD_COMPANY_CODE)
     expect(old["decision"] == "review", "an old listing without a period on record blocks nobody by itself")
-    tell(f"   A-2026-003 {OLD_COMPANY}: REVIEW, {_reasons(old)[0]['explanation']}")
+    tell(f"   A-2026-003 {OLD_COMPANY}: REVIEW, {objects(old, 'reasons')[0]['explanation']}")
     receipt = await receipt_where(stage, LICENCES, "blocked", about="A-2026-001")
     tell(f"   the court holds a signed receipt: {receipt['kind']} {receipt['reference']} by {receipt['agency']}")
 
@@ -187,8 +184,3 @@ def _cases_of(name: str) -> list[str]:
         if record.get("iname") == name:
             cases.append(record["caseCode"])
     return cases
-
-
-def _reasons(decision: JsonObject) -> list[JsonObject]:
-    reasons = decision["reasons"]
-    return [reason for reason in reasons if isinstance(reason, dict)] if isinstance(reasons, list) else []
