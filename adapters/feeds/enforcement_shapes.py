@@ -142,7 +142,7 @@ def said_of_ended(record: JsonObject) -> SaidEnforcement:
 
 
 def said_in_labels(system: str, record: JsonObject) -> SaidEnforcement:
-    """A table of clerks, or 上海高院, where the head of a unit stands behind its name and the telephone behind the court.
+    """A table of clerks, or 上海高院: there the head of a unit stands behind its name, the telephone behind the court.
 
     With a day on which it ended, or what is unpaid, the case has ended unperformed. Raises `WrongValue`.
     """

@@ -35,7 +35,7 @@ def in_unit(value: JsonValue, unit: str) -> JsonValue:
 
 
 def without_units(record: JsonObject) -> JsonObject | None:
-    """The record with its labels bare, and its values in their units; None where no label has one, or two become one."""
+    """The record with its labels bare, its values in their units; None where no label has one, or two become one."""
     behind = {key: found for key in record if (found := unit_behind(key))}
     if not behind:
         return None

@@ -1,8 +1,8 @@
 """The cells of an XLSX workbook, sheet by sheet and row by row, straight from its parts (ECMA-376 part 1, chapter 18).
 
-A library that makes an object of every cell takes most of the time of a table's way in. Read is what a list needs: shared
-and inline texts, numbers, days by the format of their style, yes and no, errors, what formulas gave. Whoever opens the
-package has measured it before, and has seen that no part declares a document type.
+A library that makes an object of every cell takes most of the time of a table's way in. Read is what a list needs:
+shared and inline texts, numbers, days by the format of their style, yes and no, errors, what formulas gave. Whoever
+opens the package has measured it before, and has seen that no part declares a document type.
 """
 
 import posixpath
@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import IO, NamedTuple
+from math import isfinite
+from typing import IO, Literal, NamedTuple
 from xml.etree.ElementTree import Element, iterparse
 from zipfile import ZipFile
 
@@ -44,8 +45,8 @@ class _Book(NamedTuple):
 
 
 def sheets(package: ZipFile) -> Iterator[Iterator[Row]]:
-    """The rows of each sheet. Cells are texts, empty ones too; a number stays one where its digits are lost, or where it
-    is a fraction. Of a broken package it raises whatever there is.
+    """The rows of each sheet. Cells are texts, empty ones too; a number stays one where its digits are lost, or where
+    it is a fraction. Of a broken package it raises whatever there is.
     """
     main = next(iter(_related(package, "", "officeDocument").values()), "xl/workbook.xml")
     strings, styles = (_named(package, main, kind) for kind in ("sharedStrings", "styles"))
@@ -83,7 +84,7 @@ def _rows(package: ZipFile, part: str, book: _Book) -> Iterator[Row]:
 def _elements(stream: IO[bytes], parent: str, name: str) -> Iterator[Element]:
     """Each element of that name right under its parent; none is kept, however many there are."""
     holder: Element | None = None
-    for event, element in iterparse(stream, ("start", "end")):
+    for event, element in _parsed(stream, ("start", "end")):
         if event == "start":
             if holder is None and element.tag.rpartition("}")[2] == parent:
                 holder = element
@@ -127,12 +128,14 @@ def _number(said: str) -> JsonValue:
     if said.isascii() and said.isdigit() and len(said) <= 15:
         return str(int(said))
     value = float(said)
+    if not isfinite(value):
+        raise ValueError("no number")
     return str(int(value)) if abs(value) < EXACT and value == int(value) else value
 
 
 def _day(serial: float, epoch: datetime) -> JsonValue:
     """Days from the epoch, as date and time."""
-    if 0 < serial < 60 and epoch == _EPOCH:
+    if 1 <= serial < 60 and epoch == _EPOCH:
         serial += 1  # spreadsheets count a 29 February 1900 that never was
     moment = epoch + timedelta(seconds=round(serial * 86400))
     return moment.strftime("%H:%M:%S" if 0 <= serial < 1 else "%Y-%m-%d %H:%M:%S")
@@ -208,6 +211,9 @@ def _named(package: ZipFile, main: str, kind: str) -> list[str]:
 
 def _root(package: ZipFile, part: str) -> Element:
     with package.open(part) as stream:
-        for _, element in iterparse(stream):
-            pass
-    return element
+        *_, (_, root) = _parsed(stream, ("end",))
+    return root
+
+
+def _parsed(stream: IO[bytes], events: Sequence[Literal["start", "end"]]) -> Iterator[tuple[str, Element]]:
+    return iterparse(stream, events)  # noqa: S314 - no entities: no part declares a document type

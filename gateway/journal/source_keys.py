@@ -1,9 +1,9 @@
-"""By which keys of their own sources name records. An update list says the key beside the record; a delete list that comes
-later says the key and nothing else.
+"""By which keys of their own sources name records. An update list says the key beside the record; a delete list that
+comes later says the key and nothing else.
 
-A key is kept as the reader made it, under the provider's record key: a digest of a record, as sources take for one, would
-itself be an oracle. A key of two records names neither. A record that came again under a new key stands by that one, and
-whoever deletes the old key deletes nothing: sources tell a change so.
+A key is kept as the reader made it, under the provider's record key: a digest of a record, as sources take for one,
+would itself be an oracle. A key of two records names neither. A record that came again under a new key stands by that
+one, and whoever deletes the old key deletes nothing: sources tell a change so.
 """
 
 from dataclasses import replace

@@ -23,11 +23,11 @@ KEY = b"a record key of 32 bytes, for now"
 CONFORMANCE = Path(__file__).parents[1] / "data/conformance"
 DEBTORS = "dishonest-debtor"
 LABELS = {
-    "iname": "被执行人姓名/名称", "caseCode": "案号", "age": "年龄", "sexy": "性别", "cardNum": "身份证号码/组织机构代码",
-    "businessEntity": "法定代表人或者负责人姓名", "courtName": "执行法院", "areaName": "省份", "gistId": "执行依据文号",
-    "regDate": "立案时间", "gistUnit": "做出执行依据单位", "duty": "生效法律文书确定的义务",
-    "performance": "被执行人的履行情况", "performedPart": "已履行部分", "unperformPart": "未履行部分",
-    "disruptTypeName": "失信被执行人行为具体情形", "publishDate": "发布时间",
+    "iname": "被执行人姓名/名称", "caseCode": "案号", "age": "年龄", "sexy": "性别",
+    "cardNum": "身份证号码/组织机构代码", "businessEntity": "法定代表人或者负责人姓名", "courtName": "执行法院",
+    "areaName": "省份", "gistId": "执行依据文号", "regDate": "立案时间", "gistUnit": "做出执行依据单位",
+    "duty": "生效法律文书确定的义务", "performance": "被执行人的履行情况", "performedPart": "已履行部分",
+    "unperformPart": "未履行部分", "disruptTypeName": "失信被执行人行为具体情形", "publishDate": "发布时间",
 }  # fmt: skip
 _SERIAL = re.compile(r"(?<=执)(?:恢|字第)?\d+(?=号)")
 

@@ -2,7 +2,7 @@
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -18,6 +18,7 @@ from adapters.feeds import read
 from adapters.feeds.registry import ADAPTERS
 from adapters.feeds.shapes import recognised
 from adapters.registers.sql import RegisterMapping, SqlRegister
+from schemas.canonical import JsonValue
 from schemas.reading import Accepted, Item, Rejected
 
 SAMPLES = Path(__file__).parents[2] / "data/conformance"
@@ -102,8 +103,8 @@ def test_the_sql_register_conforms(url: str) -> None:
 class Forgetful(SqlRegister):
     """Takes an operation for new each time."""
 
-    def hold(self, op_id: str, row: str, measure: str, order: object) -> None:
-        super().hold(f"{op_id}/{id(self)}/{self}", row, measure, {})
+    def hold(self, op_id: str, row: str, measure: str, order: Mapping[str, JsonValue]) -> None:
+        super().hold(f"{op_id}/{id(self)}", row, measure, order)
 
 
 def test_a_register_that_does_an_operation_twice_is_found(url: str) -> None:
@@ -114,7 +115,7 @@ def test_a_register_that_does_an_operation_twice_is_found(url: str) -> None:
         opened.append(Forgetful(url, MAPPING))
         return opened[-1]
 
-    with pytest.raises(AssertionError, match="^order: a hold that was done before"):
+    with pytest.raises(AssertionError, match=r"^order: a hold that was done before"):
         register_conforms(forgetful, [("cn-uscc", "91999999MA3X12345U")], held(url))
 
 

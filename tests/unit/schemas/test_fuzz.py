@@ -1,5 +1,6 @@
 """Canonical JSON, envelopes, and the readers of single values: any bytes are read, or refused in their own words."""
 
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 
@@ -34,7 +35,8 @@ TEXTS = [
     for text in (
         "（2021）豫0811执123号", "(2014)广法执字第00232号", "69670740-9", "91320811696****409A", "3404211964112938313",
         "2014年11月28日", "Wed Mar 07 15:58:50 CST 2018", "1372262400000", "2016-01-18T16:00:00.000+00:00", "8.5万元",
-        "5 746 611.84", "八千二百零八万六千六百五十七", "焦作市山阳区某某（中国）有限公司", "履行完毕", "subject.identifiers[].value",
+        "5 746 611.84", "八千二百零八万六千六百五十七", "焦作市山阳区某某（中国）有限公司",
+        "履行完毕", "subject.identifiers[].value",
         "a" * 52, "1e400", "9.16201E+17", "张三12345",
     )
 ]  # fmt: skip
@@ -61,10 +63,8 @@ def single_values(data: bytes) -> None:
     """One text, as every reader of a field may get it, and the JSON value that it may be."""
     text = data.decode("utf-8", "replace")
     values: list[JsonValue] = [text]
-    try:
+    with suppress(orjson.JSONDecodeError):
         values.append(orjson.loads(data))
-    except orjson.JSONDecodeError:
-        pass
     for value in values:
         day = read_date(value, TODAY)
         assert day is None or day <= TODAY
@@ -74,10 +74,8 @@ def single_values(data: bytes) -> None:
             except UnreadableAmount:
                 continue
             assert amount is None or amount.partition(".")[0].isdigit()
-    try:
+    with suppress(PlaceholderIdentifier, RoundedIdentifier):
         read_identifier(text)
-    except (PlaceholderIdentifier, RoundedIdentifier):
-        pass
     assert normalise_name(normalise_name(text)) == normalise_name(text)
     read_name(text)
     kind_of_name(normalise_name(text))
@@ -90,7 +88,7 @@ PARSERS = {
     "base64url": Parser(lambda data: unb64u(data.decode("latin-1")), [b"eyJhIjoxfQ", b"_-8"], (CanonicalError,)),
     "envelope": Parser(message, [EVENT, *JSON]),
     "single-values": Parser(single_values, TEXTS),
-    "slot-path": Parser(lambda data: parse_slot(data.decode("latin-1")), TEXTS[:3] + [b"a.b[].c"], (ValueError,)),
+    "slot-path": Parser(lambda data: parse_slot(data.decode("latin-1")), [*TEXTS[:3], b"a.b[].c"], (ValueError,)),
 }
 
 

@@ -15,11 +15,11 @@ from tests.unit.adapters.feeds.tables import as_csv, as_xlsx, table_of
 from tests.unit.adapters.feeds.test_restriction import CHINESE
 
 CASES: dict[str, Any] = {
-    "案号": "（2026）豫0811执1号", "被执行人": "焦城执行有限公司", "组织机构代码": "69670740-9", "执行法院": "山阳区人民法院",
-    "申请执行人": "某银行", "立案日期": "2026-01-05",
+    "案号": "（2026）豫0811执1号", "被执行人": "焦城执行有限公司", "组织机构代码": "69670740-9",
+    "执行法院": "山阳区人民法院", "申请执行人": "某银行", "立案日期": "2026-01-05",
 }  # fmt: skip
 FORMS = {
-    "json": lambda row: orjson.dumps(row),
+    "json": orjson.dumps,
     "csv": lambda row: as_csv([list(row), list(row.values())]),
     "gb18030": lambda row: as_csv([list(row), list(row.values())], "gb18030"),
     "xlsx": lambda row: as_xlsx([list(row), list(row.values())]),

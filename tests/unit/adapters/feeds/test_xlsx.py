@@ -7,9 +7,9 @@ from zipfile import ZipFile
 
 import openpyxl
 import pytest
-from openpyxl.styles import Font
 from openpyxl.cell.rich_text import CellRichText, TextBlock
 from openpyxl.cell.text import InlineFont
+from openpyxl.styles import Font
 
 from adapters.feeds.workbook import WHOLE, Place, placed_rows
 from adapters.feeds.xlsx import MOST_COLUMNS, Row, sheets
@@ -113,7 +113,8 @@ def test_characters_that_xml_cannot_hold_and_half_a_pair() -> None:
 
 
 def test_rows_and_cells_without_their_places_count_on() -> None:
-    inside = "<row><c><v>1</v></c><c><v>2</v></c></row><row r='7'><c r='C7'><v>3</v></c><c><v>4</v></c></row><row><c><v>5</v></c></row>"
+    inside = "<row><c><v>1</v></c><c><v>2</v></c></row><row r='7'><c r='C7'><v>3</v></c><c><v>4</v></c></row>"
+    inside += "<row><c><v>5</v></c></row>"
     assert rows_of(sheet(inside)) == [[Row(1, ["1", "2"]), Row(7, ["", "", "3", "4"]), Row(8, ["5"])]]
 
 
