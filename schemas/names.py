@@ -10,7 +10,9 @@ from schemas.text import visible
 
 NameKind = Literal["person", "organisation"]
 
-LONGEST = 1000  # characters of a text that may be a name with a number behind it; the look for one grows with their square
+LONGEST = (
+    1000  # characters of a text that may be a name with a number behind it; the look for one grows with their square
+)
 
 _PLAIN_HAN = re.compile("[\u4e00-\u9fff]+")
 _BRACKETS = str.maketrans({"(": "（", ")": "）"})
@@ -18,11 +20,9 @@ _BLANKS = re.compile(r"\s+")
 # A blank goes unless it stands between two letters or digits of a Latin name.
 _LOOSE_BLANK = re.compile(r"(?<![!-~]) | (?![!-~])")
 _NEAR_HAN = re.compile("[\u2e80-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
-# A number glued on behind a name: bare, behind a comma, or in brackets; a masked ID number too. A run of digits is taken
-# whole or not at all: a run inside a name was tried in every partition, and thirty digits took for ever.
-_GLUED_BEHIND = re.compile(
-    r"(?<!\d)(?:（\s*\d[\d*]*+X?\s*）|[,:;、]?\s*\d[\d*]*+X?)++$", re.ASCII | re.IGNORECASE
-)
+# A number glued on behind a name: bare, behind a comma, or in brackets; a masked ID number too. A run of digits is
+# taken whole or not at all: a run inside a name was tried in every partition, and thirty digits took for ever.
+_GLUED_BEHIND = re.compile(r"(?<!\d)(?:（\s*\d[\d*]*+X?\s*）|[,:;、]?\s*\d[\d*]*+X?)++$", re.ASCII | re.IGNORECASE)
 _GLUED_BEFORE = re.compile("^\\d[\\d*]*[,:;、.]?(?=[\u4e00-\u9fff]{2,4}$)", re.ASCII)
 _MASK = re.compile(r"[*×●○]|^.{1,2}某.{0,2}$")
 _NOBODY = frozenset({"", "-", "--", "/", "无", "空", "暂无", "不详", "未知", "null", "NULL", "None", "0"})

@@ -13,7 +13,7 @@ FIRST = {"2-21", "1-4(2)", "2-22", "2-19", "1-4(3)", "1-4(5)"}
 NAMED = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
 
 
-def tests_in(path: str) -> set[str]:
+def named_in(path: str) -> set[str]:
     functions = (ast.FunctionDef, ast.AsyncFunctionDef)
     return {node.name for node in ast.parse((ROOT / path).read_text("utf-8")).body if isinstance(node, functions)}
 
@@ -22,7 +22,7 @@ def test_every_line_names_one_test_that_is_there_or_says_that_there_is_none() ->
     for _, what, by in ROWS[1:]:
         found = NAMED.fullmatch(by)
         assert found or by == "none yet", what
-        assert not found or found[2] in tests_in(found[1]), by
+        assert not found or found[2] in named_in(found[1]), by
 
 
 def test_every_item_that_comes_first_has_a_line() -> None:

@@ -40,14 +40,15 @@ def items(feed: str, data: bytes) -> list[Item]:
 
 
 def between(feed: str, first: bytes, last: bytes) -> Callable[[bytes], None]:
-    """Lines with whole neighbours: what is between them may be anything, and loses neither."""
+    """Lines with whole neighbours: what is between them may be anything, and loses none. Most tell the encoding."""
     (before,), (behind,) = items(feed, first), items(feed, last)
+    many = [first] * 12, [last] * 12
 
     def run(data: bytes) -> None:
         items(feed, data)
-        found = items(feed, first + b"\n" + data + b"\n" + last)
-        assert found[0] == before
-        assert replace(found[-1], line=1) == behind
+        found = items(feed, b"\n".join([*many[0], data, *many[1]]))
+        assert [replace(item, line=1) for item in found[:12]] == [before] * 12
+        assert [replace(item, line=1) for item in found[-12:]] == [behind] * 12
 
     return run
 

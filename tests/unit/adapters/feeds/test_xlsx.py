@@ -91,7 +91,7 @@ def test_days_before_march_1900_of_1904_and_times_of_day() -> None:
     package = as_xlsx([[date(2019, 1, 28), time(8, 30)]])
     assert cells(package) == [["2019-01-28 00:00:00", "08:30:00"]]
     part = part_of(package, BOOK).decode()
-    in_1904 = part.replace("<workbookPr", '<workbookPr date1904="1"')
+    in_1904 = part.replace("<workbookPr ", '<workbookPr date1904="1" ')
     assert in_1904 != part
     assert cells(with_part(package, BOOK, in_1904.encode())) == [["2023-01-29 00:00:00", "08:30:00"]]
 
