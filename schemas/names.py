@@ -10,9 +10,8 @@ from schemas.text import visible
 
 NameKind = Literal["person", "organisation"]
 
-LONGEST = (
-    1000  # characters of a text that may be a name with a number behind it; the look for one grows with their square
-)
+# Characters of a name with a number behind it: the look for the number grows with their square.
+LONGEST = 1000
 
 _PLAIN_HAN = re.compile("[\u4e00-\u9fff]+")
 _BRACKETS = str.maketrans({"(": "（", ")": "）"})

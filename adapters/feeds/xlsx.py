@@ -13,6 +13,7 @@ from functools import lru_cache
 from math import isfinite
 from typing import IO, Literal, NamedTuple
 from xml.etree.ElementTree import Element, iterparse
+from xml.parsers import expat
 from zipfile import ZipFile
 
 from schemas.canonical import JsonValue
@@ -24,6 +25,12 @@ _BUILT_IN_DAYS = frozenset((*range(14, 23), *range(27, 37), *range(45, 48), *ran
 _ASIDE = re.compile(r'"[^"]*"|\\.|_.|\[(?!h+\]|m+\]|s+\])[^\]]*\]', re.IGNORECASE)  # of a format: what is no sign of it
 _SPAN = re.compile(r"\[(?:h+|m+|s+)\]", re.IGNORECASE)
 _OF_A_DAY = re.compile("[dmyhs]", re.IGNORECASE)
+_SPACES = (
+    "http://schemas.openxmlformats.org/spreadsheetml/2006/main ",
+    "http://purl.oclc.org/ooxml/spreadsheetml/main ",
+    "",
+)
+_TAGS = {f"{space}{name}": name for space in _SPACES for name in ("row", "c", "v", "t", "rPh")}
 _ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
 _EPOCH, _EPOCH_1904 = datetime(1899, 12, 30), datetime(1904, 1, 1)  # noqa: DTZ001 - a sheet's days have no zone
 
@@ -64,21 +71,72 @@ def sheets(package: ZipFile) -> Iterator[Iterator[Row]]:
 
 
 def _rows(package: ZipFile, part: str, book: _Book) -> Iterator[Row]:
-    number = 0
+    """Told by the parser as it meets them: no tree is built, and no row kept."""
+    rows: list[Row] = []
+    parser = _parser(book, rows)
     with package.open(part) as stream:
-        for row in _elements(stream, "sheetData", "row"):
-            number = int(row.get("r") or number + 1)
-            cells: dict[int, JsonValue] = {}
-            place = -1
-            for cell in row:
-                said = cell.get("r")
-                place = place + 1 if said is None else _column(said.rstrip("0123456789"))
-                if (value := _value(cell, book)) != "" and cells.setdefault(place, value) is not value:
-                    raise ValueError("two cells of a row stand in one place")
-            if cells:
-                far_out = max(cells) >= MOST_COLUMNS
-                spread = [*cells.values()] if far_out else [cells.get(at, "") for at in range(max(cells) + 1)]
-                yield Row(number, spread, far_out)
+        while chunk := stream.read(1 << 16):
+            parser.Parse(chunk, False)
+            yield from rows
+            rows.clear()
+        parser.Parse(b"", True)
+        yield from rows
+
+
+def _parser(book: _Book, rows: list[Row]) -> expat.XMLParserType:
+    """A parser of a sheet's part that puts each row into `rows` as it ends."""
+    parser = expat.ParserCreate(namespace_separator=" ")
+    parser.buffer_text = True
+    cells: list[JsonValue] = []
+    text: list[str] = []
+    inline: list[str] = []
+    said: str | None = None
+    number, place, kind, style, aside, far_out = 0, -1, "n", None, False, False
+
+    def begins(tag: str, attributes: dict[str, str]) -> None:
+        nonlocal said, number, place, kind, style, aside, far_out
+        what = _TAGS.get(tag)
+        if what == "c":
+            where = attributes.get("r")
+            place = place + 1 if where is None else _column(where.rstrip("0123456789"))
+            kind, style, said = attributes.get("t", "n"), attributes.get("s"), None
+        elif what in ("v", "t"):
+            text.clear()
+        elif what == "row":
+            number, place = int(attributes.get("r") or number + 1), -1
+            far_out = False
+        elif what == "rPh":
+            aside = True
+
+    def ends(tag: str) -> None:
+        nonlocal said, aside, cells, far_out
+        what = _TAGS.get(tag)
+        if what == "v":
+            said = "".join(text)
+        elif what == "t" and not aside:
+            inline.append("".join(text))
+        elif what == "c":
+            value = _value(kind, style, "".join(inline) if kind == "inlineStr" else said, book)
+            inline.clear()
+            if value == "":
+                return
+            far_out = far_out or place >= MOST_COLUMNS
+            if far_out or place >= len(cells):
+                cells.extend([""] * (0 if far_out else place - len(cells)))
+                cells.append(value)
+            elif cells[place] == "":
+                cells[place] = value
+            else:
+                raise ValueError("two cells of a row stand in one place")
+        elif what == "row" and cells:
+            rows.append(Row(number, [cell for cell in cells if cell != ""] if far_out else cells, far_out))
+            cells = []
+        elif what == "rPh":
+            aside = False
+
+    parser.StartElementHandler, parser.EndElementHandler = begins, ends
+    parser.CharacterDataHandler = text.append
+    return parser
 
 
 def _elements(stream: IO[bytes], parent: str, name: str) -> Iterator[Element]:
@@ -93,12 +151,9 @@ def _elements(stream: IO[bytes], parent: str, name: str) -> Iterator[Element]:
             holder.clear()
 
 
-def _value(cell: Element, book: _Book) -> JsonValue:
-    kind, style = cell.get("t", "n"), cell.get("s")
-    if kind == "inlineStr":
-        return _unescaped("".join(_text(one) for one in cell if one.tag.endswith("}is")))
-    said = next((one.text for one in cell if one.tag.endswith("}v")), None)
-    if said is None:
+def _value(kind: str, style: str | None, said: str | None, book: _Book) -> JsonValue:
+    """What a cell holds: "" for nothing; the error of a formula for no number, or a text or style that there is not."""
+    if not said:
         return ""
     try:
         if kind == "s":
@@ -106,15 +161,11 @@ def _value(cell: Element, book: _Book) -> JsonValue:
         if kind == "n":
             is_day = style is not None and book.is_day[_index(style)]
             return _day(float(said), book.epoch) if is_day else _number(said)
-    except (
-        ValueError,
-        IndexError,
-        OverflowError,
-    ):  # no number, or of no text or style that there is: this cell's alone
+    except (ValueError, IndexError, OverflowError):
         return "#VALUE!"
     if kind == "b":
         return "是" if said.strip() in ("1", "true") else "否"
-    return _unescaped(said)  # the text of a formula, an error, a day in ISO form
+    return _unescaped(said)  # a text, of a formula too, an error, a day in ISO form
 
 
 def _index(said: str) -> int:
