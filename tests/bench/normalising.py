@@ -18,6 +18,7 @@ from schemas.canonical import JsonObject
 from schemas.reading import Item
 from tests.bench.figure import Figure, seconds
 from tests.bench.sealing import TODAY, court_list
+from tests.unit.adapters.feeds.tables import as_excel_writes
 
 KEY = b"a record key of 32 bytes, for now"
 CONFORMANCE = Path(__file__).parents[1] / "data/conformance"
@@ -87,10 +88,11 @@ def _table(listed: bytes) -> str:
 
 
 def _workbook(table: str) -> bytes:
+    """As spreadsheets write it, with the texts in a table of their own."""
     book = openpyxl.Workbook(write_only=True)
     sheet = book.create_sheet()
     for row in csv.reader(io.StringIO(table)):
         sheet.append(row)
     out = io.BytesIO()
     book.save(out)
-    return out.getvalue()
+    return as_excel_writes(out.getvalue())
