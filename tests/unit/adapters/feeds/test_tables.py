@@ -379,24 +379,6 @@ def test_mutated_csv(read_items, data: st.DataObject, form: str) -> None:
     account(read_items(bytes(table)))
 
 
-XLSX = as_excel_writes(as_xlsx(ROWS))
-PARTS = [SHEET, SHARED, "xl/workbook.xml", "xl/styles.xml", "[Content_Types].xml"]
-
-
-@settings(max_examples=60)
-@given(st.data())
-def test_mutated_workbook(read_items, data: st.DataObject) -> None:
-    name = data.draw(st.sampled_from([SHEET, "xl/sharedStrings.xml", "xl/workbook.xml", "xl/styles.xml"]))
-    part = bytearray(part_of(XLSX, name))
-    for _ in range(data.draw(st.integers(1, 4))):
-        place = data.draw(st.integers(0, len(part) - 1))
-        part[place : place + data.draw(st.integers(0, 9))] = data.draw(st.binary(max_size=5))
-    account(read_items(with_part(XLSX, name, bytes(part))))
-    package = bytearray(XLSX)
-    package[data.draw(st.integers(4, len(package) - 1))] ^= 1 << data.draw(st.integers(0, 7))
-    account(read_items(bytes(package)))
-
-
 @given(st.lists(st.text(max_size=6), max_size=8))
 def test_cells_that_are_no_headings_are_none(cells: list[str]) -> None:
     known = sum(spelled_as_zxgk(cell.strip()) in KNOWN for cell in cells)
