@@ -30,6 +30,7 @@ from gateway.journal.append import NewEntry, append_entries, append_leaf, claim
 from gateway.journal.engine import JournalEngine
 from gateway.journal.heads import read_heads, unchanged_since
 from gateway.journal.plan import Chunk, Plan, cut, plan_chunk
+from gateway.journal.source_keys import remember, resolved
 from gateway.journal.statements import Statement, sign_statement
 from gateway.trace import span
 from gateway.trust.keyring import Keyring
@@ -181,11 +182,12 @@ class Intake:
         for _ in range(ATTEMPTS):
             with span("decide", feed=feed.name):
                 async with self._engine.single() as connection:
-                    heads = await read_heads(connection, feed.name, submission.provider, chunk.record_ids())
-                    admitted, basis = chunk, None
+                    known = await resolved(connection, feed.name, submission.provider, chunk)
+                    heads = await read_heads(connection, feed.name, submission.provider, known.record_ids())
+                    admitted, basis = known, None
                     if feed.name in CONTROLLED:
                         admitted, basis = await self._admission.admit(
-                            connection, feed, submission.provider, chunk, heads
+                            connection, feed, submission.provider, known, heads
                         )
                 plan = await asyncio.to_thread(
                     plan_chunk, feed, self._keyring, admitted, heads, relist=submission.relist
@@ -277,6 +279,7 @@ class Intake:
                 document = sign_statement(self._clock, self._keyring.signing, statement)
                 await append_leaf(connection, self._clock, await claim(connection, 1), "statement", document)
                 log.error("alarm", code="withdrawal-without-record", feed=feed.name, count=plan.unmatched)
+            await remember(connection, feed.name, submission.provider, plan.source_keys)
             if rejected:
                 await connection.execute(insert(tables.quarantine), rejected)
             if along is not None and last:

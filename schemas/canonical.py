@@ -137,6 +137,10 @@ def parse_strict(data: bytes) -> JsonValue:
         raise CanonicalError("not UTF-8") from None
     except json.JSONDecodeError:
         raise CanonicalError("not JSON") from None
+    except CanonicalError:
+        raise
+    except ValueError:  # of a number with more digits than Python turns into an integer
+        raise CanonicalError("a huge integer") from None
     except RecursionError:
         raise CanonicalError("nested too deeply") from None
     check_canonical(value)

@@ -10,14 +10,18 @@ from schemas.text import visible
 
 NameKind = Literal["person", "organisation"]
 
+# Characters of a name with a number behind it: the look for the number grows with their square.
+LONGEST = 1000
+
 _PLAIN_HAN = re.compile("[\u4e00-\u9fff]+")
 _BRACKETS = str.maketrans({"(": "（", ")": "）"})
 _BLANKS = re.compile(r"\s+")
 # A blank goes unless it stands between two letters or digits of a Latin name.
 _LOOSE_BLANK = re.compile(r"(?<![!-~]) | (?![!-~])")
 _NEAR_HAN = re.compile("[\u2e80-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
-# A number glued on behind a name: bare, behind a comma, or in brackets; a masked ID number too.
-_GLUED_BEHIND = re.compile(r"(?:（\s*\d[\d*]*X?\s*）|[,:;、]?\s*\d[\d*]*X?)+$", re.ASCII | re.IGNORECASE)
+# A number glued on behind a name: bare, behind a comma, or in brackets; a masked ID number too. A run of digits is
+# taken whole or not at all: a run inside a name was tried in every partition, and thirty digits took for ever.
+_GLUED_BEHIND = re.compile(r"(?<!\d)(?:（\s*\d[\d*]*+X?\s*）|[,:;、]?\s*\d[\d*]*+X?)++$", re.ASCII | re.IGNORECASE)
 _GLUED_BEFORE = re.compile("^\\d[\\d*]*[,:;、.]?(?=[\u4e00-\u9fff]{2,4}$)", re.ASCII)
 _MASK = re.compile(r"[*×●○]|^.{1,2}某.{0,2}$")
 _NOBODY = frozenset({"", "-", "--", "/", "无", "空", "暂无", "不详", "未知", "null", "NULL", "None", "0"})
@@ -86,7 +90,7 @@ def _spell(text: str) -> tuple[str, bool]:
         value = _BLANKS.sub(" ", visible(value)).strip().translate(_BRACKETS)
         if _NEAR_HAN.search(value):
             value = _LOOSE_BLANK.sub("", value)
-            bare = _GLUED_BEFORE.sub("", _GLUED_BEHIND.sub("", value))
+            bare = value if len(value) > LONGEST else _GLUED_BEFORE.sub("", _GLUED_BEHIND.sub("", value))
             if bare and bare != value and _NEAR_HAN.search(bare):
                 value, digits_removed = bare, True
     return value, digits_removed

@@ -21,32 +21,44 @@ class Replaced:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A record in canonical form. `line` is the record's ordinal, from 1; `raw` the bytes it was read from."""
+    """A record in canonical form. `line` is the record's ordinal, from 1; `raw` the bytes it was read from.
+
+    `source_key` stands for the key by which the source itself names it, under the provider's record key.
+    """
 
     line: int
     record: Record
     raw: bytes
     replaces: Replaced | None = None
+    source_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Withdrawal:
-    """A provider takes a record back. By case number and name the kind is unknown, so there may be three candidates."""
+    """A provider takes a record back. By case number and name the kind is unknown, so there may be three candidates.
+
+    `superseded` where it names an older version, which a newer one has replaced: nothing is taken back.
+    """
 
     line: int
     record_ids: tuple[str, ...]
     status_reason: str | None
     raw: bytes
+    superseded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A record for the quarantine. `code` is stable, `reason` repeats no personal value."""
+    """A record for the quarantine. `code` is stable, `reason` repeats no personal value.
+
+    With a `source_key` it is a deletion by that key alone: whoever knows the key's record withdraws it.
+    """
 
     line: int
     code: str
     reason: str
     raw: bytes
+    source_key: str | None = None
 
 
 Item: TypeAlias = Accepted | Withdrawal | Rejected

@@ -4,15 +4,16 @@ Registries export by the labels of their forms or by the national names of the c
 small letters or as the public system spells them. What else they hold about an enterprise is let be.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 
-from adapters.feeds.address import FEED, SaidAddress, SaidPlace, is_suspended
+from adapters.feeds.adapter import FeedAdapter, Row
+from adapters.feeds.address import FEED, SaidAddress, SaidPlace, address, is_suspended, stated_ids
 from adapters.feeds.address_words import OCCASIONS, STATES, bare_word
 from adapters.feeds.fields import Keys, first_text
 from adapters.feeds.own import canonical_line, iso, said_identifiers
 from adapters.feeds.removal import REMOVAL
-from adapters.feeds.said import SaidIdentifier
+from adapters.feeds.said import SaidIdentifier, WrongValue
 from adapters.feeds.shape import Shape
 from schemas.canonical import JsonObject, JsonValue
 from schemas.records.address import Place, ServiceAddress
@@ -195,6 +196,23 @@ def said_in_withdrawal(record: JsonObject) -> SaidAddress:
     )
 
 
+def statement_ids(record: JsonObject, shape: Row | None, record_key: bytes) -> tuple[str, ...]:
+    """The statements that a withdrawal means, by the words of its row, or else of our own short line."""
+    said = _said_anyhow(record, said_in_withdrawal if shape is None else shape.said)
+    return () if said is None else stated_ids(said, record_key)
+
+
+def _said_anyhow(record: JsonObject, say: Callable[[JsonObject], SaidAddress]) -> SaidAddress | None:
+    """What is said without the fields that hold what they cannot (rule J5)."""
+    while True:
+        try:
+            return say(record)
+        except WrongValue as wrong:
+            if wrong.name not in record:
+                return None
+            record = {key: value for key, value in record.items() if key != wrong.name}
+
+
 def _of(place: Place) -> SaidPlace:
     return SaidPlace(place.address or "", place.postcode or "")
 
@@ -229,4 +247,9 @@ ADDRESSES: tuple[Shape[SaidAddress], ...] = (
         _COLUMNS["identifiers"], " ".join(_COLUMNS[one] for one in ("domicile", "for_service", "state")),
         _COLUMNS["name"],
     ),
+)  # fmt: skip
+
+ADAPTER = FeedAdapter(
+    FEED, said_by_us, address, ADDRESSES,
+    ids=statement_ids, known_by="the party's identifier and the day from which the statement holds",
 )  # fmt: skip

@@ -4,9 +4,12 @@ What another record must say first - that the officer is registered, how the req
 (`gateway.control.admission`).
 """
 
+from collections.abc import Callable
 from datetime import date
+from functools import partial
 from typing import NamedTuple, TypeAlias
 
+from adapters.feeds.adapter import FeedAdapter, Row
 from adapters.feeds.address import whole_identifiers
 from adapters.feeds.debtor import (
     Refused,
@@ -32,7 +35,6 @@ from schemas.records.control import ControlFeedback, ControlOfficer, ControlRequ
 from schemas.records.debtor import Source, Warned, doubts_of
 
 Line: TypeAlias = ControlOfficer | ControlRequest | ControlFeedback
-FEEDS = frozenset({CONTROL_OFFICER.name, CONTROL_REQUEST.name, CONTROL_FEEDBACK.name})
 
 
 class SaidControl(NamedTuple):
@@ -76,7 +78,7 @@ def control(said: SaidControl, raw: bytes, *, record_key: bytes, today: date) ->
             return _feedback(said, said.line, raw, record_key)
 
 
-def control_ids(feed: str, record: JsonObject, record_key: bytes) -> tuple[str, ...]:
+def control_ids(feed: str, record: JsonObject, _shape: Row | None, record_key: bytes) -> tuple[str, ...]:
     """What a withdrawal names: an officer by certificate, a request by number, an answer by request and reference."""
     try:
         if feed == CONTROL_OFFICER.name:
@@ -193,3 +195,12 @@ def _said(line: Line, record: JsonObject) -> SaidControl:
         line.source.digest if "source" in record else None,
         tuple((one.code, one.field) for one in line.warnings),
     )
+
+
+def _adapter(feed: str, own: Callable[[JsonObject], SaidControl], known_by: str) -> FeedAdapter[SaidControl]:
+    return FeedAdapter(feed, own, control, ids=partial(control_ids, feed), known_by=known_by)
+
+
+OFFICERS = _adapter(CONTROL_OFFICER.name, said_officer, "the number of the certificate")
+REQUESTS = _adapter(CONTROL_REQUEST.name, said_request, "the number of the request")
+FEEDBACK = _adapter(CONTROL_FEEDBACK.name, said_feedback, "the request's record id and the answer's number")

@@ -1,6 +1,7 @@
 """In which encoding a submission is written: UTF-8, or GB18030 (GBK, GB2312) as spreadsheets in China write it.
 
-Most of the text decides, so that one line of the other encoding spoils one record and not the file.
+Most of the lines decide, however long one is, so that one line of the other encoding spoils one record and not the
+file. Of a file of one line most of its text decides.
 """
 
 import re
@@ -17,8 +18,13 @@ def encoding_of(data: bytes) -> Encoding:
     """The encoding of a text; UTF-8 where it cannot be told."""
     if data.startswith(BOM) or _decodes(data):
         return "utf-8"
-    runs = _BEYOND_ASCII.findall(data)
-    if 2 * sum(len(run) for run in runs if _decodes(run)) >= sum(map(len, runs)):
+    lines = [line for line in data.split(b"\n") if _BEYOND_ASCII.search(line)]
+    if len(lines) > 1:
+        readable, all_of_it = sum(map(_decodes, lines)), len(lines)
+    else:
+        runs = _BEYOND_ASCII.findall(data)
+        readable, all_of_it = sum(len(run) for run in runs if _decodes(run)), sum(map(len, runs))
+    if 2 * readable >= all_of_it:
         return "utf-8"
     text = data.decode("gb18030", "replace")
     return "gb18030" if text.count("\ufffd") <= _MOST_UNREADABLE * len(text) else "utf-8"

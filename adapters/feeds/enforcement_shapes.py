@@ -6,30 +6,54 @@ Addresses, telephone numbers and the applicant stay in the raw record: no purpos
 
 import re
 from collections.abc import Callable
+from functools import partial
 
-from adapters.feeds.enforcement import SaidEnforcement
-from adapters.feeds.fields import first_text
+from adapters.feeds import labels
+from adapters.feeds.adapter import FeedAdapter
+from adapters.feeds.enforcement import SaidEnforcement, enforcement
+from adapters.feeds.fields import Keys, first_text
 from adapters.feeds.own import canonical_line, iso, said_identifiers
 from adapters.feeds.removal import REMOVAL
 from adapters.feeds.said import SaidIdentifier, SaidPerson, text
 from adapters.feeds.shape import Shape
-from schemas.canonical import JsonObject
+from schemas.canonical import JsonObject, JsonValue
 from schemas.catalog import JUDGMENT_DEBTOR
 from schemas.records.enforcement import JudgmentDebtor
+from schemas.text import said as said_text
 
 HEAD = "法定代表人"
-ENDED = "终本"
+ENDED, CLOSED = "终本", "已结案"
 
 _PUBLIC = frozenset({"pname", "caseCode"})
 _MONITOR = frozenset({"obligorName", "caseCode"})
 _AGGREGATOR = frozenset({"Name", "Anno", "Biaodi"})
 _NUMBERS = ("partyCardNum", "zcardNum", "cardNum")
 _ENDED = frozenset({"zname", "caseCode"})
-_SHANGHAI = frozenset({"案号", "被执行人", "执行标的金额（元）"})
-# As the court's pages label them, and so a clerk's table: with what is enforced, or with what was left unpaid.
-_NAME, _CARD = "被执行人姓名/名称", "身份证号码/组织机构代码"
-_LABELLED = frozenset({"案号", _NAME, "执行标的"})
-_LABELLED_ENDED = frozenset({"案号", _NAME, "未履行金额"})
+# As the court's pages label them, and so clerks' tables, with what is enforced, left unpaid, or how the case stands.
+_LISTED = labels.LISTED.split()
+_WORDS: dict[str, Keys] = {
+    what: tuple(keys.split())
+    for what, keys in {
+        "case_number": labels.CASE,
+        "name": " ".join(name for name in labels.NAME.split() if name not in _LISTED),
+        "identifiers": labels.IDENTIFIER,
+        "head": labels.HEAD,
+        "sex": "性别",
+        "court": labels.FIELDS["court"],
+        "province": labels.FIELDS["province"],
+        "filed_on": labels.FIELDS["filed_on"],
+        "basis": labels.FIELDS["basis"],
+        "issuer": labels.ISSUER,
+        "amount": (
+            "执行标的 执行标的金额 执行标的金额（元） 执行标的额 申请执行标的 申请执行标的金额 申请标的 标的金额 标的额"
+        ),
+        "unpaid": "未履行金额 未履行标的 未履行标的金额 未执行金额 未执行到位金额 未到位金额",
+        "state": "案件状态 执行状态 结案方式",
+        "ended_on": "终本日期 终本时间 终结本次执行日期",
+        "closed_on": "结案日期 结案时间",
+    }.items()
+}
+_AMOUNTS = (*_WORDS["amount"], *_WORDS["unpaid"])
 _WITH_HEAD = re.compile("(.*?)[（(]法定代表人[：:](.*)[）)]")
 # Court and telephone stand in one field, two blanks or a no-break space between them.
 _COURT_ENDS = re.compile("[ \u3000]{2,}|\u00a0+|\t")
@@ -117,41 +141,39 @@ def said_of_ended(record: JsonObject) -> SaidEnforcement:
     )
 
 
-def said_by_shanghai(record: JsonObject) -> SaidEnforcement:
-    """上海高院: the head of a unit stands behind its name, the telephone behind the court. Raises `WrongValue`."""
-    name = text(record, "被执行人")
-    head = _WITH_HEAD.fullmatch(name.strip())
-    people = (SaidPerson(head[2], HEAD, ()),) if head else ()
+def said_in_labels(system: str, record: JsonObject) -> SaidEnforcement:
+    """A table of clerks, or 上海高院: there the head of a unit stands behind its name, the telephone behind the court.
+
+    With a day on which it ended, or what is unpaid, the case has ended unperformed. Raises `WrongValue`.
+    """
+
+    def text_of(what: str) -> str:
+        return first_text(record, _WORDS[what])
+
+    def value(what: str) -> JsonValue:
+        return next((found for key in _WORDS[what] if (found := record.get(key)) not in (None, "")), None)
+
+    name, head = text_of("name"), said_text(text_of("head"))
+    if "法定代表人" in name and (found := _WITH_HEAD.fullmatch(name.strip())):
+        name, head = found[1], found[2]
+    ended, closed = bool(text_of("ended_on")) or value("unpaid") is not None, bool(text_of("closed_on"))
+    stated = text_of("state") if any(key in record for key in _WORDS["state"]) else None
     return SaidEnforcement(
-        system="hshfy",
-        case_number=text(record, "案号"),
-        name=head[1] if head else name,
+        system=system,
+        case_number=text_of("case_number"),
+        name=name,
         kind="organisation" if head else None,
-        responsible=people,
-        court=_COURT_ENDS.split(text(record, "承办法院、联系电话").strip())[0],
-        filed_on=record.get("立案日期"),
-        amount=record.get("执行标的金额（元）"),
-    )
-
-
-def said_in_labels(record: JsonObject) -> SaidEnforcement:
-    """With a day on which it ended, or what is unpaid, the case has ended unperformed. Raises `WrongValue`."""
-    ended = bool(text(record, "终本日期")) or record.get("未履行金额") not in (None, "")
-    state = text(record, "案件状态") if "案件状态" in record else None
-    return SaidEnforcement(
-        system="zhixing-chinese",
-        case_number=text(record, "案号"),
-        name=text(record, _NAME),
-        identifiers=(SaidIdentifier(text(record, _CARD)),),
-        sex=text(record, "性别"),
-        court=text(record, "执行法院"),
-        province=text(record, "省份"),
-        filed_on=record.get("立案时间"),
-        basis=((text(record, "执行依据文号"), text(record, "做出执行依据单位")),),
-        state=state or (ENDED if ended else state),
-        amount=record.get("执行标的"),
-        unpaid=record.get("未履行金额"),
-        ended_on=record.get("终本日期"),
+        identifiers=tuple(SaidIdentifier(text(record, key)) for key in _WORDS["identifiers"] if record.get(key)),
+        sex=text_of("sex"),
+        responsible=(SaidPerson(head, HEAD, ()),) if head else (),
+        court=_COURT_ENDS.split(text_of("court").strip())[0],
+        province=text_of("province"),
+        filed_on=value("filed_on"),
+        basis=((text_of("basis"), text_of("issuer")),),
+        state=stated or (ENDED if ended else CLOSED if closed else stated),
+        amount=value("amount"),
+        unpaid=value("unpaid"),
+        ended_on=value("ended_on") or value("closed_on"),
     )
 
 
@@ -204,11 +226,10 @@ _ENDED_KNOWN = _ENDED | REMOVAL | frozenset(_NUMBERS) | {
     "id", "caseCreateTime", "caseFinalTime", "execMoney", "execMoneyUnit", "noExecMoney", "noExecMoneyUnit",
     "execCourtName", "sexname", "address", "cid", "hcid", "gid", "type", "createTime", "updateTime",
 }  # fmt: skip
-_SHANGHAI_KNOWN = _SHANGHAI | REMOVAL | {"被执行人地址", "申请执行人", "承办法院、联系电话", "立案日期", "序号"}
-_LABELLED_KNOWN = _LABELLED | _LABELLED_ENDED | REMOVAL | {
-    "序号", _CARD, "性别", "执行法院", "省份", "立案时间", "执行依据文号", "做出执行依据单位", "案件状态", "终本日期",
-    "地址",
-}  # fmt: skip
+_LABELS_KNOWN = REMOVAL.union(
+    *_WORDS.values(),
+    f"{labels.IGNORED} 序号 申请执行人 申请人 案由 年龄 被执行人地址".split(),
+)
 
 
 def _row(
@@ -250,15 +271,20 @@ ENFORCEMENTS = (
         "zhongben", _ENDED, _ENDED_KNOWN, said_of_ended,
         case_number="caseCode", names="zname", identifiers=" ".join(_NUMBERS), amounts="execMoney noExecMoney",
     ),
-    _row(
-        "hshfy", _SHANGHAI, _SHANGHAI_KNOWN, said_by_shanghai,
-        case_number="案号", names="被执行人", amounts="执行标的金额（元）",
-    ),
     *(
-        _row(
-            "zhixing-chinese", labelled, _LABELLED_KNOWN, said_in_labels,
-            case_number="案号", names=_NAME, identifiers=_CARD, amounts="执行标的 未履行金额",
+        Shape(
+            JUDGMENT_DEBTOR.name, system, required, _LABELS_KNOWN, partial(said_in_labels, system),
+            case_number=_WORDS["case_number"], names=_WORDS["name"], identifiers=_WORDS["identifiers"],
+            amounts=frozenset(_AMOUNTS), telling=tuple(frozenset(keys) for keys in telling),
         )
-        for labelled in (_LABELLED, _LABELLED_ENDED)
+        for system, required, telling in (
+            ("hshfy", frozenset({"承办法院、联系电话"}), (_WORDS["case_number"], _WORDS["name"], _AMOUNTS)),
+            (
+                "zhixing-chinese", frozenset[str](),
+                (_WORDS["case_number"], _WORDS["name"], (*_AMOUNTS, *_WORDS["state"], *_WORDS["ended_on"])),
+            ),
+        )
     ),
 )  # fmt: skip
+
+ADAPTER = FeedAdapter(JUDGMENT_DEBTOR.name, said_by_us, enforcement, ENFORCEMENTS)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from adapters.feeds.piece import Fault
 from adapters.feeds.shapes import KNOWN_KEYS, OTHER_FEEDS, spelled_as_zxgk
+from adapters.feeds.units import LONGEST, YUAN, in_unit, unit_behind
 from schemas.canonical import JsonObject, JsonValue
 from schemas.text import visible
 
-LONGEST = 60  # characters of a heading
 TITLES = 3  # rows over the headings that may hold a title
 NULLS = frozenset(
     {"NULL", "null", "(null)", "None", "nan", "NaN", "\\N"}
@@ -26,11 +26,14 @@ _NOTE = re.compile(r"[(（\[【][^()（）]*[)）\]】]$")
 
 @dataclass(frozen=True, slots=True)
 class Headings:
-    """What each column is called, as `written` and in our table; `telling` are two columns that are known."""
+    """What each column is called, as `written` and in our table; `telling` are two columns that are known, `units` the
+    columns whose heading says that all under it is in a unit other than yuan.
+    """
 
     names: tuple[str, ...]
     written: tuple[str, ...]
     telling: tuple[int, int]
+    units: tuple[tuple[int, str], ...]
 
     @property
     def width(self) -> int:
@@ -46,7 +49,8 @@ def headings_of(cells: Sequence[str]) -> Headings | None:
     if len(known) < 2:
         return None
     named = tuple(name or f"column {place}" for place, name in enumerate(names, 1))
-    return Headings(named, tuple(cells[: len(names)]), (known[0], known[1]))
+    units = tuple((place, unit) for place in known if (unit := _unit(cells[place])) != YUAN)
+    return Headings(named, tuple(cells[: len(names)]), (known[0], known[1]), units)
 
 
 def _heading(cell: str) -> str:
@@ -55,10 +59,17 @@ def _heading(cell: str) -> str:
     if len(plain) > LONGEST:
         return plain
     bare = _MARKS.sub("", _BLANKS.sub("", visible(plain)))
-    for spelled in (plain, _BLANKS.sub("", plain), bare, _NOTE.sub("", bare), _MARKS.sub("", _NOTE.sub("", bare))):
+    unmarked = _MARKS.sub("", _NOTE.sub("", bare))
+    as_written = (plain, _BLANKS.sub("", plain), bare)
+    for spelled in (unmarked, *as_written) if unit_behind(bare) else (*as_written, _NOTE.sub("", bare), unmarked):
         if _is_known(spelled):
             return spelled
     return plain
+
+
+def _unit(cell: str) -> str:
+    found = unit_behind(_MARKS.sub("", cell.strip()))
+    return found[1] if found else YUAN
 
 
 def _is_known(heading: str) -> bool:
@@ -73,6 +84,8 @@ def row_under(headings: Headings, cells: Sequence[JsonValue]) -> JsonObject | Fa
     if all(place < len(cells) and cells[place] == headings.written[place] for place in headings.telling):
         return Fault("not-a-listing", "the headings stand here again")
     filled = ["" if cell in NULLS else cell for cell in cells[:width]] + [""] * (width - len(cells))
+    for place, unit in headings.units:
+        filled[place] = in_unit(filled[place], unit)
     row: JsonObject = dict(zip(headings.names, filled, strict=True))
     if len(row) < width:
         return _merged(headings, filled)

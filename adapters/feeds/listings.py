@@ -10,7 +10,10 @@ from collections.abc import Mapping
 from functools import partial
 
 from adapters.feeds import labels
+from adapters.feeds.adapter import FeedAdapter
+from adapters.feeds.debtor import debtor
 from adapters.feeds.fields import Fields, said_with
+from adapters.feeds.own import said_by_us
 from adapters.feeds.published import said_by_baidu, said_by_zxgk
 from adapters.feeds.removal import REMOVAL, States
 from adapters.feeds.said import Said
@@ -176,6 +179,8 @@ LISTINGS: tuple[Shape[Said], ...] = (
         states={labels.STATE_KEY: labels.STATE},
     ),
 )  # fmt: skip
+
+ADAPTER = FeedAdapter(DISHONEST_DEBTOR.name, said_by_us, debtor, LISTINGS)
 
 SPELLED_ANYHOW = next(shape for shape in LISTINGS if shape.name == "tyc")
 """The row whose keys are zxgk's: databases write them in capitals, or in words joined by low lines."""

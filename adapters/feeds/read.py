@@ -1,112 +1,73 @@
 """Bytes of a submission to items: cut, parse, recognise, normalise. Nothing a source writes makes it raise."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
+from typing import Any
 
 import orjson
 
-from adapters.feeds import address_shapes, control, enforcement_shapes, restriction_shapes, service_result
-from adapters.feeds.address import SaidAddress, address, stated_ids
-from adapters.feeds.debtor import Refused, debtor
-from adapters.feeds.enforcement import SaidEnforcement, enforcement
-from adapters.feeds.own import said_by_us
+from adapters.feeds.adapter import AnyAdapter, Row
+from adapters.feeds.debtor import Refused
 from adapters.feeds.piece import Piece
+from adapters.feeds.registry import ADAPTERS
 from adapters.feeds.removal import is_removed, removal_reason
 from adapters.feeds.repair import repaired
-from adapters.feeds.restriction import SaidOrder, restriction
 from adapters.feeds.said import WrongValue
-from adapters.feeds.shapes import AnySaid, Row, is_fragment, other_feed, recognised
+from adapters.feeds.shapes import is_fragment, other_feed, recognised
 from adapters.feeds.submission import pieces
 from adapters.feeds.twice import key_stands_twice
 from adapters.feeds.withdrawal import BESIDE, replaced, withdrawn_ids
 from schemas.canonical import JsonObject, JsonValue
-from schemas.catalog import (
-    CONSUMPTION_RESTRICTION,
-    CONTROL_FEEDBACK,
-    CONTROL_OFFICER,
-    CONTROL_REQUEST,
-    DISHONEST_DEBTOR,
-    JUDGMENT_DEBTOR,
-    SERVICE_ADDRESS,
-    SERVICE_RESULT,
-    Record,
-    UnknownFeed,
-)
+from schemas.catalog import UnknownFeed
 from schemas.identifiers import PlaceholderIdentifier, RoundedIdentifier, read_identifier
 from schemas.reading import Accepted, Item, Rejected, Withdrawal
-from schemas.record_id import is_record_id
+from schemas.record_id import is_record_id, record_id
 
-# What a line of our own says, for each feed that is read.
-OWN: Mapping[str, Callable[[JsonObject], AnySaid | control.SaidControl]] = {
-    DISHONEST_DEBTOR.name: said_by_us,
-    CONSUMPTION_RESTRICTION.name: restriction_shapes.said_by_us,
-    JUDGMENT_DEBTOR.name: enforcement_shapes.said_by_us,
-    SERVICE_ADDRESS.name: address_shapes.said_by_us,
-    SERVICE_RESULT.name: service_result.said_by_us,
-    CONTROL_OFFICER.name: control.said_officer,
-    CONTROL_REQUEST.name: control.said_request,
-    CONTROL_FEEDBACK.name: control.said_feedback,
-}
-BY_CASE = "case number and name"
-KNOWN_BY = {  # what a withdrawal names a record by, where that is no case
-    SERVICE_ADDRESS.name: "the party's identifier and the day from which the statement holds",
-    SERVICE_RESULT.name: "the number of the attempt",
-    CONTROL_OFFICER.name: "the number of the certificate",
-    CONTROL_REQUEST.name: "the number of the request",
-    CONTROL_FEEDBACK.name: "the request's record id and the answer's number",
-}
 REPAIRED = ("repaired", "obligation")
 SOURCE_KEY = "md5"  # by which update and delete lists name a record
+_WITHOUT_KEY = (
+    "the delete list names a record by a key that is not known; send record id, or what the record is known by"
+)
 
 
 def read(feed: str, data: bytes, *, record_key: bytes, today: date) -> Iterator[Item]:
     """One item for each input record, in order; `today` is the date in China. Raises `UnknownFeed`."""
-    if feed not in OWN:
+    adapter = ADAPTERS.get(feed)
+    if adapter is None:
         raise UnknownFeed("no adapter reads this feed")
     keyed: dict[str, str] = {}
     return (
-        _read_piece(feed, line, piece, keyed, record_key=record_key, today=today)
+        _read_piece(adapter, line, piece, keyed, record_key=record_key, today=today)
         for line, piece in enumerate(pieces(data), 1)
     )
 
 
-def _read_piece(feed: str, line: int, piece: Piece, keyed: dict[str, str], *, record_key: bytes, today: date) -> Item:
+def _read_piece(
+    adapter: AnyAdapter, line: int, piece: Piece, keyed: dict[str, str], *, record_key: bytes, today: date
+) -> Item:
     """`keyed` holds the record id behind each key of the source's own that was met, for the deletions that follow."""
     raw = piece.raw
     try:
         value, warned = _value(piece)
         if piece.deletes:
-            return _deleted(feed, line, value, raw, keyed, record_key)
+            return _deleted(adapter, line, value, raw, keyed, record_key)
         record, shape = recognised(_record(value))
-        if withdrawal := _withdrawal(feed, line, record, shape, raw, record_key):
+        if withdrawal := _withdrawal(adapter, line, record, shape, raw, record_key):
             return withdrawal
-        said = _said(feed, record, shape)
+        said = _said(adapter, record, shape)
         if warned:
             said = said._replace(warnings=(*said.warnings, REPAIRED))
-        found = _made(said, raw, record_key=record_key, today=today)
-        if isinstance(key := record.get(SOURCE_KEY), str):
+        found = adapter.make(said, raw, record_key=record_key, today=today)
+        key = None
+        if isinstance(said_key := record.get(SOURCE_KEY), str) and said_key:
+            key = _source_key(adapter, said_key, record_key)
             same = keyed.setdefault(key, found.record_id) == found.record_id
             keyed[key] = found.record_id if same else ""  # a key of two records names neither
-        return Accepted(line, found, raw, replaced(record, feed, shape, record_key, found.record_id))
+        return Accepted(line, found, raw, replaced(record, adapter.feed, shape, record_key, found.record_id), key)
     except Refused as refused:
         return Rejected(line, refused.code, str(refused), raw)
     except WrongValue as wrong:
         return Rejected(line, "wrong-value", str(wrong), raw)
-
-
-def _made(said: AnySaid | control.SaidControl, raw: bytes, *, record_key: bytes, today: date) -> Record:
-    """The canonical record. Raises `Refused`."""
-    if isinstance(said, SaidOrder):
-        return restriction(said, raw, record_key=record_key, today=today)
-    if isinstance(said, SaidEnforcement):
-        return enforcement(said, raw, record_key=record_key, today=today)
-    if isinstance(said, SaidAddress):
-        return address(said, raw, record_key=record_key, today=today)
-    if isinstance(said, service_result.SaidResult):
-        return service_result.service_result(said, raw, record_key=record_key, today=today)
-    if isinstance(said, control.SaidControl):
-        return control.control(said, raw, record_key=record_key, today=today)
-    return debtor(said, raw, record_key=record_key, today=today)
 
 
 def _value(piece: Piece) -> tuple[JsonValue, bool]:
@@ -152,61 +113,60 @@ def _is_rounded(text: str) -> bool:
     return False
 
 
-def _deleted(feed: str, line: int, value: JsonValue, raw: bytes, keyed: Mapping[str, str], record_key: bytes) -> Item:
-    """An entry of a delete list: a record id, a record that names case and debtor, a key met before in this list."""
-    if isinstance(value, str) and (found := value if is_record_id(value) else keyed.get(value)):
-        return Withdrawal(line, (found,), None, raw)
+def _source_key(adapter: AnyAdapter, key: str, record_key: bytes) -> str:
+    """What stands for a key of the source's own: it may be a digest of the record, and so tell what is in it."""
+    return record_id(record_key, adapter.feed, "source key", key)
+
+
+def _deleted(
+    adapter: AnyAdapter, line: int, value: JsonValue, raw: bytes, keyed: Mapping[str, str], record_key: bytes
+) -> Item:
+    """An entry of a delete list: a record id, a record that says what it is known by, or the source's own key alone."""
+    own = value
     if isinstance(value, dict):
         record, shape = recognised(value)
-        if ids := _ids(record, feed, shape, record_key):
+        if ids := _ids(record, adapter, shape, record_key):
             return Withdrawal(line, ids, removal_reason(record), raw)
-    reason = "the delete list names a record by a key that is not ours; send record id, or what the record is known by"
-    raise Refused("withdrawal-without-key", reason)
+        own = value.get(SOURCE_KEY)
+    if not isinstance(own, str) or not own:
+        raise Refused("withdrawal-without-key", _WITHOUT_KEY)
+    if is_record_id(own):
+        return Withdrawal(line, (own,), None, raw)
+    key = _source_key(adapter, own, record_key)
+    if found := keyed.get(key):
+        return Withdrawal(line, (found,), None, raw)
+    return Rejected(line, "withdrawal-without-key", _WITHOUT_KEY, raw, None if key in keyed else key)
 
 
 def _withdrawal(
-    feed: str, line: int, record: JsonObject, shape: Row | None, raw: bytes, record_key: bytes
+    adapter: AnyAdapter, line: int, record: JsonObject, shape: Row | None, raw: bytes, record_key: bytes
 ) -> Withdrawal | None:
     """Comes first of all: no other defect may keep a debtor on the list (rule J5)."""
     if record.get("status") != "withdrawn" and not is_removed(record, shape.states if shape else None):
         return None
-    if record.get("feed", feed) != feed:
+    if record.get("feed", adapter.feed) != adapter.feed:
         raise Refused("wrong-feed", "the withdrawal is for another feed")
-    ids = _ids(record, feed, shape, record_key)
+    ids = _ids(record, adapter, shape, record_key)
     if not ids:
-        raise Refused("withdrawal-without-key", f"a withdrawal needs the record id, or {KNOWN_BY.get(feed, BY_CASE)}")
+        raise Refused("withdrawal-without-key", f"a withdrawal needs the record id, or {adapter.known_by}")
     return Withdrawal(line, ids, removal_reason(record), raw)
 
 
-def _ids(record: JsonObject, feed: str, shape: Row | None, record_key: bytes) -> tuple[str, ...]:
+def _ids(record: JsonObject, adapter: AnyAdapter, shape: Row | None, record_key: bytes) -> tuple[str, ...]:
     """The ids of the records that a withdrawal names, by what a record of the feed is known by."""
     own = record.get("record_id")
     if isinstance(own, str) and is_record_id(own):
         return (own,)
-    if feed not in KNOWN_BY:
-        return withdrawn_ids(record, feed, shape, record_key)
-    if shape is not None and shape.feed != feed:
+    if adapter.ids is None:
+        return withdrawn_ids(record, adapter.feed, shape, record_key)
+    if shape is not None and shape.feed != adapter.feed:
         raise Refused("wrong-feed", f"the keys are those of feed {shape.feed}")
-    if feed == SERVICE_RESULT.name:
-        return service_result.result_ids(record, record_key)
-    if feed in control.FEEDS:
-        return control.control_ids(feed, record, record_key)
-    said = _said_anyhow(record, shape.said if shape is not None else address_shapes.said_in_withdrawal)
-    return stated_ids(said, record_key) if isinstance(said, SaidAddress) else ()
+    return adapter.ids(record, shape, record_key)
 
 
-def _said_anyhow(record: JsonObject, say: Callable[[JsonObject], AnySaid]) -> AnySaid | None:
-    """What a withdrawal says of the record it means, without the fields that hold what they cannot (rule J5)."""
-    while True:
-        try:
-            return say(record)
-        except WrongValue as wrong:
-            if wrong.name not in record:
-                return None
-            record = {key: value for key, value in record.items() if key != wrong.name}
-
-
-def _said(feed: str, record: JsonObject, shape: Row | None) -> AnySaid | control.SaidControl:
+def _said(adapter: AnyAdapter, record: JsonObject, shape: Row | None) -> Any:
+    """What the record says, in the adapter's own form. Raises `Refused`, `WrongValue`."""
+    feed = adapter.feed
     if shape:
         if shape.feed != feed:
             raise Refused("wrong-feed", f"the keys are those of feed {shape.feed}")
@@ -219,7 +179,7 @@ def _said(feed: str, record: JsonObject, shape: Row | None) -> AnySaid | control
     if "feed" in record:
         if record["feed"] != feed:
             raise Refused("wrong-feed", "the record names another feed")
-        return OWN[feed]({key: value for key, value in record.items() if key not in BESIDE})
+        return adapter.own({key: value for key, value in record.items() if key not in BESIDE})
     if other := other_feed(record, feed):
         raise Refused("wrong-feed", f"the keys are those of feed {other}")
     if is_fragment(record):

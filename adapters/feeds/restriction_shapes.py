@@ -5,10 +5,11 @@ own, named after whom it is about, so that whoever is restricted by either stays
 """
 
 from adapters.feeds import labels
+from adapters.feeds.adapter import FeedAdapter
 from adapters.feeds.fields import first_text
 from adapters.feeds.own import canonical_line, iso, said_identifiers
 from adapters.feeds.removal import REMOVAL
-from adapters.feeds.restriction import SaidOrder, SaidSubject, named
+from adapters.feeds.restriction import SaidOrder, SaidSubject, named, restriction
 from adapters.feeds.said import SaidIdentifier, text
 from adapters.feeds.shape import Shape
 from schemas.canonical import JsonObject
@@ -171,3 +172,5 @@ RESTRICTIONS: tuple[Shape[SaidOrder], ...] = (
         identifiers=("personNumber",),
     ),
 )  # fmt: skip
+
+ADAPTER = FeedAdapter(CONSUMPTION_RESTRICTION.name, said_by_us, restriction, RESTRICTIONS)

@@ -4,6 +4,7 @@ from datetime import date
 from functools import partial
 from typing import NamedTuple
 
+from adapters.feeds.adapter import FeedAdapter, Row
 from adapters.feeds.address import whole_identifiers
 from adapters.feeds.address_words import OUTCOMES, RETURNS, USES, bare_word
 from adapters.feeds.debtor import Refused, Warnings, check_text, entries, kind_of, read_day, read_identifiers, source_of
@@ -130,7 +131,7 @@ def checked_reference(said: str, of: str = "attempt") -> str:
     return text
 
 
-def result_ids(record: JsonObject, record_key: bytes) -> tuple[str, ...]:
+def result_ids(record: JsonObject, _shape: Row | None, record_key: bytes) -> tuple[str, ...]:
     """The id of the attempt that a withdrawal names by its number. Empty where it has none."""
     try:
         return (record_id(record_key, FEED, checked_reference(first_text(record, (REFERENCE, *_WORDS["reference"])))),)
@@ -207,3 +208,5 @@ RESULTS: tuple[Shape[SaidResult], ...] = (
         ignored=frozenset({"序号"}),
     ),
 )
+
+ADAPTER = FeedAdapter(FEED, said_by_us, service_result, RESULTS, ids=result_ids, known_by="the number of the attempt")

@@ -4,27 +4,15 @@ The table has rows for each feed that is read; whoever is merely under enforceme
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TypeAlias
 
-from adapters.feeds.address import SaidAddress
-from adapters.feeds.address_shapes import ADDRESSES
-from adapters.feeds.enforcement import SaidEnforcement
-from adapters.feeds.enforcement_shapes import ENFORCEMENTS
+from adapters.feeds.adapter import Row
 from adapters.feeds.fields import Keys
-from adapters.feeds.listings import COPIED, LISTINGS, SPELLED_ANYHOW
-from adapters.feeds.restriction import SaidOrder
-from adapters.feeds.restriction_shapes import RESTRICTIONS
-from adapters.feeds.said import Said
-from adapters.feeds.service_result import RESULTS, SaidResult
-from adapters.feeds.shape import Shape
+from adapters.feeds.listings import COPIED, SPELLED_ANYHOW
+from adapters.feeds.registry import ADAPTERS, TABLE
+from adapters.feeds.units import without_units
 from schemas.canonical import JsonObject, JsonValue
 from schemas.catalog import DISHONEST_DEBTOR
 from schemas.text import EMPTY_WORDS
-
-AnySaid: TypeAlias = Said | SaidOrder | SaidEnforcement | SaidAddress | SaidResult
-Row: TypeAlias = Shape[AnySaid]
-
-TABLE: tuple[Row, ...] = (*LISTINGS, *RESTRICTIONS, *ENFORCEMENTS, *ADDRESSES, *RESULTS)
 
 # Of records that no row takes, since they have keys that nobody knows: (feed, keys that give it away)
 OTHER_FEEDS: tuple[tuple[str, frozenset[str]], ...] = tuple(
@@ -55,8 +43,8 @@ _UNNAMED = ("column 1", "Unnamed: 0")  # row numbers, as programs put them befor
 
 
 def _of_each_feed(keys_of: Callable[[Row], Keys]) -> Mapping[str, Keys]:
-    feeds = dict.fromkeys(shape.feed for shape in TABLE)
-    return {feed: tuple(key for shape in TABLE if shape.feed == feed for key in keys_of(shape)) for feed in feeds}
+    by_case = [adapter for adapter in ADAPTERS.values() if adapter.shapes or adapter.ids is None]
+    return {one.feed: tuple(key for shape in one.shapes for key in keys_of(shape)) for one in by_case}
 
 
 # The keys under which any list of a feed has case number and names.
@@ -78,6 +66,8 @@ def recognised(record: JsonObject) -> tuple[JsonObject, Row | None]:
     bare = _respelled(record, str.strip) or record
     if shape := shape_of(bare):
         return bare, shape
+    if (plain := without_units(bare)) and (shape := shape_of(plain)):
+        return plain, shape
     respelled = None if bare.keys() >= _ZXGK_S_OWN else _respelled(bare, spelled_as_zxgk)
     if respelled and (shape := shape_of(respelled)):
         return respelled, shape

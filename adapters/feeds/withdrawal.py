@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from adapters.feeds import labels
+from adapters.feeds.adapter import Row
 from adapters.feeds.debtor import Refused
 from adapters.feeds.restriction import SaidOrder
 from adapters.feeds.said import WrongValue
-from adapters.feeds.shapes import CASE_KEYS, NAME_KEYS, Row
+from adapters.feeds.shapes import CASE_KEYS, NAME_KEYS
 from schemas.canonical import JsonObject, JsonValue
 from schemas.case_number import normalise_case_number
 from schemas.catalog import CONSUMPTION_RESTRICTION

@@ -34,12 +34,15 @@ class Taken:
 
 @dataclass(slots=True)
 class Plan:
-    """A chunk as decided against the heads. `unmatched` counts withdrawals of what was never listed."""
+    """A chunk as decided against the heads. `unmatched` counts withdrawals of what was never listed; `source_keys` are
+    those of the records that stand, each with its record's id, empty where it came with two.
+    """
 
     taken: list[Taken] = field(default_factory=list)
     quarantined: list[Rejected] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     unmatched: int = 0
+    source_keys: dict[str, str] = field(default_factory=dict)
 
     def follows(self) -> dict[str, int | None]:
         """The head each taken version was decided against: record id to position, None for a new record."""
@@ -166,12 +169,17 @@ def plan_chunk(feed: Feed, keyring: Keyring, chunk: Chunk, heads: dict[str, Head
             case Accepted():
                 head = heads.get(item.record.record_id)
                 stands = _plan_listing(plan, done, feed, keyring, item, head, chunk.before, relist=relist)
+                if stands and item.source_key is not None:
+                    same = plan.source_keys.setdefault(item.source_key, item.record.record_id) == item.record.record_id
+                    plan.source_keys[item.source_key] = item.record.record_id if same else ""
                 if stands and item.replaces is not None:
                     for replaced in item.replaces.record_ids:  # never listed, or withdrawn already: nothing is amiss
                         if replaced not in done and decide_withdrawal(heads.get(replaced)) == "withdrawn":
                             _take_back(
                                 plan, done, feed, heads[replaced], replaced, item.replaces.status_reason, _NO_WORDS
                             )
+            case Withdrawal(superseded=True):
+                plan.counts["unchanged"] += 1
             case Withdrawal():
                 _plan_withdrawal(plan, done, feed, item, heads)
     return plan

@@ -3,6 +3,7 @@
     journal_head                    one row: how many positions and leaves stand (rule J2)
     journal_leaf, journal_node      what the tree hashes, and its perfect subtrees
     entry, secret                   one record version at one position (J6), and its wrapped 32 bytes (S3)
+    source_key                      which record a source's own key names, for its delete lists
     submission, quarantine          one idempotency key and how far it got (J3); what was not accepted, and why
     party, party_key                who takes part, with which keys
     contract, contract_version, activation   who may see what, since which position (D6)
@@ -106,6 +107,17 @@ secret = Table(
     Column("position", BigInteger, ForeignKey("entry.position"), primary_key=True, autoincrement=False),
     Column("wrapped", LargeBinary, nullable=False),
 )
+
+source_key = Table(
+    "source_key",
+    metadata,
+    Column("provider", text(64), primary_key=True),
+    Column("feed", text(32), primary_key=True),
+    Column("key", text(52), primary_key=True),  # under the provider's record key
+    Column("record_id", text(64), nullable=False),  # empty where the key is of two records
+    Column("superseded", Boolean, nullable=False),  # the record came under another key since
+)
+Index("source_key_record", source_key.c.provider, source_key.c.feed, source_key.c.record_id)
 
 submission = Table(
     "submission",

@@ -13,11 +13,12 @@ from pathlib import Path
 
 from gateway.cycles import collect_rarely
 from gateway.log import configure_logging
-from tests.bench import district, journal, kafka, latency, recovery, screening, sealing, sharing, size
+from tests.bench import district, journal, kafka, latency, normalising, recovery, screening, sealing, sharing, size
 from tests.bench.figure import Figure
 
 RESULTS = Path(__file__).parent / "results.json"
 PARTS = {
+    "normalise": normalising.run,
     "sealing": sealing.run,
     "journal": journal.run,
     "screening": screening.run,

@@ -25,6 +25,7 @@ PUSH = (
     "--kafka kafka-1:9093 --kafka-password court.password --kafka-ca ca.pem"
 )
 COMMANDS = "tests/end_to_end/test_commands.py"
+ADAPTERS = "tests/unit/adapters/test_adapters_page.py"
 DOCUMENTS = [
     *sorted(ROOT.glob("*.md")),
     *(page for page in sorted((ROOT / "docs").rglob("*.md")) if page.name != "run-a-district.md"),
@@ -75,6 +76,8 @@ ELSEWHERE = {
     "fuyuan doctor": Elsewhere(COMMANDS, 'desk.run("doctor")'),
     "fuyuan doctor --json": Elsewhere(COMMANDS, '"doctor", "--json"'),
     "fuyuan doctor --agent": Elsewhere(COMMANDS, '"doctor", "--agent"'),
+    "fuyuan normalise public-arrears arrears.csv": Elsewhere(ADAPTERS, '"normalise", "public-arrears"'),
+    ".venv/bin/python -m schemas.catalog": Elsewhere(ADAPTERS, '"-m", "schemas.catalog"'),
     "fuyuan keys new shanyang-court court.jwk": Elsewhere(COMMANDS, '"keys", "new"'),
 }
 

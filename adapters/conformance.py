@@ -1,0 +1,368 @@
+"""What a gateway relies on, whatever the format behind it: one suite for every adapter.
+
+    def test_arrears_conform() -> None:
+        feed_conforms("public-arrears", SAMPLE.splitlines())
+
+It needs no test runner. Where a rule does not hold it raises AssertionError: the rule's name, and a sentence that
+repeats no value of a record. The rules, in the order in which they are tried:
+
+    totals    every input record is one item: accepted, a withdrawal, or rejected; nothing is raised
+    form      an accepted record reads as its feed's model and fills its slots
+    order     the items stand in the order of the records, and each says what its record says alone
+    restart   read from any record on, the rest is the same; a reading that stops, or runs beside another, changes none
+    once      the same input twice is the same records; a day, the order of keys or another provider's key: see `_once`
+    poison    a record that cannot be read costs itself alone
+    silence   no value of a record stands in a reason, an error, a log, or what is printed
+
+For front-end tables and an agency's register the same names say what they can mean there.
+"""
+
+import contextlib
+import io
+import logging
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import Protocol
+
+import orjson
+
+from adapters.feeds import read as read_feeds
+from schemas.canonical import JsonObject, JsonValue
+from schemas.catalog import feed as find_feed
+from schemas.front import Front, FrontAway, FrontFault, FrontRow
+from schemas.reading import Accepted, Item, Reader, Rejected, Withdrawal
+
+TODAY = date(2026, 11, 23)
+KEY, OTHER_KEY = b"a record key of 32 bytes, for now", b"another provider's, of 32 bytes.."
+LATER = timedelta(days=400)
+
+Pack = Callable[[Sequence[bytes]], bytes]  # records to one submission
+
+# In place of any field: what it cannot hold, or hardly.
+_ODD: tuple[JsonValue, ...] = (
+    None, "", "　", "-", [], {}, [[]], [1], {"x": 1}, True, -1, 1.5, 2**63 - 1, "9" * 400, "\u0000", "\ufffd",
+    "2026-02-30", "1e999", "号" * 2000,
+)  # fmt: skip
+_RUBBLE = (b'{"', b"}", b"\x00\xff\xfe", b"null", b'"text"', b"{}", b'{"no such key":"of any list"}', b'{"a":' * 1500)
+
+
+def feed_conforms(
+    feed: str, records: Iterable[bytes], *, read: Reader | None = None, pack: Pack = b"\n".join, today: date = TODAY
+) -> None:
+    """`records` are an adapter's samples, each as its source writes it, at least one of them a listing; `pack` makes a
+    submission of some of them, in order. `read` is the project's own reader unless said otherwise.
+    """
+    lines = tuple(records)
+    sample = _Sample(feed, lines, read or _read, pack, today)
+    personal = frozenset(_personal(lines))
+    with _listening() as heard:
+        whole = _form(sample, _totals(sample))
+        _order(sample, whole)
+        _restart(sample, whole)
+        _once(sample, whole)
+        told = [*_poison(sample, whole), *_spoilt(sample, whole)]
+    told += [item.reason for item in whole if isinstance(item, Rejected)]
+    told.append(heard.getvalue())
+    _rule("silence", not any(value in text for text in told for value in personal), "a value of a record was repeated")
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    feed: str
+    lines: tuple[bytes, ...]
+    reader: Reader
+    pack: Pack
+    today: date
+
+    def read(self, lines: Sequence[bytes], *, key: bytes = KEY, today: date | None = None) -> list[Item]:
+        return list(self.begin(lines, key=key, today=today))
+
+    def begin(self, lines: Sequence[bytes], *, key: bytes = KEY, today: date | None = None) -> Iterator[Item]:
+        """The items as they come. Raises AssertionError where reading raises, without its words."""
+        try:
+            yield from self.reader(self.feed, self.pack(lines), key, today or self.today)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is the finding
+            raise AssertionError(f"totals: reading raised {type(error).__name__}") from None
+
+
+async def front_conforms(opened: Callable[[], Front], broken: Callable[[], Front], personal: Iterable[str]) -> None:
+    """A front-end table: `opened` twice is the same table, with rows of which one at least cannot be read and another
+    can; `broken` is one that is away or changed. `personal` are values that stand in the rows. What waits is marked.
+    """
+    front = opened()
+    try:
+        rows = [row async for page in front.all() for row in page]
+        keys = [row.key for row in rows]
+        _rule("totals", len(set(keys)) == len(keys) > 1, "the table has fewer than two rows, or two rows of one key")
+        backwards = await front.rows(keys[::-1])
+        _rule(
+            "order", [row.key for row in backwards] == keys[::-1], "rows do not come in the order of the keys asked for"
+        )
+        _rule("once", _lines(backwards) == _lines(rows), "a row read alone says something else")
+        items = [list(_read(front.feed, orjson.dumps(row.line), KEY, TODAY)) for row in rows]
+        _rule("totals", all(len(some) == 1 for some in items), "a row is not one item")
+        kinds = {type(one) for some in items for one in some}
+        _rule("poison", {Accepted, Rejected} <= kinds, "of the sample's rows none is accepted, or none rejected")
+        await _restart_front(front, opened)
+        await front.mark([(row, None) for row in rows])
+        left = [row async for page, _ in front.fresh(None) for row in page] if front.by == "state" else []
+        _rule("once", not left, "a row that is marked as taken waits again")
+    finally:
+        await front.close()
+    other = broken()
+    try:
+        async for _ in other.all():
+            pass
+        _rule("silence", False, "a table that is away or changed is read all the same")
+    except (FrontAway, FrontFault) as error:
+        _rule("silence", not any(value in str(error) for value in personal), "an error repeats a value of a row")
+    finally:
+        await other.close()
+
+
+async def _restart_front(front: Front, opened: Callable[[], Front]) -> None:
+    """From the position behind any page on, nothing of the rest is missing; what overlaps the past does no harm."""
+    if front.by == "refresh":
+        return
+    pages = [page async for page in front.fresh(None)]
+    for place, (_, position) in enumerate(pages):
+        again = opened()
+        try:
+            found = {row.key async for page, _ in again.fresh(position) for row in page}
+        finally:
+            await again.close()
+        rest = {row.key for page, _ in pages[place + 1 :] for row in page}
+        _rule("restart", rest <= found, f"behind page {place + 1} a row is missing")
+
+
+def _lines(rows: Iterable[FrontRow]) -> dict[str, JsonObject]:
+    return {row.key: row.line for row in rows}
+
+
+class Register(Protocol):
+    """What an agent asks of a register; `gateway.agent.enforce` says it in full."""
+
+    def find(self, wanted: Sequence[tuple[str, str]]) -> Sequence["RegisterRow"]: ...
+    def hold(self, op_id: str, row: str, measure: str, order: JsonObject) -> None: ...
+    def release(self, op_id: str, row: str, measure: str) -> None: ...
+    def close(self) -> None: ...
+
+
+class RegisterRow(Protocol):
+    @property
+    def id(self) -> str: ...
+
+
+def register_conforms(
+    opened: Callable[[], Register], wanted: Sequence[tuple[str, str]], held: Callable[[], object]
+) -> None:
+    """A register: `wanted` are identifiers of one row or more, of which none is held; `held` is all that is held now,
+    as something that can be compared. Each call goes to the register `opened` anew, as after a restart.
+    """
+
+    def ask(*calls: Callable[[Register], object]) -> None:
+        register = opened()
+        try:
+            for call in calls:
+                call(register)
+        finally:
+            register.close()
+
+    found: list[str] = []
+    ask(lambda register: found.extend(row.id for row in register.find([*wanted, *wanted])))
+    _rule("totals", found and len(set(found)) == len(found), "a row is not found, or found twice")
+    first, free = found[0], held()
+    hold = [lambda register, row=row: register.hold(f"hold/{row}", row, "a-measure", {}) for row in found]
+    ask(hold[0])
+    once = held()
+    _rule("once", once != free, "a hold holds nothing")
+    ask(hold[0], hold[0])
+    _rule("once", held() == once, "the same hold done again, after a restart too, is another")
+    ask(lambda register: register.hold("hold/nothing", "no-such-row", "a-measure", {}))
+    ask(lambda register: register.release("release/nothing", "no-such-row", "a-measure"))
+    _rule("poison", held() == once, "an operation on a row that is not there changed another row")
+    ask(lambda register: register.release("release/1", first, "a-measure"))
+    _rule("order", held() == free, "a release does not undo its hold")
+    ask(hold[0])
+    _rule("order", held() == free, "a hold that was done before holds again behind its release")
+
+
+def _read(feed: str, data: bytes, record_key: bytes, today: date) -> Iterator[Item]:
+    return read_feeds(feed, data, record_key=record_key, today=today)
+
+
+def _rule(name: str, holds: object, why: str) -> None:
+    if not holds:
+        raise AssertionError(f"{name}: {why}")
+
+
+def _totals(sample: _Sample) -> list[Item]:
+    whole = sample.read(sample.lines)
+    _rule("totals", len(whole) == len(sample.lines), f"{len(sample.lines)} records gave {len(whole)} items")
+    _rule("totals", not sample.read([]), "of an empty submission there are items")
+    _rule("totals", any(isinstance(item, Accepted) for item in whole), "no record of the sample is accepted")
+    return whole
+
+
+def _form(sample: _Sample, whole: list[Item]) -> list[Item]:
+    shape = find_feed(sample.feed)
+    for item in whole:
+        match item:
+            case Accepted(record=record):
+                _rule("form", record.feed == shape.name, f"record {item.line} is of another feed")
+                written = record.model_dump_json()
+                again = shape.model.model_validate_json(written).model_dump_json()
+                _rule("form", again == written, f"record {item.line} reads otherwise than it was written")
+                _rule(
+                    "form", len(shape.values(record)) == len(shape.slots), f"record {item.line} does not fill its slots"
+                )
+            case Withdrawal():
+                _rule("form", item.record_ids, f"withdrawal {item.line} names no record")
+            case Rejected():
+                _rule("form", item.code and item.reason, f"rejection {item.line} says no code or reason")
+    return whole
+
+
+def _order(sample: _Sample, whole: list[Item]) -> None:
+    _rule("order", [item.line for item in whole] == list(range(1, len(whole) + 1)), "lines do not count from 1")
+    for line, item in zip(sample.lines, whole, strict=True):
+        _rule("order", _same(sample.read([line]), [item]), f"record {item.line} says something else alone")
+
+
+def _restart(sample: _Sample, whole: list[Item]) -> None:
+    for place in range(len(whole)):
+        _rule(
+            "restart", _same(sample.read(sample.lines[place:]), whole[place:]), f"from record {place + 1} on it differs"
+        )
+        stopped = sample.begin(sample.lines)
+        for _ in range(place):
+            next(stopped)
+        beside = sample.read(sample.lines)
+        _rule(
+            "restart", _same([*stopped], whole[place:]), f"another reading beside it changed it behind record {place}"
+        )
+        _rule("restart", _same(beside, whole), f"a reading that stopped at record {place} changed the next")
+
+
+def _once(sample: _Sample, whole: list[Item]) -> None:
+    """A record keeps its id on another day, and with its keys in another order; another provider's is another."""
+    _rule("once", _same(sample.read(sample.lines), whole), "read again, it differs")
+    names = [_names(item) for item in whole]
+    twice = [_names(item) for item in sample.read(sample.lines * 2)]
+    _rule("once", twice == names * 2, "the same record twice in one submission is not the same")
+    later = [_names(item) for item in sample.read(sample.lines, today=sample.today + LATER)]
+    turned = [_names(item) for item in sample.read([_turned(line) for line in sample.lines])]
+    other = [_names(item) for item in sample.read(sample.lines, key=OTHER_KEY)]
+    for line, item, *others in zip(sample.lines, whole, later, turned, other, strict=True):
+        if isinstance(item, Accepted):
+            own, again, keys, foreign = _names(item), *others
+            _rule("once", own == again, f"record {item.line} is another on another day")
+            _rule("once", own == keys, f"record {item.line} is another with its keys in another order")
+            said = item.record.record_id.encode() in line
+            _rule(
+                "once", said or own != foreign, f"the id of record {item.line} can be made without the provider's key"
+            )
+
+
+def _poison(sample: _Sample, whole: list[Item]) -> Iterator[str]:
+    """What was said of records that cannot be read, put before, between and behind the others."""
+    cut = [line[: len(line) // 2] for line in sample.lines[:1]]
+    for rubble in (*cut, *_RUBBLE):
+        for place in {0, len(whole) // 2, len(whole)}:
+            found = sample.read([*sample.lines[:place], rubble, *sample.lines[place:]])
+            _rule("totals", len(found) == len(whole) + 1, "a record that cannot be read is not one item")
+            poisoned = found.pop(place)
+            _rule("poison", _same(found, whole), "a record that cannot be read changed another")
+            _rule("poison", isinstance(poisoned, Rejected), "what cannot be read was not rejected")
+            if isinstance(poisoned, Rejected):
+                yield poisoned.reason
+
+
+def _spoilt(sample: _Sample, whole: list[Item]) -> Iterator[str]:
+    """What was said of records one of whose fields holds what it cannot."""
+    first, last = whole[:1], whole[-1:]
+    for line in sample.lines:
+        for spoilt in _spoil(line):
+            found = sample.read([sample.lines[0], spoilt, sample.lines[-1]])
+            _rule("totals", len(found) == 3, "a record with one odd field is not one item")
+            _rule("poison", _same([found[0], found[2]], [*first, *last]), "a record with one odd field changed another")
+            _form(sample, found[1:2])
+            if isinstance(found[1], Rejected):
+                yield found[1].reason
+
+
+def _spoil(line: bytes) -> Iterator[bytes]:
+    record = _object(line)
+    for key, value in (record or {}).items():
+        for odd in (*_ODD, [value], {"x": value}):
+            yield orjson.dumps({**(record or {}), key: odd})
+    if record:
+        yield orjson.dumps({**record, "a key that nobody knows": "1"})
+        yield orjson.dumps(dict(list(record.items())[1:]))
+
+
+def _turned(line: bytes) -> bytes:
+    record = _object(line)
+    return line if record is None else orjson.dumps(dict(reversed(record.items())))
+
+
+def _object(line: bytes) -> JsonObject | None:
+    """The record, where it is written as a JSON object."""
+    try:
+        found = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _same(some: Sequence[Item], others: Sequence[Item]) -> bool:
+    """Whether two readings say the same, wherever in their submissions."""
+    return [replace(item, line=0) for item in some] == [replace(item, line=0) for item in others]
+
+
+def _names(item: Item) -> tuple[str, ...]:
+    """By what the item is known: the ids of its records, or why it has none."""
+    match item:
+        case Accepted(record=record):
+            return (record.record_id,)
+        case Withdrawal():
+            return item.record_ids
+        case Rejected():
+            return (item.code,)
+
+
+def _personal(lines: Iterable[bytes]) -> Iterator[str]:
+    """Values that may be somebody's: texts that are not plain words, nor words of a field's name, and long numbers."""
+    records = [record for line in lines if (record := _object(line))]
+    names = {name for record in records for name in record}
+    left: list[JsonValue] = [*records]
+    while left:
+        value = left.pop()
+        if isinstance(value, dict):
+            left.extend(value.values())
+        elif isinstance(value, list):
+            left.extend(value)
+        elif isinstance(value, str | int) and not isinstance(value, bool):
+            text = str(value).strip()
+            telling = len(text) >= (4 if text.isascii() else 2) and (not text.isascii() or any(map(str.isdigit, text)))
+            if telling and not any(text in name for name in names):
+                yield text
+
+
+@contextlib.contextmanager
+def _listening() -> Iterator[io.StringIO]:
+    """All that is logged, warned or printed meanwhile."""
+    heard = io.StringIO()
+    handler = logging.StreamHandler(heard)
+    root, level = logging.getLogger(), logging.getLogger().level
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    try:
+        with contextlib.redirect_stdout(heard), contextlib.redirect_stderr(heard), warnings.catch_warnings():
+            warnings.simplefilter("always")
+            yield heard
+    finally:
+        root.removeHandler(handler)
+        root.setLevel(level)

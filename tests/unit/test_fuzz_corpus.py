@@ -1,0 +1,28 @@
+"""The kept corpus of the fuzzing modules: no parser is without one, and no folder without a parser."""
+
+import importlib
+from pathlib import Path
+
+from tests.fuzzing import CORPUS, LARGEST, Parser
+
+UNIT = Path(__file__).parent
+MODULES = sorted(UNIT.rglob("test_fuzz.py"))
+
+
+def parsers() -> dict[str, Parser]:
+    found: dict[str, Parser] = {}
+    for module in MODULES:
+        name = ".".join(("tests", "unit", *module.relative_to(UNIT).with_suffix("").parts))
+        own: dict[str, Parser] = importlib.import_module(name).PARSERS
+        assert found.keys().isdisjoint(own)
+        found |= own
+    return found
+
+
+def test_every_parser_keeps_a_small_corpus_and_every_folder_has_a_parser() -> None:
+    assert len(MODULES) >= 7
+    folders = {folder.name: sorted(folder.iterdir()) for folder in CORPUS.iterdir()}
+    assert set(folders) == set(parsers())
+    for name, files in folders.items():
+        assert files, name
+        assert all(file.stat().st_size <= LARGEST for file in files), name
