@@ -24,6 +24,7 @@ from adapters.lines.items import (
     same_items,
 )
 from adapters.lines.shape import Style, rows_of
+from adapters.lines.values import CHINA
 from adapters.lines.xml import Element
 from schemas.canonical import JsonObject
 from schemas.line import Attachment, Call, Kind, LineFault, Poll, Request, Result, Rollback
@@ -89,7 +90,7 @@ class BankLine:
         rows = rows_of(answer.get("rows"), "rows")
         number = {"BDHM": request.number}
         if request.kind == "query":
-            stamp = {"FKSJ": at.isoformat()}
+            stamp = {"FKSJ": at.astimezone(CHINA).isoformat(timespec="seconds")}
             listed = [{"CCXH": str(place), **stamp, **row, **number} for place, row in enumerate(rows, 1)]
             none = [{"CCXH": "1", "KHZH": NO_ACCOUNT, **stamp, **number}]
             root = Element("zhxxList", children=[STYLE.write(ZHXX, row) for row in listed or none])

@@ -6,7 +6,7 @@ four), never numbers with a fraction. The line's days are yyyy/MM/dd.
 
 import re
 from collections.abc import Set as AbstractSet
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Final, Literal, TypeAlias
 from zoneinfo import ZoneInfo
@@ -22,9 +22,7 @@ NUMBER: Final = re.compile(r"[0-9A-Za-z]{8,40}")  # a request's, 20 characters a
 
 _AMOUNT: Final = re.compile(r"(-?)0*(\d{1,15})(?:\.(\d{1,4}))?", re.ASCII)
 _DAY: Final = r"(\d{4})([-/]?)(\d{1,2})\2(\d{1,2})"
-_DATE: Final = re.compile(_DAY, re.ASCII)
 _TIME: Final = re.compile(_DAY + r"(?:[ T]?(\d{1,2}):?(\d\d):?(\d\d)(?:\.\d{1,6})?(?:\+08:00)?)?", re.ASCII)
-_EIGHT: Final = timedelta(hours=8)
 
 
 def read_value(spec: Spec, text: str, name: str) -> str:
@@ -89,7 +87,6 @@ def _moment(text: str, name: str) -> datetime:
         raise LineFault("date-unreadable", name)
     hour, minute, second = (int(part or 0) for part in found.groups()[4:7])
     try:
-        moment = datetime(int(found[1]), int(found[3]), int(found[4]), hour, minute, second, tzinfo=CHINA)
+        return datetime(int(found[1]), int(found[3]), int(found[4]), hour, minute, second, tzinfo=CHINA)
     except ValueError:
         raise LineFault("date-unreadable", name) from None
-    return moment
