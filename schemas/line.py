@@ -13,6 +13,8 @@ from schemas.canonical import JsonObject
 
 Kind = Literal["query", "control"]
 KINDS: tuple[Kind, ...] = ("query", "control")
+Institution = Literal["bank", "land"]
+Charset = Literal["gbk", "utf-8", "plain"]  # of the values inside a message
 
 
 class LineFault(ValueError):

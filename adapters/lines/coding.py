@@ -8,12 +8,10 @@ import base64
 import binascii
 import re
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 from adapters.lines.xml import DECLARATION, Element, read_xml, write_xml
-from schemas.line import LineFault
-
-Charset = Literal["gbk", "utf-8", "plain"]
+from schemas.line import Charset, LineFault
 
 _BLANKS: Final = str.maketrans("", "", " \t\r\n")  # MIME breaks a line every 76 characters, attributes make them blanks
 _CONTROLS: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")

@@ -12,13 +12,13 @@ from datetime import datetime
 from typing import Final
 
 from adapters.lines import soap
-from adapters.lines.coding import Charset, Coding, read_payload, write_payload
+from adapters.lines.coding import Coding, read_payload, write_payload
 from adapters.lines.items import NO_REASON, attachment, error_in, read_items, read_rollbacks, result_of, same_items
 from adapters.lines.shape import Shape, Style, rows_of
 from adapters.lines.values import CHINA
 from adapters.lines.xml import Element
 from schemas.canonical import JsonObject, JsonValue
-from schemas.line import Attachment, Call, Kind, LineFault, Poll, Request, Result, Rollback
+from schemas.line import Attachment, Call, Charset, Kind, LineFault, Poll, Request, Result, Rollback
 
 NAMESPACE: Final = "http://ip.service.webService.ckw.tdh/"
 POLLS: Final[Mapping[Kind, str]] = {"query": "cxBdcQL", "control": "kzBdcQL"}

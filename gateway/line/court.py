@@ -1,5 +1,6 @@
 """The court's service: one POST for each call, read to its end or not at all."""
 
+import asyncio
 from types import TracebackType
 from typing import Final, Self
 
@@ -19,6 +20,7 @@ class Court:
     def __init__(self, url: str, line: Line, *, answer_seconds: float = ANSWER_SECONDS) -> None:
         self._url = url
         self._line = line
+        self._seconds = answer_seconds
         timeout = httpx.Timeout(answer_seconds, connect=min(CONNECT_SECONDS, answer_seconds))
         # trust_env: a proxy named in the environment is none of this line's.
         self._http = httpx.AsyncClient(timeout=timeout, trust_env=False, follow_redirects=False)
@@ -35,13 +37,16 @@ class Court:
         """The payload that came back. Raises Unavailable (`line-away`) where nobody answers or the answer breaks off,
         LineFault where it is no answer of such a service.
         """
-        headers = {"content-type": "text/xml; charset=UTF-8", "soapaction": '""'}
+        headers = {"content-type": "text/xml; charset=UTF-8", "soapaction": '""', "accept-encoding": "identity"}
         content = self._line.write_envelope(call)
         try:
-            async with self._http.stream("POST", self._url, content=content, headers=headers) as response:
+            async with (
+                asyncio.timeout(self._seconds),  # a far side that lets fall a byte now and then would be waited for
+                self._http.stream("POST", self._url, content=content, headers=headers) as response,
+            ):
                 body = await _whole(response)
                 status = response.status_code
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
             raise Unavailable("line-away", f"The court's line does not answer ({type(error).__name__}).") from None
         if status not in {200, 500}:  # SOAP says a fault with 500
             raise Unavailable("line-away", f"The court's line answers with status {status}.")
@@ -49,8 +54,10 @@ class Court:
 
 
 async def _whole(response: httpx.Response) -> bytes:
+    if response.headers.get("content-encoding", "identity") != "identity":  # not asked for, and may hold any size
+        raise LineFault("soap-unexpected")
     parts = bytearray()
-    async for part in response.aiter_bytes():
+    async for part in response.aiter_raw():
         parts += part
         if len(parts) > LARGEST_ANSWER:
             raise LineFault("too-large")

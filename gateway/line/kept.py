@@ -28,8 +28,8 @@ State = Literal["asked", "handed", "answered", "fed", "failed", "rolled-back"]
 TABLE = """
 CREATE TABLE IF NOT EXISTS request (
     number TEXT PRIMARY KEY, kind TEXT NOT NULL, digest BLOB NOT NULL, fields TEXT, state TEXT NOT NULL,
-    answer BLOB, operation TEXT, argument TEXT, code TEXT, message TEXT NOT NULL DEFAULT '',
-    tries INTEGER NOT NULL DEFAULT 0, due TEXT NOT NULL, at TEXT NOT NULL, told INTEGER NOT NULL DEFAULT 1
+    answer BLOB, operation TEXT, argument TEXT, code TEXT, trouble TEXT,
+    message TEXT NOT NULL DEFAULT '', tries INTEGER NOT NULL DEFAULT 0, due TEXT NOT NULL, at TEXT NOT NULL, told INTEGER NOT NULL DEFAULT 1
 )
 """
 INDEX = "CREATE INDEX IF NOT EXISTS request_state ON request (state, due)"
@@ -110,8 +110,8 @@ class Requests:
         return list(map(_kept, self._database.execute(sql).fetchall()))
 
     def refused(self) -> Iterator[tuple[str, State, str]]:
-        """(number, state, code) of what went wrong."""
-        sql = "SELECT number, state, code FROM request WHERE code IS NOT NULL ORDER BY at, number"
+        """(number, state, code) of what went wrong, or does for the time being."""
+        sql = "SELECT number, state, coalesce(trouble, code) AS why FROM request WHERE why IS NOT NULL ORDER BY at, number"
         yield from self._database.execute(sql)
 
     def add(self, number: str, kind: Kind, digest: bytes, fields: JsonObject | None, now: datetime) -> None:
@@ -121,7 +121,7 @@ class Requests:
         )  # fmt: skip
 
     def handed(self, number: str) -> None:
-        self._set("UPDATE request SET state = 'handed', tries = 0, code = NULL WHERE number = ?", number)
+        self._set("UPDATE request SET state = 'handed', tries = 0, trouble = NULL WHERE number = ?", number)
 
     def answered(
         self, number: str, feedback: Call, now: datetime, *, answer: bytes | None = None, code: str | None = None
@@ -129,7 +129,7 @@ class Requests:
         """From now on these bytes are the number's answer. `code`: why it was returned by itself."""
         self._set(
             "UPDATE request SET state = 'answered', operation = ?, argument = ?, answer = ?, code = ?, tries = 0,"
-            " due = ?, message = '', told = 1 WHERE number = ?",
+            " trouble = NULL, due = ?, message = '', told = 1 WHERE number = ?",
             feedback.operation, feedback.argument, answer, code, stamp(now), number,
         )  # fmt: skip
 
@@ -141,16 +141,17 @@ class Requests:
         """Fed, failed or rolled back; to be told at the desk. What was asked is kept only while it may be answered."""
         keep = "fields" if state == "failed" else "NULL"
         self._set(
-            f"UPDATE request SET state = ?, code = coalesce(?, code), message = ?, at = ?, told = 0, fields = {keep}"  # noqa: S608
-            " WHERE number = ?",
+            f"UPDATE request SET state = ?, code = coalesce(?, code), trouble = NULL, message = ?, at = ?, told = 0,"
+            f" fields = {keep} WHERE number = ?",  # noqa: S608 - one of two words of our own
             state, code, message, stamp(now), number,
         )  # fmt: skip
 
     def told(self, number: str) -> None:
         self._set("UPDATE request SET told = 1 WHERE number = ?", number)
 
-    def postpone(self, number: str, code: str, due: datetime) -> None:
-        self._set("UPDATE request SET tries = tries + 1, code = ?, due = ? WHERE number = ?", code, stamp(due), number)
+    def postpone(self, number: str, trouble: str, due: datetime) -> None:
+        sql = "UPDATE request SET tries = tries + 1, trouble = ?, due = ? WHERE number = ?"
+        self._set(sql, trouble, stamp(due), number)
 
     def forget(self, now: datetime, days: int) -> None:
         """The words of what ended so long ago; the number stays, so that it is never answered anew."""
