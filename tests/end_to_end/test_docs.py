@@ -25,6 +25,7 @@ PUSH = (
     "--kafka kafka-1:9093 --kafka-password court.password --kafka-ca ca.pem"
 )
 COMMANDS = "tests/end_to_end/test_commands.py"
+LINE = "tests/end_to_end/test_line_command.py"
 DOCUMENTS = [
     *sorted(ROOT.glob("*.md")),
     *(page for page in sorted((ROOT / "docs").rglob("*.md")) if page.name != "run-a-district.md"),
@@ -71,6 +72,8 @@ ELSEWHERE = {
     "fuyuan front sxbzxr.toml --key court.jwk --refresh": Elsewhere(COMMANDS, '"--refresh"'),
     "fuyuan front sxbzxr.toml --key court.jwk --once --allow 812": Elsewhere(COMMANDS, '"--allow"'),
     "fuyuan front sxbzxr.toml --key court.jwk --refused": Elsewhere(COMMANDS, '"--refused"'),
+    "fuyuan line bank /srv/line/desk": Elsewhere(LINE, '"line", "bank", "desk", "--once"'),
+    "fuyuan line bank /srv/line/desk --refused": Elsewhere(LINE, '"--refused"'),
     "fuyuan doctor": Elsewhere(COMMANDS, 'desk.run("doctor")'),
     "fuyuan doctor --json": Elsewhere(COMMANDS, '"doctor", "--json"'),
     "fuyuan doctor --agent": Elsewhere(COMMANDS, '"doctor", "--agent"'),
