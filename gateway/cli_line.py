@@ -32,9 +32,8 @@ def line(
     settings = load_settings()
     configure_logging(settings.log_format, settings.log_level)
     catch_uncaught()  # its message may hold a value
-    url, user, password = login_of(settings)
-    wire = open_line(institution, user, password, charset)
+    wire = open_line(institution, *login_of(settings), charset)
     running = run_line(
-        wire, url, desk, state, every=every, answer_seconds=timeout, keep_days=keep, once=once
+        wire, settings, desk, state, every=every, answer_seconds=timeout, keep_days=keep, once=once
     )
     sys.exit(asyncio.run(running))

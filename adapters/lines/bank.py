@@ -97,9 +97,9 @@ class BankLine:
             return Call(FEEDBACKS["query"], write_payload(root))
         asked = rows_of(request.fields.get("kzzh"), "kzzh")
         same_items([one["CCXH"] for one in asked], [row.get("CCXH") for row in rows], "CCXH")
-        measures = {one["CCXH"]: one["KZCS"] for one in asked}
+        measures = {str(one["CCXH"]): str(one["KZCS"]) for one in asked}
         for row in rows:
-            _check_outcome(row, str(measures[row["CCXH"]]))
+            _check_outcome(str(row.get("KZZT")), row, measures[str(row.get("CCXH"))])
         children = [STYLE.write(KZXX, {**_numbered(row, number), **number}) for row in rows]
         if (receipt := answer.get("receipt")) is not None:
             children.append(Element("hzxxList", children=[_receipt(receipt, number)]))
@@ -158,11 +158,11 @@ def _check(kind: Kind, fields: JsonObject) -> None:
         raise LineFault("original-missing", "YDJDH")  # 解除冻结 names the request and the case that froze
 
 
-def _check_outcome(row: JsonObject, measure: str) -> None:
+def _check_outcome(outcome: str, row: JsonObject, measure: str) -> None:
     """What was not controlled has a reason, what was has an amount, but where it is released. Raises LineFault."""
-    if row.get("KZZT") == "2" and not row.get("WNKZYY"):
+    if outcome == "2" and not row.get("WNKZYY"):
         raise LineFault("reason-missing", "WNKZYY")
-    if row.get("KZZT") == "1" and measure in {"01", "06"} and not (row.get("SKJE") or row.get("SKSE")):
+    if outcome == "1" and measure in {"01", "06"} and not (row.get("SKJE") or row.get("SKSE")):
         raise LineFault("field-missing", "SKJE")
 
 

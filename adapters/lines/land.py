@@ -17,7 +17,7 @@ from adapters.lines.items import NO_REASON, attachment, error_in, read_items, re
 from adapters.lines.shape import Shape, Style, rows_of
 from adapters.lines.values import CHINA
 from adapters.lines.xml import Element
-from schemas.canonical import JsonObject, JsonValue
+from schemas.canonical import JsonObject
 from schemas.line import Attachment, Call, Charset, Kind, LineFault, Poll, Request, Result, Rollback
 
 NAMESPACE: Final = "http://ip.service.webService.ckw.tdh/"
@@ -108,7 +108,7 @@ class LandLine:
             return self._answer("query", request.number, DONE, [self._register(row) for row in rows], at)
         asked = rows_of(request.fields.get("BDCQL"), "BDCQL")
         same_items([one["BDCDYH"] for one in asked], [row.get("BDCDYH") for row in rows], "BDCDYH")
-        if any(row.get("KZZT") == "2" and not row.get("WNKZYY") for row in rows):
+        if any(str(row.get("KZZT")) == "2" and not row.get("WNKZYY") for row in rows):
             raise LineFault("reason-missing", "WNKZYY")
         done = Element("KZXXLIST", children=[self._style.write(KZXX, row) for row in rows])
         return self._answer("control", request.number, DONE, [done], at)
@@ -155,11 +155,11 @@ class LandLine:
         return Call(FEEDBACKS[kind], write_payload(Element("Message", children=[head, data])))
 
     def _register(self, row: JsonObject) -> Element:
-        register: JsonValue = row.get("LIST")
-        if register not in REGISTERS:
+        register = row.get("LIST")
+        if not isinstance(register, str) or register not in REGISTERS:
             raise LineFault("unknown-code", "LIST")
         fields = {name: value for name, value in row.items() if name != "LIST"}
-        return self._style.write(Shape(str(register)), fields)
+        return self._style.write(Shape(register), fields)
 
     def _values(self, **values: str) -> list[Element]:
         return [Element(name, text=self._style.coding.encode(value, name)) for name, value in values.items()]

@@ -42,7 +42,11 @@ class Style:
     def read(self, shape: Shape, element: Element) -> JsonObject:
         """The row, without what says nothing. Raises LineFault."""
         row: JsonObject = {}
+        seen: set[str] = set()
         for name, text in self._values(shape, element):
+            if name in seen:
+                raise LineFault("field-twice", name)
+            seen.add(name)
             if value := read_value(shape.values.get(name, "text"), self.coding.decode(text, name), name):
                 row[name] = value
         for around, inner in shape.lists.items():
@@ -81,7 +85,8 @@ class Style:
             pairs = list(element.attributes.items())
         else:
             pairs = [(one.name, one.text) for one in element.children if one.name not in shape.lists]
-        for name, text in pairs:
+        for written, text in pairs:
+            name = written.upper()
             if not NAME.fullmatch(name):
                 raise LineFault("unknown-field", shape.name)
             yield name, text

@@ -1,12 +1,14 @@
 """The court's service: one POST for each call, read to its end or not at all."""
 
 import asyncio
+import ssl
+from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
 import httpx
 
-from gateway.errors import Unavailable
+from gateway.errors import Refused, Unavailable
 from schemas.line import Call, Line, LineFault
 
 CONNECT_SECONDS: Final = 30.0  # as banks' own programs have them
@@ -17,13 +19,18 @@ LARGEST_ANSWER: Final = 96 * 1024 * 1024  # bytes of an envelope: documents are 
 class Court:
     """Use as `async with`. Every call may be made twice: reads, and feedback that is known by its number."""
 
-    def __init__(self, url: str, line: Line, *, answer_seconds: float = ANSWER_SECONDS) -> None:
+    def __init__(
+        self, url: str, line: Line, *, answer_seconds: float = ANSWER_SECONDS, ca_file: Path | None = None
+    ) -> None:
+        """Raises Refused (`line-settings`) where the certificates cannot be read."""
         self._url = url
         self._line = line
         self._seconds = answer_seconds
         timeout = httpx.Timeout(answer_seconds, connect=min(CONNECT_SECONDS, answer_seconds))
         # trust_env: a proxy named in the environment is none of this line's.
-        self._http = httpx.AsyncClient(timeout=timeout, trust_env=False, follow_redirects=False)
+        self._http = httpx.AsyncClient(
+            timeout=timeout, trust_env=False, follow_redirects=False, verify=_certificates(ca_file)
+        )
 
     async def __aenter__(self) -> Self:
         return self
@@ -51,6 +58,13 @@ class Court:
         if status not in {200, 500}:  # SOAP says a fault with 500
             raise Unavailable("line-away", f"The court's line answers with status {status}.")
         return self._line.read_envelope(body)
+
+
+def _certificates(file: Path | None) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=file)
+    except (OSError, ssl.SSLError) as error:
+        raise Refused("line-settings", f"The line's certificates cannot be read ({type(error).__name__}).") from None
 
 
 async def _whole(response: httpx.Response) -> bytes:

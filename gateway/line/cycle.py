@@ -27,6 +27,7 @@ from schemas.line import KINDS, Attachment, Call, Kind, Line, LineFault, Poll, R
 log = structlog.get_logger(__name__)
 
 LONGEST_WAIT: Final = timedelta(minutes=15)
+AGAIN_AFTER: Final = timedelta(minutes=10)  # a list may lag behind what was fed
 # What is wrong with the request itself, and not with the hour: it is returned to the court.
 NOT_CARRIED: Final = frozenset({"document-missing", "document-differs", "certificate-missing"})
 RETURNED: Final = "returned"
@@ -50,6 +51,7 @@ class Cycle:
     every: timedelta = timedelta(seconds=30)
     keep_days: int = 180
     counts: Counter[str] = field(default_factory=Counter)
+    _met: set[bytes] = field(default_factory=set)
 
     async def look(self) -> None:
         """Everything that can be done now.
@@ -98,6 +100,8 @@ class Cycle:
             if number is not None and (known := self.kept.get(number)) is not None:
                 self._asked_again(known, kind, item.digest)
                 continue
+            if not self._first(item.digest):
+                continue
             self.counts["unread"] += 1
             log.error("request-unreadable", kind=kind, code=code)
             if number is not None:
@@ -109,19 +113,31 @@ class Cycle:
     def _asked_again(self, known: Kept, kind: Kind, digest: bytes) -> None:
         self.counts["asked-again"] += 1
         if known.digest != digest or known.kind != kind:
-            log.error("alarm", code="request-differs", kind=kind)  # what stands stays: it may be carried out already
+            if self._first(digest):
+                log.error("alarm", code="request-differs", kind=kind)  # what stands stays: it may be carried out already
         elif known.state == "fed" and known.feedback is not None:
-            self.kept.again(known.number, self.clock.now())
+            self.kept.again(known.number, self.clock.now(), AGAIN_AFTER)
 
     def _roll_back(self, back: Rollback) -> None:
         known = self.kept.get(back.number)
         if known is None:
-            log.error("alarm", code="unknown-request")
+            if self._first(back.number.encode()):
+                log.error("alarm", code="unknown-request")
         elif known.state != "rolled-back":
             self.counts["rolled-back"] += 1
             words = "；".join(filter(None, (back.reason, back.note, back.by, back.phone)))
-            code = "rolled-back-late" if known.state in {"answered", "fed"} else "rolled-back"
-            self.kept.ended(back.number, "rolled-back", self.clock.now(), code=code, message=words)
+            late = known.state in {"answered", "fed"}
+            self.kept.ended(
+                back.number, "rolled-back", self.clock.now(),
+                code="rolled-back-late" if late else "rolled-back", message=words,
+            )  # fmt: skip
+
+    def _first(self, what: bytes) -> bool:
+        """Whether this process meets it for the first time: every poll brings it again."""
+        if what in self._met:
+            return False
+        self._met.add(what)
+        return True
 
     async def _hand_over(self) -> None:
         for kept in self.kept.due("asked", self.clock.now()):

@@ -48,8 +48,9 @@ class Desk:
     def open(self) -> None:
         """Make what is not there yet; nobody but its owner looks into what is made here."""
         with _writing():
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             for part in (REQUESTS, ANSWERS, OUTCOMES):
-                (self.path / part).mkdir(mode=0o700, parents=True, exist_ok=True)
+                (self.path / part).mkdir(mode=0o700, exist_ok=True)
 
     def put_request(self, number: str, said: JsonObject, attachments: Sequence[Attachment]) -> None:
         """The documents first: who finds the request finds all of it."""

@@ -133,9 +133,10 @@ class Requests:
             feedback.operation, feedback.argument, answer, code, stamp(now), number,
         )  # fmt: skip
 
-    def again(self, number: str, now: datetime) -> None:
-        """The court asks again: the same feedback is to be sent once more."""
-        self._set("UPDATE request SET state = 'answered', tries = 0, due = ? WHERE number = ?", stamp(now), number)
+    def again(self, number: str, now: datetime, patience: timedelta) -> None:
+        """The court still asks so long after it took the feedback: the same is to be sent once more."""
+        sql = "UPDATE request SET state = 'answered', tries = 0, due = ? WHERE number = ? AND at <= ?"
+        self._set(sql, stamp(now), number, stamp(now - patience))
 
     def ended(self, number: str, state: State, now: datetime, *, code: str | None = None, message: str = "") -> None:
         """Fed, failed or rolled back; to be told at the desk. What was asked is kept only while it may be answered."""

@@ -27,13 +27,23 @@ NOT_WELL = ("unread", "unreadable-list", "returned", "refused", "failed", "postp
 
 
 async def run_line(
-    line: Line, url: str, desk: Path, state: Path, *, every: float, answer_seconds: float, keep_days: int, once: bool
+    line: Line,
+    settings: Settings,
+    desk: Path,
+    state: Path,
+    *,
+    every: float,
+    answer_seconds: float,
+    keep_days: int,
+    once: bool,
 ) -> int:
     """`once`: one look, the counts on stdout, and 0, or 3 where something was refused or has to wait."""
     async with AsyncExitStack() as stack:
         kept = Requests(state)
         stack.callback(kept.close)
-        court = await stack.enter_async_context(Court(url, line, answer_seconds=answer_seconds))
+        ca_file = settings.line_ca_file
+        court = Court(settings.line_url or "", line, answer_seconds=answer_seconds, ca_file=ca_file)
+        await stack.enter_async_context(court)
         cycle = Cycle(line, court, Desk(desk), kept, SystemClock(), timedelta(seconds=every), keep_days)
         if once:
             await cycle.look()
@@ -63,8 +73,8 @@ def show_refused(state: Path) -> int:
     return 0
 
 
-def login_of(settings: Settings) -> tuple[str, str, str]:
-    """(URL, user, password) of the line. Raises Refused (`line-settings`)."""
+def login_of(settings: Settings) -> tuple[str, str]:
+    """User and password of the line. Raises Refused (`line-settings`)."""
     if settings.line_url is None or settings.line_user is None or settings.line_password_file is None:
         raise Refused("line-settings", "Set FUYUAN_LINE_URL, FUYUAN_LINE_USER and FUYUAN_LINE_PASSWORD_FILE.")
     try:
@@ -73,4 +83,4 @@ def login_of(settings: Settings) -> tuple[str, str, str]:
         password = settings.line_password_file.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise Refused("line-settings", f"The line's password file cannot be read ({type(error).__name__}).") from None
-    return settings.line_url, settings.line_user, password
+    return settings.line_user, password
