@@ -132,7 +132,7 @@ class KilledAt:
 
 
 @pytest.mark.parametrize("behind", [False, True])
-@pytest.mark.parametrize("at", range(1, 10))
+@pytest.mark.parametrize("at", range(1, 11))
 async def test_a_run_that_ends_anywhere_answers_each_number_once(
     court: CourtLine, bank: Bank, tmp_path: Path, at: int, behind: bool
 ) -> None:

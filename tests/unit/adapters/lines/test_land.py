@@ -46,8 +46,8 @@ def test_a_seal_from_the_request_to_the_feedback(charset: Charset) -> None:
     (request,) = line.read_poll("control", control(charset)).requests
     assert request.number == BDHM
     assert request.fields["FIFTEENZJH"] == PERSON["FIFTEENZJH"]  # an identity number of 15 digits stands beside the new one
-    (right,) = request.fields["BDCQL"]  # type: ignore[misc, union-attr]
-    assert (right["KSRQ"], right["KZCS"]) == ("2026-11-23", "11")  # type: ignore[index, call-overload]
+    (right,) = request.fields["BDCQL"]
+    assert (right["KSRQ"], right["KZCS"]) == ("2026-11-23", "11")
     row = {"BDCDYH": UNIT, "KZZT": "1", "CSKSRQ": "2026-11-23", "CSJSRQ": "2029-11-22", "YWH": "1"}
     call = line.feedback(request, {"rows": [row]}, AT)
     root = root_of(call.argument)
