@@ -19,9 +19,11 @@ def line(
     keep: Annotated[int, typer.Option(min=1, help="Days to keep the words of what has ended.")] = 180,
     charset: Annotated[Charset, typer.Option(help="land: how values are coded.")] = "utf-8",
     once: Annotated[bool, typer.Option("--once", help="Do what can be done now, then end.")] = False,
-    refused: Annotated[bool, typer.Option("--refused", help="Print the requests that something is wrong with.")] = False,
+    refused: Annotated[
+        bool, typer.Option("--refused", help="Print the requests that something is wrong with.")
+    ] = False,
 ) -> None:
-    """Answer a court's queries and controls (查控) from a folder: FUYUAN_LINE_URL and the login name the court's line."""
+    """Answer a court's queries and controls (查控) through a folder: FUYUAN_LINE_URL says where the court's line is."""
     from gateway.line.run import login_of, run_line, show_refused
     from gateway.log import catch_uncaught, configure_logging
     from gateway.settings import load_settings
@@ -33,7 +35,5 @@ def line(
     configure_logging(settings.log_format, settings.log_level)
     catch_uncaught()  # its message may hold a value
     wire = open_line(institution, *login_of(settings), charset)
-    running = run_line(
-        wire, settings, desk, state, every=every, answer_seconds=timeout, keep_days=keep, once=once
-    )
+    running = run_line(wire, settings, desk, state, every=every, answer_seconds=timeout, keep_days=keep, once=once)
     sys.exit(asyncio.run(running))

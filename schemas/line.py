@@ -1,4 +1,4 @@
-"""What is said at the border to a court's query-and-control line (查控): requests, documents, answers, and what can fail.
+"""What is said at the border to a court's query-and-control line (查控): requests, papers, answers, what can fail.
 
 A court asks an institution (a bank, a real-estate registry) about a debtor's property, or to freeze it. The institution
 polls, fetches the documents of each request by its number, and feeds its answer back.

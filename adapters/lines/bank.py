@@ -1,8 +1,8 @@
 """The line between a court and a bank: SOAP service SyyhConvertData, attributes of base64 of GBK.
 
-Operations, elements and attributes as banks' own programs have them from 《人民法院、银行业金融机构网络执行查控工作技术规范》
-(fukaixin333/learnGitbyGitHub: OuterPollingTask1A, the gf bindings; MoonLuckSir/MoonRepository: RequestJob). The
-specification itself is not public.
+Operations, elements and attributes as banks' own programs have them from the courts' specification
+(人民法院、银行业金融机构网络执行查控工作技术规范), which is not public itself: fukaixin333/learnGitbyGitHub
+(OuterPollingTask1A, the gf bindings), MoonLuckSir/MoonRepository (RequestJob).
 """
 
 import hashlib
@@ -50,7 +50,7 @@ class BankLine:
         return Call(POLLS[kind])
 
     def read_poll(self, kind: Kind, payload: str) -> Poll:
-        """Raises LineFault where the list as a whole cannot be read, or says that there was an error (`court-error`)."""
+        """Raises LineFault where the list as a whole cannot be read, or says an error (`court-error`)."""
         root = _read(payload)
         requests, unread = read_items(STYLE, ITEMS[kind], root.children, kind, "BDHM", _check)
         rollbacks, unread_too = read_rollbacks(STYLE, HTXX, root, kind, "BDHM")
@@ -90,10 +90,12 @@ class BankLine:
         rows = rows_of(answer.get("rows"), "rows")
         number = {"BDHM": request.number}
         if request.kind == "query":
-            stamp = {"FKSJ": at.astimezone(CHINA).isoformat(timespec="seconds")}
-            listed = [{"CCXH": str(place), **stamp, **row, **number} for place, row in enumerate(rows, 1)]
-            none = [{"CCXH": "1", "KHZH": NO_ACCOUNT, **stamp, **number}]
-            root = Element("zhxxList", children=[STYLE.write(ZHXX, row) for row in listed or none])
+            stamp = at.astimezone(CHINA).isoformat(timespec="seconds")
+            none: list[JsonObject] = [{"KHZH": NO_ACCOUNT}]
+            listed: list[JsonObject] = [
+                {"CCXH": str(place), "FKSJ": stamp, **row, **number} for place, row in enumerate(rows or none, 1)
+            ]
+            root = Element("zhxxList", children=[STYLE.write(ZHXX, row) for row in listed])
             return Call(FEEDBACKS["query"], write_payload(root))
         asked = rows_of(request.fields.get("kzzh"), "kzzh")
         same_items([one["CCXH"] for one in asked], [row.get("CCXH") for row in rows], "CCXH")

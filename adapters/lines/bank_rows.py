@@ -26,9 +26,7 @@ KZZH: Final = Shape(
     },
     ("CCXH", "KZCS"),
 )  # fmt: skip
-KZQQ: Final = Shape(
-    "kzqq", {"BDHM": "number", "XZ": {"1", "2"}}, ("BDHM", "XM", "DSRZJHM"), lists={"kzzhlist": KZZH}
-)
+KZQQ: Final = Shape("kzqq", {"BDHM": "number", "XZ": {"1", "2"}}, ("BDHM", "XM", "DSRZJHM"), lists={"kzzhlist": KZZH})
 
 DJXX: Final = Shape(
     "djxx",
@@ -79,6 +77,4 @@ KZXX: Final = Shape(
     {"djxxList": DJXX, "qlxxList": QLXX},
 )  # fmt: skip
 HZXX: Final = Shape("hzxx", {"BDHM": "number"}, ("BDHM", "WJMC", "WJLX"), _names("BDHM WJMC WJLX WSLB MD5"))
-HTXX: Final = Shape(
-    "htxx", {"BDHM": "number"}, ("BDHM", "XCHTYY"), _names("BDHM XCHTYY XCHTBZ XCHTR XCHTDH")
-)
+HTXX: Final = Shape("htxx", {"BDHM": "number"}, ("BDHM", "XCHTYY"), _names("BDHM XCHTYY XCHTBZ XCHTR XCHTDH"))

@@ -35,9 +35,10 @@ def read_items(
             continue
         digest = hashlib.sha256(write_xml(element).encode("utf-8")).digest()
         known: str | None = None
+        if element.name.lower() != shape.name.lower():
+            unread.append(Unread(None, kind, digest, LineFault("unknown-item")))
+            continue
         try:
-            if element.name.lower() != shape.name.lower():
-                raise LineFault("unknown-item")
             known = check_number(style.value(element, number), number)
             fields = style.read(shape, element)
             check(kind, fields)

@@ -1,9 +1,10 @@
 """The line between a court and a real-estate registry (不动产): SOAP, a `Message` of elements with a head and data.
 
-Operations, elements and codes as a registry's own program has them (yanFranklin/bdc20230104: BdcCourtKzJhSoapServiceImpl,
-BdcCourtKzServiceImpl and the classes under exchange/court). There a value is base64 of UTF-8; a setting of it leaves
-values plain, and other places are said to write GBK: so the charset is the operator's to say. Inferred, since no public
-program shows them: the list elements around a feedback's items, and the roots of login and condition.
+Operations, elements and codes as a registry's own program has them (yanFranklin/bdc20230104:
+BdcCourtKzJhSoapServiceImpl, BdcCourtKzServiceImpl and the classes under exchange/court). There a value is base64 of
+UTF-8; a setting of it leaves values plain, and other places are said to write GBK: so the charset is the operator's to
+say. Inferred, since no public program shows them: the list elements around a feedback's items, and the roots of login
+and condition.
 """
 
 from collections.abc import Mapping
@@ -146,7 +147,9 @@ class LandLine:
         return root
 
     def _answer(self, kind: Kind, number: str, result: str, parts: list[Element], at: datetime) -> Call:
-        item = Element("BDCCXJG" if kind == "query" else "BDCKZJG", children=[*self._values(CXQQDH=number, RESULT=result)])
+        item = Element(
+            "BDCCXJG" if kind == "query" else "BDCKZJG", children=[*self._values(CXQQDH=number, RESULT=result)]
+        )
         item.children += parts
         head = Element("Head", children=[
             *self._values(CREATETIME=at.astimezone(CHINA).strftime("%Y/%m/%d %H:%M:%S"), RESPONSECODE=DONE)
@@ -169,9 +172,7 @@ class LandLine:
         return write_payload(Element("USERMARKER", children=[condition]))
 
     def _condition(self, number: str) -> str:
-        return write_payload(
-            Element("WSBHINFO", children=[Element("CONDITION", children=self._values(CXQQDH=number))])
-        )
+        return write_payload(Element("WSBHINFO", children=[Element("CONDITION", children=self._values(CXQQDH=number))]))
 
 
 def _check(kind: Kind, fields: JsonObject) -> None:

@@ -1,7 +1,7 @@
 """What a value of the line may be: text, a code, an amount, a day, a moment; as the line writes it and as we do.
 
-Ours are ISO: 2026-11-23, 2026-11-23T09:00:00+08:00. Amounts are texts with two decimals (shares of a product: with up to
-four), never numbers with a fraction. The line's days are yyyy/MM/dd.
+Ours are ISO: 2026-11-23, 2026-11-23T09:00:00+08:00. Amounts are texts with two decimals (shares of a product: with up
+to four), never numbers with a fraction. The line's days are yyyy/MM/dd.
 """
 
 import re

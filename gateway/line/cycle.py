@@ -114,7 +114,9 @@ class Cycle:
         self.counts["asked-again"] += 1
         if known.digest != digest or known.kind != kind:
             if self._first(digest):
-                log.error("alarm", code="request-differs", kind=kind)  # what stands stays: it may be carried out already
+                log.error(
+                    "alarm", code="request-differs", kind=kind
+                )  # what stands stays: it may be carried out already
         elif known.state == "fed" and known.feedback is not None:
             self.kept.again(known.number, self.clock.now(), AGAIN_AFTER)
 
@@ -218,10 +220,11 @@ class Cycle:
         if RETURNED not in value:
             return self.line.feedback(request, value, self.clock.now())
         match value:
-            case {"returned": {"reason": str(reason)} as said} if reason and "rows" not in value:
-                words = {name: said.get(name, "") for name in ("note", "by", "phone")}
-                if said.keys() <= {"reason", *words} and all(isinstance(word, str) for word in words.values()):
-                    back = Rollback(request.number, reason, **{name: str(word) for name, word in words.items()})
+            case {"returned": dict(said)} if "rows" not in value and said.keys() <= {"reason", "note", "by", "phone"}:
+                words = [said.get(name, "") for name in ("reason", "note", "by", "phone")]
+                texts = [word for word in words if isinstance(word, str)]
+                if len(texts) == len(words) and texts[0]:
+                    back = Rollback(request.number, *texts)
                     return self.line.rollback(request.kind, back, self.clock.now())
         raise LineFault("answer-unreadable", RETURNED)
 

@@ -1,4 +1,4 @@
-"""What became of each request of the line: one SQLite file on the institution's own machine, readable by its owner alone.
+"""What became of each request of the line: one SQLite file on the institution's own machine, its owner's alone.
 
     asked -> handed -> answered -> fed
                        answered -> failed -> answered ...     the court did not take it
@@ -29,7 +29,8 @@ TABLE = """
 CREATE TABLE IF NOT EXISTS request (
     number TEXT PRIMARY KEY, kind TEXT NOT NULL, digest BLOB NOT NULL, fields TEXT, state TEXT NOT NULL,
     answer BLOB, operation TEXT, argument TEXT, code TEXT, trouble TEXT,
-    message TEXT NOT NULL DEFAULT '', tries INTEGER NOT NULL DEFAULT 0, due TEXT NOT NULL, at TEXT NOT NULL, told INTEGER NOT NULL DEFAULT 1
+    message TEXT NOT NULL DEFAULT '', tries INTEGER NOT NULL DEFAULT 0, due TEXT NOT NULL,
+    at TEXT NOT NULL, told INTEGER NOT NULL DEFAULT 1
 )
 """
 INDEX = "CREATE INDEX IF NOT EXISTS request_state ON request (state, due)"
@@ -111,7 +112,8 @@ class Requests:
 
     def refused(self) -> Iterator[tuple[str, State, str]]:
         """(number, state, code) of what went wrong, or does for the time being."""
-        sql = "SELECT number, state, coalesce(trouble, code) AS why FROM request WHERE why IS NOT NULL ORDER BY at, number"
+        why = "coalesce(trouble, code)"
+        sql = f"SELECT number, state, {why} FROM request WHERE {why} IS NOT NULL ORDER BY at, number"  # noqa: S608
         yield from self._database.execute(sql)
 
     def add(self, number: str, kind: Kind, digest: bytes, fields: JsonObject | None, now: datetime) -> None:
@@ -140,11 +142,10 @@ class Requests:
 
     def ended(self, number: str, state: State, now: datetime, *, code: str | None = None, message: str = "") -> None:
         """Fed, failed or rolled back; to be told at the desk. What was asked is kept only while it may be answered."""
-        keep = "fields" if state == "failed" else "NULL"
         self._set(
-            f"UPDATE request SET state = ?, code = coalesce(?, code), trouble = NULL, message = ?, at = ?, told = 0,"
-            f" fields = {keep} WHERE number = ?",  # noqa: S608 - one of two words of our own
-            state, code, message, stamp(now), number,
+            "UPDATE request SET state = ?, code = coalesce(?, code), trouble = NULL, message = ?, at = ?, told = 0,"
+            " fields = iif(? = 'failed', fields, NULL) WHERE number = ?",
+            state, code, message, stamp(now), state, number,
         )  # fmt: skip
 
     def told(self, number: str) -> None:

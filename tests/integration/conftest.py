@@ -97,6 +97,6 @@ def court() -> Iterator[CourtLine]:
 
 
 @pytest.fixture
-async def bank(court: CourtLine, tmp_path: Path, log_lines: io.StringIO) -> AsyncIterator[Bank]:  # noqa: ARG001 - logged
+async def bank(court: CourtLine, tmp_path: Path, log_lines: io.StringIO) -> AsyncIterator[Bank]:
     async with open_bank(court, tmp_path) as opened:
         yield opened

@@ -101,7 +101,9 @@ async def test_a_number_is_answered_once(court: CourtLine, bank: Bank) -> None:
     assert len(court.fed[ONE]) == 1
 
 
-async def test_another_request_under_the_same_number_changes_nothing(court: CourtLine, bank: Bank, log_lines: io.StringIO) -> None:
+async def test_another_request_under_the_same_number_changes_nothing(
+    court: CourtLine, bank: Bank, log_lines: io.StringIO
+) -> None:
     court.ask(ONE)
     await bank.look()
     court.lists["getXzcxList"].clear()

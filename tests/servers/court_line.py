@@ -1,8 +1,8 @@
 """A court's query-and-control service (查控) as an institution meets it: a real HTTP server on a free port of loopback.
 
-It speaks the bank's wire by code of its own, none of ours: base64 of XML whose attribute values are base64 of GBK, broken
-into lines of 76 as MIME does. What is asked stands in its lists until it is fed back, so that every poll brings it again.
-Faults are put in a queue for an operation, and each spoils one call.
+It speaks the bank's wire by code of its own, none of ours: base64 of XML whose attribute values are base64 of GBK,
+broken into lines of 76 as MIME does. What is asked stands in its lists until it is fed back, so that every poll brings
+it again. Faults are put in a queue for an operation, and each spoils one call.
 """
 
 import base64
@@ -74,8 +74,10 @@ class CourtLine:
         element = ET.Element("kzqq", {name: coded(value) for name, value in asked.items()})
         around = ET.SubElement(element, "kzzhlist")
         for account in accounts:
-            full = {"KZLX": "1", "KHZH": "6222021314002903619", "KZNR": "1", "BZ": "CNY", "JE": "5000.00",
-                    "KSRQ": "2026/11/23", "JSRQ": "2027/11/22", "CKWH": "（2026）豫0811执1号之一", **account}  # fmt: skip
+            full = {
+                "KZLX": "1", "KHZH": "6222021314002903619", "KZNR": "1", "BZ": "CNY", "JE": "5000.00",
+                "KSRQ": "2026/11/23", "JSRQ": "2027/11/22", "CKWH": "（2026）豫0811执1号之一", **account,
+            }  # fmt: skip
             ET.SubElement(around, "kzzh", {name: coded(value) for name, value in full.items()})
         self.lists["getXzkzList"].append(element)
 
@@ -146,7 +148,7 @@ class CourtLine:
 
     def _faulty(self, operation: str) -> Fault | None:
         waiting = self.faults[operation]
-        return waiting.popleft() if waiting and waiting[0] in {"fail"} else None
+        return waiting.popleft() if waiting and waiting[0] == "fail" else None
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -164,11 +166,13 @@ class Handler(BaseHTTPRequestHandler):
         match fault:
             case "silence":
                 court.ended.wait(30)
-                return
+                return None
             case "status":
                 return self._send(503, b"busy")
             case "fault":
-                return self._send(500, f'<e:Envelope xmlns:e="{SOAP}"><e:Body><e:Fault/></e:Body></e:Envelope>'.encode())
+                return self._send(
+                    500, f'<e:Envelope xmlns:e="{SOAP}"><e:Body><e:Fault/></e:Body></e:Envelope>'.encode()
+                )
             case "nonsense":
                 return self._send(200, b"<html>login</html>")
             case "error":

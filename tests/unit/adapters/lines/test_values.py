@@ -41,19 +41,25 @@ def test_days_of_each_form_are_one(day: object) -> None:
     assert write_value("day", iso, "KSRQ") == iso.replace("-", "/")
 
 
-@pytest.mark.parametrize("text", ["2011/09/30 21:09:30", "2011-09-30 21:09:30", "20110930210930", "2011-09-30T21:09:30"])
+@pytest.mark.parametrize(
+    "text", ["2011/09/30 21:09:30", "2011-09-30 21:09:30", "20110930210930", "2011-09-30T21:09:30"]
+)
 def test_moments_of_each_form_are_one(text: str) -> None:
     ours = read_value("moment", text, "CKKSSJ")
     assert ours == "2011-09-30T21:09:30+08:00"
     assert write_value("moment", ours, "CKKSSJ") == "2011/09/30 21:09:30"
 
 
-@pytest.mark.parametrize("text", ["2026-02-30", "2026/13/01", "20261", "2026-11/23", "昨天", "2026-11-23 25:00:00", "0"])
+@pytest.mark.parametrize(
+    "text", ["2026-02-30", "2026/13/01", "20261", "2026-11/23", "昨天", "2026-11-23 25:00:00", "0"]
+)
 def test_a_day_that_cannot_be_is_named(text: str) -> None:
     assert fault_of(lambda: read_value("day", text, "KSRQ")) == ("date-unreadable", "KSRQ")
 
 
-@pytest.mark.parametrize("text", ["../../etc/passwd", "a/b", "1234567", "1" * 41, "一二三四五六七八", "12345678\n", "-1234567"])
+@pytest.mark.parametrize(
+    "text", ["../../etc/passwd", "a/b", "1234567", "1" * 41, "一二三四五六七八", "12345678\n", "-1234567"]
+)
 def test_a_number_that_could_not_be_a_files_name(text: str) -> None:
     assert fault_of(lambda: read_value("number", text, "BDHM")) == ("number-unusable", "BDHM")
 
