@@ -31,6 +31,7 @@ AGAIN_AFTER: Final = timedelta(minutes=10)  # a list may lag behind what was fed
 # What is wrong with the request itself, and not with the hour: it is returned to the court.
 NOT_CARRIED: Final = frozenset({"document-missing", "document-differs", "certificate-missing"})
 RETURNED: Final = "returned"
+AWAY: Final = "line-away"
 
 
 class Caller(Protocol):
@@ -56,36 +57,42 @@ class Cycle:
     async def look(self) -> None:
         """Everything that can be done now.
 
-        Raises Unavailable: `line-away` where nobody answers, and then the rest waits; `line-error` where a list could
-        not be read, when everything else has been done.
+        Raises Unavailable: `line-away` where nobody answers, `line-error` where a list could not be read. One list in
+        trouble holds up neither the other nor what is known already.
         """
         self.desk.open()
         self.kept.forget(self.clock.now(), self.keep_days)
         self._take_answers()
-        unreadable = False
+        trouble: list[Unavailable] = []
         try:
             for kind in KINDS:
-                unreadable |= not await self._poll(kind)
+                try:
+                    await self._poll(kind)
+                except Unavailable as error:
+                    trouble.append(error)
+            if [one.code for one in trouble] == [AWAY] * len(KINDS):
+                raise trouble[0]
             await self._hand_over()
             await self._send()
         finally:
             self._tell()
-        if unreadable:
-            raise Unavailable("line-error", "The court's line answers with an error; see the log for its code.")
+        if trouble:
+            raise trouble[0]
 
     # --- requests --------------------------------------------------------------------------------------------------
 
-    async def _poll(self, kind: Kind) -> bool:
-        """Whether the list could be read."""
+    async def _poll(self, kind: Kind) -> None:
+        """Raises Unavailable."""
         try:
             poll = self.line.read_poll(kind, await self.court.call(self.line.poll(kind)))
         except LineFault as fault:
             self.counts["unreadable-list"] += 1
             log.error("line-unreadable", kind=kind, code=fault.code)  # noqa: TRY400 - its frames say nothing
-            return False
+            raise Unavailable(
+                "line-error", "The court's line answers with an error; see the log for its code."
+            ) from None
         with self.kept.transaction():
             self._note(kind, poll)
-        return True
 
     def _note(self, kind: Kind, poll: Poll) -> None:
         now = self.clock.now()
@@ -155,6 +162,9 @@ class Cycle:
                 else:
                     self._postpone(kept, fault.code)
                 continue
+            except Unavailable as error:
+                self._postpone(kept, error.code)  # behind the others, should it be its size that nothing comes through
+                raise
             said: JsonObject = {"number": kept.number, "kind": kept.kind, "request": kept.fields}
             self.desk.put_request(kept.number, {**said, "at": stamp(self.clock.now())}, attachments)
             self.kept.handed(kept.number)
@@ -239,6 +249,9 @@ class Cycle:
             except LineFault as fault:
                 self._postpone(kept, fault.code)
                 continue
+            except Unavailable as error:
+                self._postpone(kept, error.code)
+                raise
             if result.taken:
                 self.kept.ended(kept.number, "fed", self.clock.now(), message=result.message)
                 self.counts["fed"] += 1

@@ -8,9 +8,10 @@
 A number stands here once. The feedback of a number is kept byte by byte, so that a court that asks again gets the same.
 """
 
+import fcntl
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -56,30 +57,40 @@ class Kept:
 
 
 class Requests:
-    """One process at a time. Each write is durable when it returns."""
+    """One process at a time writes here, and holds a lock that ends with it; others may look. Each write is durable
+    when it returns.
+    """
 
     def __init__(self, file: Path) -> None:
         """Raises Conflict (`state-in-use`), Unavailable (`state-unusable`)."""
         try:
             file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            file.touch(mode=0o600)
-            self._database = sqlite3.connect(file, timeout=0.2, isolation_level=None)
-            self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
+            lock = file.with_name(f"{file.name}.lock")
+            for one in (file, lock):
+                one.touch(mode=0o600)
+            self._lock = lock.open("rb")
+        except OSError:
+            raise _unusable() from None
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._lock.close()
+            raise Conflict("state-in-use", "Another process runs this line; one is enough.") from None
+        try:
+            self._database = sqlite3.connect(file, timeout=10, isolation_level=None)
             self._database.execute("PRAGMA synchronous = FULL")
             self._database.execute("PRAGMA secure_delete = ON")  # what is forgotten is personal
             self._database.execute("BEGIN EXCLUSIVE")
             self._database.execute(TABLE)
             self._database.execute(INDEX)
             self._database.execute("COMMIT")
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
-                raise Conflict("state-in-use", "Another process runs this line; one is enough.") from None
-            raise _unusable() from None
-        except (sqlite3.DatabaseError, OSError):
+        except sqlite3.DatabaseError:
+            self._lock.close()
             raise _unusable() from None
 
     def close(self) -> None:
         self._database.close()
+        self._lock.close()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -109,12 +120,6 @@ class Requests:
         """Those whose outcome is not yet at the institution's desk."""
         sql = f"SELECT {COLUMNS} FROM request WHERE NOT told ORDER BY at, number"  # noqa: S608 - as above
         return list(map(_kept, self._database.execute(sql).fetchall()))
-
-    def refused(self) -> Iterator[tuple[str, State, str]]:
-        """(number, state, code) of what went wrong, or does for the time being."""
-        why = "coalesce(trouble, code)"
-        sql = f"SELECT number, state, {why} FROM request WHERE {why} IS NOT NULL ORDER BY at, number"  # noqa: S608
-        yield from self._database.execute(sql)
 
     def add(self, number: str, kind: Kind, digest: bytes, fields: JsonObject | None, now: datetime) -> None:
         self._set(
@@ -168,6 +173,20 @@ class Requests:
             self._database.execute(sql, values)
         except sqlite3.DatabaseError:
             raise _unusable() from None
+
+
+def refused(file: Path) -> list[tuple[str, State, str]]:
+    """(number, state, code) of what went wrong, or does for the time being; also while the line runs.
+
+    Raises Unavailable (`state-unusable`).
+    """
+    why = "coalesce(trouble, code)"
+    sql = f"SELECT number, state, {why} FROM request WHERE {why} IS NOT NULL ORDER BY at, number"  # noqa: S608
+    try:
+        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", timeout=10, uri=True)) as database:
+            return [(str(number), _state(state), str(code)) for number, state, code in database.execute(sql)]
+    except sqlite3.DatabaseError:
+        raise _unusable() from None
 
 
 def _kept(row: tuple[object, ...]) -> Kept:

@@ -15,7 +15,7 @@ from gateway.errors import FuyuanError, Refused
 from gateway.line.court import Court
 from gateway.line.cycle import Cycle
 from gateway.line.desk import Desk
-from gateway.line.kept import Requests
+from gateway.line.kept import Requests, refused
 from gateway.settings import Settings
 from gateway.trust.private_file import open_to_others
 from schemas.line import Line
@@ -66,10 +66,8 @@ async def run_line(
 
 def show_refused(state: Path) -> int:
     """Each request that something is wrong with: number, state and code, one JSON line each."""
-    kept = Requests(state)
-    for number, where, code in kept.refused():
+    for number, where, code in refused(state):
         sys.stdout.write(orjson.dumps({"number": number, "state": where, "code": code}).decode() + "\n")
-    kept.close()
     return 0
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from gateway.errors import Conflict, Unavailable
 from gateway.line.cycle import Caller
-from gateway.line.kept import Requests
+from gateway.line.kept import Requests, refused
 from schemas.line import Call
 from tests.integration.banking import ACCOUNTS, ONE, TWO, Bank
 from tests.servers.court_line import JPG, PDF, CourtLine
@@ -178,6 +178,7 @@ async def test_one_process_at_a_time(bank: Bank, tmp_path: Path) -> None:
     await bank.look()
     with pytest.raises(Conflict, match="state-in-use"):
         Requests(tmp_path / "line.sqlite")
+    assert refused(tmp_path / "line.sqlite") == []  # but another may look
 
 
 async def test_what_has_ended_is_forgotten_and_its_number_is_not(court: CourtLine, bank: Bank, tmp_path: Path) -> None:

@@ -12,16 +12,58 @@ from tests.integration.banking import ACCOUNTS, ONE, THREE, TWO, Bank
 from tests.servers.court_line import CourtLine, Fault
 
 
-@pytest.mark.parametrize("fault", ["silence", "cut", "status", "lost"])
+@pytest.mark.parametrize("fault", ["silence", "cut", "status", "lost", "drip"])
 async def test_while_nobody_answers_everything_waits(court: CourtLine, bank: Bank, fault: Fault) -> None:
     court.ask(ONE)
+    court.order(TWO, {"CCXH": "1", "KZCS": "01"})
     court.faults["getXzcxList"].append(fault)
     with pytest.raises(Unavailable, match="line-away"):
         await bank.look()
-    assert await bank.look() == {"requests": 1, "handed": 1}
+    assert bank.request(TWO)["number"] == TWO  # one list that does not come holds up nothing else
+    assert (await bank.look())["handed"] == 1
 
 
-@pytest.mark.parametrize("fault", ["error", "fault", "nonsense", "bomb"])
+async def test_what_does_not_come_through_goes_behind_the_others(court: CourtLine, bank: Bank) -> None:
+    """Documents too large for the line, say: they cost each look one try, and no other request its turn."""
+    court.ask(ONE)
+    court.ask(TWO)
+    court.faults["cxwsInfo"] += ["cut"]
+    with pytest.raises(Unavailable, match="line-away"):
+        await bank.look()
+    court.faults["zjInfo"] += ["cut"]  # of the next one that is tried
+    with pytest.raises(Unavailable, match="line-away"):
+        await bank.look()
+    assert court.calls.count("zjInfo") == 1
+    await bank.look()
+    await bank.look()
+    assert bank.request(ONE)["number"] == ONE
+    assert bank.request(TWO)["number"] == TWO
+
+
+async def test_an_answer_larger_than_any_is_not_read_to_its_end(
+    court: CourtLine, bank: Bank, monkeypatch: pytest.MonkeyPatch, log_lines: io.StringIO
+) -> None:
+    monkeypatch.setattr("gateway.line.court.LARGEST_ANSWER", 100)
+    with pytest.raises(Unavailable, match="line-error"):
+        await bank.look()
+    assert '"code":"too-large"' in log_lines.getvalue()
+
+
+async def test_a_desk_that_cannot_be_written_loses_nothing(court: CourtLine, bank: Bank, tmp_path: Path) -> None:
+    court.ask(ONE)
+    (tmp_path / "desk").write_text("no folder")
+    with pytest.raises(Unavailable, match="result-unwritable"):
+        await bank.look()
+    (tmp_path / "desk").unlink()
+    (tmp_path / "desk/requests" / f"{ONE}.json").mkdir(parents=True)
+    with pytest.raises(Unavailable, match="result-unwritable"):
+        await bank.look()
+    (tmp_path / "desk/requests" / f"{ONE}.json").rmdir()
+    await bank.look()
+    assert bank.request(ONE)["number"] == ONE
+
+
+@pytest.mark.parametrize("fault", ["error", "fault", "nonsense", "bomb", "packed"])
 async def test_an_error_inside_a_200_is_an_error_and_the_other_list_is_read(
     court: CourtLine, bank: Bank, fault: Fault
 ) -> None:

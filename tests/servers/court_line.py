@@ -6,11 +6,13 @@ it again. Faults are put in a queue for an operation, and each spoils one call.
 """
 
 import base64
+import contextlib
+import gzip
 import hashlib
 import threading
 import xml.etree.ElementTree as ET
 from collections import defaultdict, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,7 +21,7 @@ from typing import Any, Literal
 SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
 PDF = b"%PDF-1.4 a ruling and a notice"
 JPG = b"\xff\xd8\xff an officer's certificate"
-Fault = Literal["error", "silence", "cut", "status", "fault", "nonsense", "fail", "bomb", "lost"]
+Fault = Literal["error", "silence", "cut", "status", "fault", "nonsense", "fail", "bomb", "lost", "packed", "drip"]
 BOMB = '<?xml version="1.0"?><!DOCTYPE l [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;">]><cxqqList errorMsg="&b;"/>'
 
 
@@ -185,7 +187,22 @@ class Handler(BaseHTTPRequestHandler):
         if fault == "lost":  # carried out, and the answer never comes
             self.close_connection = True
             return None
+        if fault == "packed":
+            return self._send(200, gzip.compress(envelope), {"content-encoding": "gzip"})
+        if fault == "drip":
+            return self._drip(envelope)
         return self._send(200, envelope, cut=fault == "cut")
+
+    def _drip(self, body: bytes) -> None:
+        """A byte now and then, so that every one of them comes in time."""
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            for byte in body:
+                self.wfile.write(bytes([byte]))
+                if self.court.ended.wait(0.2):
+                    return
 
     def _envelope(self, operation: str, payload: str) -> bytes:
         envelope = ET.Element(f"{{{SOAP}}}Envelope")
@@ -194,8 +211,10 @@ class Handler(BaseHTTPRequestHandler):
         ET.SubElement(answer, "return").text = payload
         return ET.tostring(envelope, encoding="utf-8", xml_declaration=True)
 
-    def _send(self, status: int, body: bytes, *, cut: bool = False) -> None:
+    def _send(self, status: int, body: bytes, headers: Mapping[str, str] | None = None, *, cut: bool = False) -> None:
         self.send_response(status)
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
         self.send_header("content-type", "text/xml; charset=utf-8")
         self.send_header("content-length", str(len(body)))
         self.end_headers()
