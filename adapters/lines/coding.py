@@ -12,6 +12,7 @@ from typing import Final
 
 from adapters.lines.xml import DECLARATION, Element, read_xml, write_xml
 from schemas.line import Charset, LineFault
+from schemas.text import is_garbled
 
 _BLANKS: Final = str.maketrans("", "", " \t\r\n")  # MIME breaks a line every 76 characters, attributes make them blanks
 _CONTROLS: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
@@ -48,7 +49,7 @@ class Coding:
                 decoded = decode_bytes(text, name).decode(charset)
             except UnicodeDecodeError:
                 raise LineFault("text-broken", name) from None
-        if _CONTROLS.search(decoded):
+        if _CONTROLS.search(decoded) or is_garbled(decoded):  # UTF-8 where GBK is due reads as another name
             raise LineFault("text-broken", name)
         return decoded.strip()
 

@@ -18,7 +18,7 @@ ONE = "20261123410811000001"
 
 @pytest.fixture
 def court() -> Iterator[CourtLine]:
-    with court_line() as opened:
+    with court_line(CourtLine()) as opened:
         yield opened
 
 

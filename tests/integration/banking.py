@@ -13,6 +13,7 @@ from gateway.line.cycle import Caller, Cycle
 from gateway.line.desk import Desk
 from gateway.line.kept import Requests
 from gateway.wiring import open_line
+from schemas.line import Institution
 from tests.servers.court_line import CourtLine
 
 ONE, TWO, THREE = "20261123410811000001", "20261123410811000002", "20261123410811000003"
@@ -20,12 +21,14 @@ ACCOUNTS = [{"KHZH": "6222021314002903619", "YE": "5000.00", "KYYE": "4000.5", "
 
 
 class Bank:
-    """The bank's machine: its folder, its state, and its clock."""
+    """The institution's machine: its folder, its state, and its clock."""
 
-    def __init__(self, court: CourtLine, path: Path, kept: Requests, caller: Caller) -> None:
+    def __init__(
+        self, court: CourtLine, path: Path, kept: Requests, caller: Caller, institution: Institution = "bank"
+    ) -> None:
         self.court, self.path = court, path
         self.clock = ManualClock()
-        self.line = open_line("bank", court.user, court.password, "gbk")
+        self.line = open_line(institution, court.user, court.password, "utf-8")
         self.cycle = Cycle(self.line, caller, Desk(path / "desk"), kept, self.clock)
 
     async def look(self) -> dict[str, int]:
@@ -56,8 +59,9 @@ class Bank:
 
 
 @asynccontextmanager
-async def open_bank(court: CourtLine, path: Path) -> AsyncIterator[Bank]:
+async def open_bank(court: CourtLine, path: Path, institution: Institution = "bank") -> AsyncIterator[Bank]:
     kept = Requests(path / "line.sqlite")
-    async with Court(court.url, open_line("bank", court.user, court.password, "gbk"), answer_seconds=2) as caller:
-        yield Bank(court, path, kept, caller)
+    line = open_line(institution, court.user, court.password, "utf-8")
+    async with Court(court.url, line, answer_seconds=2) as caller:
+        yield Bank(court, path, kept, caller, institution)
     kept.close()

@@ -92,7 +92,7 @@ def spans() -> Iterator[InMemorySpanExporter]:
 
 @pytest.fixture
 def court() -> Iterator[CourtLine]:
-    with court_line() as opened:
+    with court_line(CourtLine()) as opened:
         yield opened
 
 

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
 PDF = b"%PDF-1.4 a ruling and a notice"
@@ -225,9 +225,12 @@ class Handler(BaseHTTPRequestHandler):
         """Nothing: a test's output is its own."""
 
 
+Court = TypeVar("Court", bound=CourtLine)
+
+
 @contextmanager
-def court_line() -> Iterator[CourtLine]:
-    court = CourtLine()
+def court_line(court: Court) -> Iterator[Court]:
+    """The service runs while this is open."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("CourtHandler", (Handler,), {"court": court}))
     server.daemon_threads = True
     court.url = f"http://127.0.0.1:{server.server_address[1]}/SyyhConvertData"

@@ -4,13 +4,14 @@ import base64
 from functools import partial
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from adapters.lines import xml
 from adapters.lines.coding import Coding, decode_bytes, read_payload, write_payload
 from adapters.lines.soap import read_envelope, write_envelope
 from adapters.lines.xml import Element, read_xml, write_xml
+from schemas.text import is_garbled
 from tests.unit.adapters.lines.wire import fault_of, nothing_but_a_fault
 
 NAMES = st.from_regex(r"[A-Za-z][A-Za-z0-9]{0,9}", fullmatch=True)
@@ -31,6 +32,7 @@ def test_an_element_is_read_as_it_was_written(name: str, attributes: dict[str, s
 
 @given(GBK_TEXTS)
 def test_a_value_is_read_as_it_was_written(text: str) -> None:
+    assume(not is_garbled(text))
     for charset in ("gbk", "utf-8", "plain"):
         coding = Coding(charset)
         assert coding.decode(coding.encode(text)) == text.strip()
