@@ -101,6 +101,19 @@ async def test_a_number_is_answered_once(court: CourtLine, bank: Bank) -> None:
     assert len(court.fed[ONE]) == 1
 
 
+async def test_an_answer_that_waits_to_be_sent_is_the_answer(court: CourtLine, bank: Bank) -> None:
+    """It may have reached the court, for all that is known here."""
+    court.ask(ONE)
+    await bank.look()
+    bank.answer(ONE, rows=ACCOUNTS)
+    court.faults["shfeedXzcxInfo"].append("error")
+    await bank.look()
+    other = bank.answer(ONE, "other.json", rows=[])
+    await bank.look()
+    assert bank.verdict(other)["code"] == "already-answered"
+    assert court.last(ONE)[0].attrib["KHZH"] == ACCOUNTS[0]["KHZH"]
+
+
 async def test_another_request_under_the_same_number_changes_nothing(
     court: CourtLine, bank: Bank, log_lines: io.StringIO
 ) -> None:
