@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Final
 
 from adapters.lines import soap
-from adapters.lines.bank_rows import CXQQ, HTXX, HZXX, KZQQ, KZXX, LOSS_OF_FREEZE, ZHXX
+from adapters.lines.bank_rows import AMOUNTS, CXQQ, HTXX, HZXX, KZQQ, KZXX, RELEASE, ZHXX
 from adapters.lines.coding import Coding, decode_bytes, encode_bytes, read_payload, write_payload
 from adapters.lines.items import (
     NO_REASON,
@@ -101,7 +101,7 @@ class BankLine:
         same_items([one["CCXH"] for one in asked], [row.get("CCXH") for row in rows], "CCXH")
         measures = {str(one["CCXH"]): str(one["KZCS"]) for one in asked}
         for row in rows:
-            _check_outcome(str(row.get("KZZT")), row, measures[str(row.get("CCXH"))])
+            _check_outcome(row, measures[str(row.get("CCXH"))])
         children = [STYLE.write(KZXX, {**_numbered(row, number), **number}) for row in rows]
         if (receipt := answer.get("receipt")) is not None:
             children.append(Element("hzxxList", children=[_receipt(receipt, number)]))
@@ -156,15 +156,16 @@ def _check(kind: Kind, fields: JsonObject) -> None:
     rows = rows_of(accounts, "kzzh")
     if len({str(row["CCXH"]) for row in rows}) < len(rows):
         raise LineFault("row-twice", "CCXH")
-    if any(row["KZCS"] == LOSS_OF_FREEZE and not (row.get("YDJDH") and row.get("YDJAH")) for row in rows):
+    if any(row["KZCS"] == RELEASE and not (row.get("YDJDH") and row.get("YDJAH")) for row in rows):
         raise LineFault("original-missing", "YDJDH")  # 解除冻结 names the request and the case that froze
 
 
-def _check_outcome(outcome: str, row: JsonObject, measure: str) -> None:
-    """What was not controlled has a reason, what was has an amount, but where it is released. Raises LineFault."""
+def _check_outcome(row: JsonObject, measure: str) -> None:
+    """What was not controlled has a reason; what was frozen or deducted has an amount. Raises LineFault."""
+    outcome = str(row.get("KZZT"))
     if outcome == "2" and not row.get("WNKZYY"):
         raise LineFault("reason-missing", "WNKZYY")
-    if outcome == "1" and measure in {"01", "06"} and not (row.get("SKJE") or row.get("SKSE")):
+    if outcome == "1" and measure in AMOUNTS and not (row.get("SKJE") or row.get("SKSE")):
         raise LineFault("field-missing", "SKJE")
 
 

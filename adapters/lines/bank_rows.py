@@ -4,7 +4,8 @@ from typing import Final
 
 from adapters.lines.shape import Shape
 
-LOSS_OF_FREEZE: Final = "04"  # KZCS: 01 freeze 冻结, 02 extend 续冻, 04 release 解除冻结, 06 deduct 扣划
+RELEASE: Final = "04"  # KZCS: 01 freeze 冻结, 02 extend 续冻, 04 release 解除冻结, 06 deduct 扣划
+AMOUNTS: Final = frozenset({"01", "06"})  # those whose outcome has an amount
 
 
 def _names(text: str) -> frozenset[str]:

@@ -107,7 +107,7 @@ def result_of(style: Style, items: Sequence[Element], error: str, number: str, n
         which = style.value(item, name)
         if which != number and (which or len(items) > 1):  # with one number asked for, some leave it out
             continue
-        message = style.value(item, "msg")
+        message = _said(style, item, "msg")
         match style.value(item, "result").lower():
             case "success":
                 return Result(taken=True, message=message)
@@ -132,6 +132,7 @@ def same_items(asked: Sequence[JsonValue], answered: Sequence[JsonValue], name: 
 
 
 def _said(style: Style, element: Element, name: str) -> str:
+    """Words that nothing depends on; none where they cannot be read."""
     try:
         return style.value(element, name)
     except LineFault:

@@ -119,11 +119,9 @@ class Cycle:
 
     def _asked_again(self, known: Kept, kind: Kind, digest: bytes) -> None:
         self.counts["asked-again"] += 1
-        if known.digest != digest or known.kind != kind:
+        if known.digest != digest or known.kind != kind:  # what stands stays: it may be carried out already
             if self._first(digest):
-                log.error(
-                    "alarm", code="request-differs", kind=kind
-                )  # what stands stays: it may be carried out already
+                log.error("alarm", code="request-differs", kind=kind)
         elif known.state == "fed" and known.feedback is not None:
             self.kept.again(known.number, self.clock.now(), AGAIN_AFTER)
 

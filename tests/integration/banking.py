@@ -62,6 +62,6 @@ class Bank:
 async def open_bank(court: CourtLine, path: Path, institution: Institution = "bank") -> AsyncIterator[Bank]:
     kept = Requests(path / "line.sqlite")
     line = open_line(institution, court.user, court.password, "utf-8")
-    async with Court(court.url, line, answer_seconds=2) as caller:
+    async with Court(court.url, line, answer_seconds=3) as caller:
         yield Bank(court, path, kept, caller, institution)
     kept.close()

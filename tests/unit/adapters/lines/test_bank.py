@@ -14,13 +14,16 @@ from hypothesis import strategies as st
 from adapters.lines.bank import BankLine
 from schemas.canonical import JsonObject
 from schemas.line import KINDS, Kind, Request, Rollback
+from schemas.text import is_garbled
 from tests.unit.adapters.lines.wire import BDHM, QUERY, coded, element, fault_of, nothing_but_a_fault, payload
 
 LINE = BankLine("YH000001", "secret")
 AT = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 SAMPLE = Path(__file__).parents[3] / "data/line/chakong_plain_xml.xml"
 KEYS = st.from_regex("[ABKZHXM][ABKZHXM1]{0,3}", fullmatch=True)
-VALUES = st.text(st.characters(codec="gbk", exclude_categories=["Cc", "Zs", "Zl", "Zp"]), min_size=1, max_size=20)
+VALUES = st.text(
+    st.characters(codec="gbk", exclude_categories=["Cc", "Zs", "Zl", "Zp"]), min_size=1, max_size=20
+).filter(lambda text: not is_garbled(text))
 
 
 def ask(kind: Kind = "query", **fields: object) -> Request:
