@@ -56,27 +56,33 @@ def test_a_line_from_the_command_line(court: CourtLine, tmp_path: Path) -> None:
 def test_a_process_that_is_killed_goes_on_where_it_was(court: CourtLine, tmp_path: Path) -> None:
     """Again and again, wherever it happens to be; each number has one answer all the same."""
     env = environment(court, tmp_path)
-    numbers = [f"2026112341081100{place:04}" for place in range(12)]
+    numbers = [f"2026112341081100{place:04}" for place in range(8)]
     for number in numbers:
         court.ask(number)
     command = [sys.executable, "-m", "gateway.cli", "line", "bank", "desk", "--every", "0.1"]
-    deadline = time.monotonic() + 120
     kills = 0
     while not all((tmp_path / "desk/outcomes" / f"{number}.json").exists() for number in numbers):
-        assert time.monotonic() < deadline
         process = subprocess.Popen(command, cwd=tmp_path, env=env, stderr=subprocess.DEVNULL)
         calls = len(court.calls)
-        while len(court.calls) < calls + 5 + kills and process.poll() is None and time.monotonic() < deadline:
+        while len(court.calls) < calls + 5 + 3 * kills:
+            assert process.poll() is None
             for number in numbers:
-                draft = tmp_path / "desk/answers" / f".{number}.tmp"
-                if (tmp_path / "desk/requests" / f"{number}.json").exists() and not draft.with_name(number).exists():
-                    draft.write_text(json.dumps({"number": number, "rows": [{"KHZH": number}]}))
-                    draft.rename(draft.with_name(number))
+                answer_once(tmp_path / "desk", number)
             time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
         process.wait()
         kills += 1
+        assert kills < 20, "it comes no further"
     assert kills > 1
     for number in numbers:
         assert len(set(court.fed[number])) == 1
         assert json.loads((tmp_path / "desk/outcomes" / f"{number}.json").read_bytes())["state"] == "fed"
+
+
+def answer_once(desk: Path, number: str) -> None:
+    """As a system that writes under another name first."""
+    answer = desk / "answers" / f"{number}.json"
+    if (desk / "requests" / f"{number}.json").exists() and not answer.exists():
+        draft = answer.with_name(f".{number}.tmp")
+        draft.write_text(json.dumps({"number": number, "rows": [{"KHZH": number}]}))
+        draft.rename(answer)
