@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from schemas.line import Charset, Institution
+from schemas.line import Charset, Institution, Returns
 
 
 def line(
@@ -18,6 +18,7 @@ def line(
     timeout: Annotated[float, typer.Option(min=1, help="Seconds to wait for an answer of the court's.")] = 180,
     keep: Annotated[int, typer.Option(min=1, help="Days to keep the words of what has ended.")] = 180,
     charset: Annotated[Charset, typer.Option(help="land: how values are coded.")] = "utf-8",
+    returns: Annotated[Returns, typer.Option(help="bank: how a request is sent back.")] = "feedback",
     once: Annotated[bool, typer.Option("--once", help="Do what can be done now, then end.")] = False,
     refused: Annotated[
         bool, typer.Option("--refused", help="Print the requests that something is wrong with.")
@@ -34,6 +35,6 @@ def line(
     settings = load_settings()
     configure_logging(settings.log_format, settings.log_level)
     catch_uncaught()  # its message may hold a value
-    wire = open_line(institution, *login_of(settings), charset)
+    wire = open_line(institution, *login_of(settings), charset, returns)
     running = run_line(wire, settings, desk, state, every=every, answer_seconds=timeout, keep_days=keep, once=once)
     sys.exit(asyncio.run(running))

@@ -45,7 +45,7 @@ from gateway.settings import Settings
 from gateway.trust.keyring import load_keyring
 from gateway.trust.keys import Signer
 from schemas.front import Front
-from schemas.line import Charset, Institution, Line
+from schemas.line import Charset, Institution, Line, Returns
 from schemas.reading import Item
 
 
@@ -159,6 +159,8 @@ def open_front(url: str, mapping: Path) -> Front:
     return SqlFront(url, read_front_mapping(mapping))
 
 
-def open_line(institution: Institution, user: str, password: str, charset: Charset) -> Line:
-    """The wire of a court's query-and-control line; a bank's is GBK, whatever `charset` says."""
-    return BankLine(user, password) if institution == "bank" else LandLine(user, password, charset)
+def open_line(
+    institution: Institution, user: str, password: str, charset: Charset = "utf-8", returns: Returns = "feedback"
+) -> Line:
+    """The wire of a court's query-and-control line. `charset` is a registry's alone, `returns` a bank's."""
+    return BankLine(user, password, returns) if institution == "bank" else LandLine(user, password, charset)

@@ -15,6 +15,7 @@ Kind = Literal["query", "control"]
 KINDS: tuple[Kind, ...] = ("query", "control")
 Institution = Literal["bank", "land"]
 Charset = Literal["gbk", "utf-8", "plain"]  # of the values inside a message
+Returns = Literal["feedback", "rollback"]  # how a bank sends a request back
 
 
 class LineFault(ValueError):
@@ -121,7 +122,9 @@ class Line(Protocol):
         """`answer` has the members `rows` and, on a bank's control, `receipt`."""
         ...
 
-    def rollback(self, kind: Kind, rollback: Rollback, at: datetime) -> Call: ...
+    def rollback(self, kind: Kind, rollback: Rollback, at: datetime, fields: JsonObject | None = None) -> Call:
+        """`fields` are those of the request, where they could be read."""
+        ...
 
     def read_result(self, payload: str, number: str) -> Result: ...
 

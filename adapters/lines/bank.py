@@ -27,7 +27,7 @@ from adapters.lines.shape import Style, rows_of
 from adapters.lines.values import CHINA
 from adapters.lines.xml import Element
 from schemas.canonical import JsonObject
-from schemas.line import Attachment, Call, Kind, LineFault, Poll, Request, Result, Rollback
+from schemas.line import Attachment, Call, Kind, LineFault, Poll, Request, Result, Returns, Rollback
 
 NAMESPACE: Final = "http://syyh.service.webService.ckw.tdh/"
 GBK: Final = Coding("gbk")
@@ -45,6 +45,7 @@ class BankLine:
 
     user: str
     password: str = field(repr=False)
+    returns: Returns = "feedback"
 
     def poll(self, kind: Kind) -> Call:
         return Call(POLLS[kind])
@@ -107,12 +108,31 @@ class BankLine:
             children.append(Element("hzxxList", children=[_receipt(receipt, number)]))
         return Call(FEEDBACKS["control"], write_payload(Element("kzxxList", children=children)))
 
-    def rollback(self, kind: Kind, rollback: Rollback, at: datetime) -> Call:  # noqa: ARG002 - a registry's needs both
-        row: JsonObject = {
-            "BDHM": rollback.number, "XCHTYY": rollback.reason or NO_REASON, "XCHTBZ": rollback.note,
-            "XCHTR": rollback.by, "XCHTDH": rollback.phone,
-        }  # fmt: skip
-        return Call(ROLLBACK, write_payload(Element("htxxList", children=[STYLE.write(HTXX, row)])))
+    def rollback(
+        self,
+        kind: Kind,
+        rollback: Rollback,
+        at: datetime,  # noqa: ARG002 - a registry's needs it
+        fields: JsonObject | None = None,
+    ) -> Call:
+        """By `feedback` as banks' own programs do: nothing was found or controlled, and why. By `rollback` with the
+        operation that the specification has for it, and that no program was seen to rely on.
+        """
+        number = {"BDHM": rollback.number}
+        if self.returns == "rollback":
+            back = {"XCHTYY": rollback.reason or NO_REASON, "XCHTBZ": rollback.note, "XCHTR": rollback.by}
+            row = STYLE.write(HTXX, {**number, **back, "XCHTDH": rollback.phone})
+            return Call(ROLLBACK, write_payload(Element("htxxList", children=[row])))
+        words = "；".join(filter(None, (rollback.reason, rollback.note, rollback.by, rollback.phone)))
+        if kind == "query":
+            row = STYLE.write(ZHXX, {**number, "CCXH": "1", "KHZH": NO_REASON, "BEIZ": words})
+            return Call(FEEDBACKS["query"], write_payload(Element("zhxxList", children=[row])))
+        asked = rows_of((fields or {}).get("kzzh", []), "kzzh")
+        rows = [
+            STYLE.write(KZXX, {**number, "CCXH": place, "KZZT": "2", "WNKZYY": words})
+            for place in [one["CCXH"] for one in asked] or ["1"]
+        ]
+        return Call(FEEDBACKS["control"], write_payload(Element("kzxxList", children=rows)))
 
     def read_result(self, payload: str, number: str) -> Result:
         root = read_payload(payload)

@@ -114,7 +114,13 @@ class LandLine:
         done = Element("KZXXLIST", children=[self._style.write(KZXX, row) for row in rows])
         return self._answer("control", request.number, DONE, [done], at)
 
-    def rollback(self, kind: Kind, rollback: Rollback, at: datetime) -> Call:
+    def rollback(
+        self,
+        kind: Kind,
+        rollback: Rollback,
+        at: datetime,
+        fields: JsonObject | None = None,  # noqa: ARG002 - a bank's needs them
+    ) -> Call:
         """There is no operation of its own: it is a feedback that nothing was done, and why."""
         words = "；".join(filter(None, (rollback.reason or NO_REASON, rollback.note, rollback.by, rollback.phone)))
         said = Element("MESSAGE", text=self._style.coding.encode(words, "MESSAGE"))

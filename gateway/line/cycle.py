@@ -113,7 +113,7 @@ class Cycle:
             log.error("request-unreadable", kind=kind, code=code)
             if number is not None:
                 self.kept.add(number, kind, item.digest, None, now)
-                self._return(number, kind, code, item.fault.field)
+                self._return(number, kind, item.fault, None)
         for back in poll.rollbacks:
             self._roll_back(back)
 
@@ -156,7 +156,7 @@ class Cycle:
             except LineFault as fault:
                 if fault.code in NOT_CARRIED:
                     with self.kept.transaction():
-                        self._return(kept.number, kept.kind, fault.code, fault.field)
+                        self._return(kept.number, kept.kind, fault, kept.fields)
                 else:
                     self._postpone(kept, fault.code)
                 continue
@@ -172,13 +172,13 @@ class Cycle:
         documents = self.line.read_documents(await self.court.call(self.line.documents(request)))
         return documents + self.line.read_certificates(await self.court.call(self.line.certificates(request)))
 
-    def _return(self, number: str, kind: Kind, code: str, name: str) -> None:
+    def _return(self, number: str, kind: Kind, fault: LineFault, fields: JsonObject | None) -> None:
         """A request that cannot be carried out goes back by itself, with the code and the field in the note."""
         self.counts[RETURNED] += 1
-        log.error("request-returned", kind=kind, code=code)
-        back = Rollback(number, "", note=f"{code} {name}".strip())
+        log.error("request-returned", kind=kind, code=fault.code)
+        back = Rollback(number, "", note=f"{fault.code} {fault.field}".strip())
         now = self.clock.now()
-        self.kept.answered(number, self.line.rollback(kind, back, now), now, code=code)
+        self.kept.answered(number, self.line.rollback(kind, back, now, fields), now, code=fault.code)
 
     def _postpone(self, kept: Kept, code: str) -> None:
         self.counts["postponed"] += 1
@@ -233,7 +233,7 @@ class Cycle:
                 texts = [word for word in words if isinstance(word, str)]
                 if len(texts) == len(words) and texts[0]:
                     back = Rollback(request.number, *texts)
-                    return self.line.rollback(request.kind, back, self.clock.now())
+                    return self.line.rollback(request.kind, back, self.clock.now(), request.fields)
         raise LineFault("answer-unreadable", RETURNED)
 
     # --- feedback --------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from gateway.line.cycle import Caller, Cycle
 from gateway.line.desk import Desk
 from gateway.line.kept import Requests
 from gateway.wiring import open_line
-from schemas.line import Institution
+from schemas.line import Institution, Returns
 from tests.servers.court_line import CourtLine
 
 ONE, TWO, THREE = "20261123410811000001", "20261123410811000002", "20261123410811000003"
@@ -30,6 +30,9 @@ class Bank:
         self.clock = ManualClock()
         self.line = open_line(institution, court.user, court.password, "utf-8")
         self.cycle = Cycle(self.line, caller, Desk(path / "desk"), kept, self.clock)
+
+    def return_by(self, returns: Returns) -> None:
+        self.cycle.line = open_line("bank", self.court.user, self.court.password, returns=returns)
 
     async def look(self) -> dict[str, int]:
         """The counts of one look, a minute later."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import Unavailable
+from schemas.line import Returns
 from tests.integration.banking import ACCOUNTS, ONE, THREE, TWO, Bank
 from tests.servers.court_line import CourtLine, Fault
 
@@ -121,7 +122,11 @@ async def test_a_feedback_that_the_court_refuses_can_be_put_right(court: CourtLi
     assert bank.outcome(ONE)["code"] is None
 
 
-async def test_what_cannot_be_carried_out_is_returned_with_the_reason(court: CourtLine, bank: Bank) -> None:
+@pytest.mark.parametrize("returns", ["feedback", "rollback"])
+async def test_what_cannot_be_carried_out_is_returned_with_the_reason(
+    court: CourtLine, bank: Bank, returns: Returns
+) -> None:
+    bank.return_by(returns)
     court.ask(ONE)
     court.documents[f"WS{ONE}"] = None
     court.ask(TWO, WSBH="")
@@ -129,9 +134,16 @@ async def test_what_cannot_be_carried_out_is_returned_with_the_reason(court: Cou
     counts = await bank.look()
     assert (counts["returned"], counts["unread"], counts["fed"]) == (3, 1, 3)
     for number, code in ((ONE, "document-missing"), (TWO, "document-missing"), (THREE, "unknown-code")):
-        operation, back = court.fed[number][0][0], court.last(number)[0]
-        assert (operation, back.attrib["XCHTYY"]) == ("htInfo", "业务审核未通过")
-        assert back.attrib["XCHTBZ"].startswith(code)
+        operation, back = court.fed[number][0][0], court.last(number)[0].attrib
+        if returns == "rollback":
+            assert (operation, back["XCHTYY"]) == ("htInfo", "业务审核未通过")
+            assert back["XCHTBZ"].startswith(code)
+        elif number == THREE:
+            assert (operation, back["CCXH"], back["KZZT"]) == ("shfeedXzkzInfo", "1", "2")
+            assert back["WNKZYY"].startswith(code)
+        else:
+            assert (operation, back["KHZH"]) == ("shfeedXzcxInfo", "业务审核未通过")
+            assert back["BEIZ"].startswith(code)
         assert (bank.outcome(number)["state"], bank.outcome(number)["code"]) == ("fed", code)
         assert not (bank.path / "desk/requests" / f"{number}.json").exists()
 
@@ -148,6 +160,7 @@ async def test_papers_that_are_not_in_order(court: CourtLine, bank: Bank, part: 
 
 
 async def test_the_bank_itself_sends_a_request_back(court: CourtLine, bank: Bank) -> None:
+    bank.return_by("rollback")
     court.ask(ONE)
     await bank.look()
     bank.answer(ONE, returned={"reason": "非本行客户", "by": "王经办", "phone": "0391-1111111"})
@@ -155,6 +168,15 @@ async def test_the_bank_itself_sends_a_request_back(court: CourtLine, bank: Bank
     back = court.last(ONE)[0]
     assert court.fed[ONE][0][0] == "htInfo"
     assert (back.attrib["XCHTYY"], back.attrib["XCHTR"]) == ("非本行客户", "王经办")
+
+
+async def test_a_control_is_sent_back_account_by_account(court: CourtLine, bank: Bank) -> None:
+    court.order(ONE, {"CCXH": "1", "KZCS": "01"}, {"CCXH": "7", "KZCS": "01"})
+    await bank.look()
+    bank.answer(ONE, returned={"reason": "非本行客户", "by": "王经办"})
+    await bank.look()
+    said = [(one.attrib["CCXH"], one.attrib["KZZT"], one.attrib["WNKZYY"]) for one in court.last(ONE)]
+    assert said == [("1", "2", "非本行客户；王经办"), ("7", "2", "非本行客户；王经办")]
 
 
 async def test_the_court_takes_a_request_back(court: CourtLine, bank: Bank) -> None:
