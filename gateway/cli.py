@@ -10,6 +10,7 @@ import typer
 
 from contracts.load import ContractFileError
 from gateway.agent.control_commands import control_app
+from gateway.cli_line import line
 from gateway.cli_options import LOCAL, ExistingFile, GatewayUrl, KeyFile
 from gateway.cli_ways_in import front, watch
 from gateway.errors import FuyuanError
@@ -35,6 +36,7 @@ app.add_typer(kafka_app, name="kafka")
 app.add_typer(database_app, name="database")
 app.command()(watch)
 app.command()(front)
+app.command()(line)
 
 
 class Story(StrEnum):

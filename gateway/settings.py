@@ -20,7 +20,7 @@ from gateway.errors import Refused
 PREFIX = "FUYUAN_"
 CONFIG = "FUYUAN_CONFIG"
 CONTRACTS = Path(contracts.__file__ or "").parent
-URLS_WITH_PASSWORDS = frozenset({"database_url", "front_url", "register_url"})
+URLS_WITH_PASSWORDS = frozenset({"database_url", "front_url", "line_url", "register_url"})
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 PartyId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{2,63}$")]
@@ -108,6 +108,14 @@ class Settings(BaseSettings):
 
     front_url: str | None = Field(
         None, description="`fuyuan front`: the front-end table's database, as a SQLAlchemy URL.", repr=False
+    )
+    line_url: Annotated[str, Field(pattern=r"^https?://[^@?#\s]+$")] | None = Field(
+        None, description="`fuyuan line`: where the court's query-and-control service is.", repr=False
+    )
+    line_user: str | None = Field(None, description="`fuyuan line`: the institution's user there.")
+    line_password_file: Path | None = Field(None, description="`fuyuan line`: file of that user's password.")
+    line_ca_file: Path | None = Field(
+        None, description="`fuyuan line`: file of the certificates (PEM) that the service's is signed with."
     )
 
     agent_host: str = Field("127.0.0.1", description="Agent: address of the screening service.")

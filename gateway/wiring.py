@@ -8,6 +8,8 @@ from pathlib import Path
 from adapters.feeds import read
 from adapters.fronts.mapping import read_front_mapping
 from adapters.fronts.sql import SqlFront
+from adapters.lines.bank import BankLine
+from adapters.lines.land import LandLine
 from adapters.registers.sql import SqlRegister, read_mapping
 from gateway.admin.registry import Registry
 from gateway.agent.enforce import Register
@@ -43,6 +45,7 @@ from gateway.settings import Settings
 from gateway.trust.keyring import load_keyring
 from gateway.trust.keys import Signer
 from schemas.front import Front
+from schemas.line import Charset, Institution, Line, Returns
 from schemas.reading import Item
 
 
@@ -154,3 +157,10 @@ def open_register(url: str, mapping: Path) -> Register:
 def open_front(url: str, mapping: Path) -> Front:
     """A department's front-end table, as its mapping file describes it. Raises FrontFault."""
     return SqlFront(url, read_front_mapping(mapping))
+
+
+def open_line(
+    institution: Institution, user: str, password: str, charset: Charset = "utf-8", returns: Returns = "feedback"
+) -> Line:
+    """The wire of a court's query-and-control line. `charset` is a registry's alone, `returns` a bank's."""
+    return BankLine(user, password, returns) if institution == "bank" else LandLine(user, password, charset)

@@ -26,6 +26,7 @@ PUSH = (
 )
 COMMANDS = "tests/end_to_end/test_commands.py"
 ADAPTERS = "tests/unit/adapters/test_adapters_page.py"
+LINE = "tests/end_to_end/test_line_command.py"
 DOCUMENTS = [
     *sorted(ROOT.glob("*.md")),
     *(page for page in sorted((ROOT / "docs").rglob("*.md")) if page.name != "run-a-district.md"),
@@ -73,6 +74,8 @@ ELSEWHERE = {
     "fuyuan front sxbzxr.toml --key court.jwk --refresh": Elsewhere(COMMANDS, '"--refresh"'),
     "fuyuan front sxbzxr.toml --key court.jwk --once --allow 812": Elsewhere(COMMANDS, '"--allow"'),
     "fuyuan front sxbzxr.toml --key court.jwk --refused": Elsewhere(COMMANDS, '"--refused"'),
+    "fuyuan line bank /srv/line/desk": Elsewhere(LINE, '"line", "bank", "desk", "--once"'),
+    "fuyuan line bank /srv/line/desk --refused": Elsewhere(LINE, '"--refused"'),
     "fuyuan doctor": Elsewhere(COMMANDS, 'desk.run("doctor")'),
     "fuyuan doctor --json": Elsewhere(COMMANDS, '"doctor", "--json"'),
     "fuyuan doctor --agent": Elsewhere(COMMANDS, '"doctor", "--agent"'),

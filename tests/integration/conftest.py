@@ -14,12 +14,14 @@ from gateway.settings import Settings
 from gateway.wiring import open_gateway
 from tests.databases import Databases
 from tests.integration.agency import Agent, open_agency
+from tests.integration.banking import Bank, open_bank
 from tests.integration.controlling import ANSWERS, OFFICERS, REQUESTS, push
 from tests.integration.district import ROOT, District, Founded, open_district
 from tests.integration.fed import Feed, open_feed
 from tests.integration.following import Following, open_following
 from tests.integration.spans import recorded_spans
 from tests.integration.test_list_feeds import agree
+from tests.servers.court_line import CourtLine, court_line
 from tests.servers.kafka import Kafka
 from tests.unit.adapters.feeds.controls import officer
 
@@ -86,3 +88,15 @@ async def following(feed: Feed, tmp_path: Path) -> AsyncIterator[Following]:
 def spans() -> Iterator[InMemorySpanExporter]:
     with recorded_spans() as exporter:
         yield exporter
+
+
+@pytest.fixture
+def court() -> Iterator[CourtLine]:
+    with court_line(CourtLine()) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def bank(court: CourtLine, tmp_path: Path, log_lines: io.StringIO) -> AsyncIterator[Bank]:
+    async with open_bank(court, tmp_path) as opened:
+        yield opened

@@ -62,3 +62,27 @@ def test_every_code_of_quarantine_is_documented_and_no_other() -> None:
     section = PAGE.partition("## Quarantine")[2].partition("\n## ")[0]
     rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
     assert {code for row in rows for code in re.findall(r"`([a-z-]+)`", row)} == codes
+
+
+def test_every_code_of_a_courts_line_is_documented_and_no_other() -> None:
+    """Those that have no status: faults of a message, an item or an answer, and what an outcome may say."""
+    codes = {f"{kind}-missing" for kind in ("document", "certificate")}  # adapters/lines/items.py: attachment
+    for node in nodes("adapters", "gateway"):
+        match node:
+            case ast.Call(func=ast.Name(id="LineFault"), args=[code, *_]):
+                codes.update(constants(code))
+            case ast.Call(func=ast.Attribute(attr="ended"), keywords=keywords):
+                codes.update(text for one in keywords if one.arg == "code" for text in constants(one.value))
+    section = PAGE.partition("## A court's line")[2].partition("\n## ")[0]
+    rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
+    assert {code for row in rows for code in re.findall(r"`([a-z0-9-]+)`", row)} == codes
+
+
+def constants(node: ast.expr) -> Iterator[str]:
+    """The texts that an expression may be."""
+    match node:
+        case ast.Constant(value=str(text)):
+            yield text
+        case ast.IfExp(body=body, orelse=orelse):
+            yield from constants(body)
+            yield from constants(orelse)

@@ -1,0 +1,271 @@
+"""The cycle of a court's query-and-control line (查控), one look at a time.
+
+    answers at the desk -> poll -> documents by number -> the request at the desk        -> outcomes at the desk
+                                -> returned, where it cannot be carried out -> feedback /
+
+A request number is answered once. What is to be sent is written down before it is sent, and stays the same bytes: a run
+killed anywhere sends them again, and a court that asks again gets them again. One bad item stops no other.
+"""
+
+import hashlib
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final, Protocol
+
+import orjson
+import structlog
+
+from gateway.clock import Clock, stamp
+from gateway.errors import Unavailable
+from gateway.line.desk import Answer, Desk, put_verdict
+from gateway.line.kept import Kept, Requests
+from gateway.ways_in.folder import Folder
+from schemas.canonical import JsonObject
+from schemas.line import KINDS, Attachment, Call, Kind, Line, LineFault, Poll, Request, Rollback
+
+log = structlog.get_logger(__name__)
+
+LONGEST_WAIT: Final = timedelta(minutes=15)
+AGAIN_AFTER: Final = timedelta(minutes=10)  # a list may lag behind what was fed
+# What is wrong with the request itself, and not with the hour: it is returned to the court.
+NOT_CARRIED: Final = frozenset({"document-missing", "document-differs", "certificate-missing"})
+RETURNED: Final = "returned"
+AWAY: Final = "line-away"
+
+
+class Caller(Protocol):
+    """The court's service."""
+
+    async def call(self, call: Call) -> str: ...
+
+
+@dataclass(slots=True)
+class Cycle:
+    """`every`: how long to wait before a request is tried again at first. `keep_days`: for how long words are kept."""
+
+    line: Line
+    court: Caller
+    desk: Desk
+    kept: Requests
+    clock: Clock
+    every: timedelta = timedelta(seconds=30)
+    keep_days: int = 180
+    counts: Counter[str] = field(default_factory=Counter)
+    _met: set[bytes] = field(default_factory=set)
+
+    async def look(self) -> None:
+        """Everything that can be done now.
+
+        Raises Unavailable: `line-away` where nobody answers, `line-error` where a list could not be read. One list in
+        trouble holds up neither the other nor what is known already.
+        """
+        self.desk.open()
+        self.kept.forget(self.clock.now(), self.keep_days)
+        self._take_answers()
+        trouble: list[Unavailable] = []
+        try:
+            for kind in KINDS:
+                try:
+                    await self._poll(kind)
+                except Unavailable as error:
+                    trouble.append(error)
+            if [one.code for one in trouble] == [AWAY] * len(KINDS):
+                raise trouble[0]
+            await self._hand_over()
+            await self._send()
+        finally:
+            self._tell()
+        if trouble:
+            raise trouble[0]
+
+    # --- requests --------------------------------------------------------------------------------------------------
+
+    async def _poll(self, kind: Kind) -> None:
+        """Raises Unavailable."""
+        try:
+            poll = self.line.read_poll(kind, await self.court.call(self.line.poll(kind)))
+        except LineFault as fault:
+            self.counts["unreadable-list"] += 1
+            log.error("line-unreadable", kind=kind, code=fault.code)  # noqa: TRY400 - its frames say nothing
+            raise Unavailable(
+                "line-error", "The court's line answers with an error; see the log for its code."
+            ) from None
+        with self.kept.transaction():
+            self._note(kind, poll)
+
+    def _note(self, kind: Kind, poll: Poll) -> None:
+        now = self.clock.now()
+        for request in poll.requests:
+            if (known := self.kept.get(request.number)) is not None:
+                self._asked_again(known, kind, request.digest)
+                continue
+            self.kept.add(request.number, kind, request.digest, request.fields, now)
+            self.counts["requests"] += 1
+        for item in poll.unread:
+            number, code = item.number, item.fault.code
+            if number is not None and (known := self.kept.get(number)) is not None:
+                self._asked_again(known, kind, item.digest)
+                continue
+            if not self._first(item.digest):
+                continue
+            self.counts["unread"] += 1
+            log.error("request-unreadable", kind=kind, code=code)
+            if number is not None:
+                self.kept.add(number, kind, item.digest, None, now)
+                self._return(number, kind, item.fault, None)
+        for back in poll.rollbacks:
+            self._roll_back(back)
+
+    def _asked_again(self, known: Kept, kind: Kind, digest: bytes) -> None:
+        self.counts["asked-again"] += 1
+        if known.digest != digest or known.kind != kind:  # what stands stays: it may be carried out already
+            if self._first(digest):
+                log.error("alarm", code="request-differs", kind=kind)
+        elif known.state == "fed" and known.feedback is not None:
+            self.kept.again(known.number, self.clock.now(), AGAIN_AFTER)
+
+    def _roll_back(self, back: Rollback) -> None:
+        known = self.kept.get(back.number)
+        if known is None:
+            if self._first(back.number.encode()):
+                log.error("alarm", code="unknown-request")
+        elif known.state != "rolled-back":
+            self.counts["rolled-back"] += 1
+            words = "；".join(filter(None, (back.reason, back.note, back.by, back.phone)))
+            late = known.state in {"answered", "fed"}
+            self.kept.ended(
+                back.number, "rolled-back", self.clock.now(),
+                code="rolled-back-late" if late else "rolled-back", message=words,
+            )  # fmt: skip
+
+    def _first(self, what: bytes) -> bool:
+        """Whether this process meets it for the first time: every poll brings it again."""
+        if what in self._met:
+            return False
+        self._met.add(what)
+        return True
+
+    async def _hand_over(self) -> None:
+        for kept in self.kept.due("asked", self.clock.now()):
+            if kept.fields is None:
+                continue
+            request = Request(kept.number, kept.kind, kept.digest, kept.fields)
+            try:
+                attachments = await self._attachments(request)
+            except LineFault as fault:
+                if fault.code in NOT_CARRIED:
+                    with self.kept.transaction():
+                        self._return(kept.number, kept.kind, fault, kept.fields)
+                else:
+                    self._postpone(kept, fault.code)
+                continue
+            except Unavailable as error:
+                self._postpone(kept, error.code)  # behind the others, should it be its size that nothing comes through
+                raise
+            said: JsonObject = {"number": kept.number, "kind": kept.kind, "request": kept.fields}
+            self.desk.put_request(kept.number, {**said, "at": stamp(self.clock.now())}, attachments)
+            self.kept.handed(kept.number)
+            self.counts["handed"] += 1
+
+    async def _attachments(self, request: Request) -> list[Attachment]:
+        documents = self.line.read_documents(await self.court.call(self.line.documents(request)))
+        return documents + self.line.read_certificates(await self.court.call(self.line.certificates(request)))
+
+    def _return(self, number: str, kind: Kind, fault: LineFault, fields: JsonObject | None) -> None:
+        """A request that cannot be carried out goes back by itself, with the code and the field in the note."""
+        self.counts[RETURNED] += 1
+        log.error("request-returned", kind=kind, code=fault.code)
+        back = Rollback(number, "", note=f"{fault.code} {fault.field}".strip())
+        now = self.clock.now()
+        self.kept.answered(number, self.line.rollback(kind, back, now, fields), now, code=fault.code)
+
+    def _postpone(self, kept: Kept, code: str) -> None:
+        self.counts["postponed"] += 1
+        log.error("line-waits", kind=kept.kind, code=code, attempt=kept.tries + 1)
+        wait = min(LONGEST_WAIT, self.every * 2 ** min(kept.tries, 10))
+        self.kept.postpone(kept.number, code, self.clock.now() + wait)
+
+    # --- answers ---------------------------------------------------------------------------------------------------
+
+    def _take_answers(self) -> None:
+        for folder, answer in self.desk.answers():
+            try:
+                number = self._take(answer)
+            except LineFault as fault:
+                self._verdict(folder, answer, {"verdict": "refused", "code": fault.code, "field": fault.field})
+                self.counts["refused"] += 1
+                log.error("answer-refused", code=fault.code)  # noqa: TRY400 - its frames say nothing
+            else:
+                self._verdict(folder, answer, {"verdict": "taken", "number": number})
+
+    def _verdict(self, folder: Folder, answer: Answer, said: JsonObject) -> None:
+        put_verdict(folder, answer, {**said, "at": stamp(self.clock.now())})
+
+    def _take(self, answer: Answer) -> str:
+        """Raises LineFault. The same answer again is taken again, and changes nothing."""
+        value = answer.value
+        number = None if value is None else value.get("number")
+        if value is None or not isinstance(number, str):
+            raise LineFault("answer-unreadable")
+        known = self.kept.get(number)
+        if known is None or known.state == "asked":
+            raise LineFault("unknown-request")
+        if known.answer == _digest(value) and known.state != "failed":
+            return number
+        if known.state == "rolled-back":
+            raise LineFault("request-rolled-back")
+        if known.fields is None or known.state not in {"handed", "failed"}:
+            raise LineFault("already-answered")
+        call = self._feedback(Request(number, known.kind, known.digest, known.fields), value)
+        self.kept.answered(number, call, self.clock.now(), answer=_digest(value))
+        self.counts["answers"] += 1
+        return number
+
+    def _feedback(self, request: Request, value: JsonObject) -> Call:
+        if not value.keys() <= {"number", "rows", "receipt", RETURNED}:
+            raise LineFault("unknown-field", "answer")
+        if RETURNED not in value:
+            return self.line.feedback(request, value, self.clock.now())
+        match value:
+            case {"returned": dict(said)} if "rows" not in value and said.keys() <= {"reason", "note", "by", "phone"}:
+                words = [said.get(name, "") for name in ("reason", "note", "by", "phone")]
+                texts = [word for word in words if isinstance(word, str)]
+                if len(texts) == len(words) and texts[0]:
+                    back = Rollback(request.number, *texts)
+                    return self.line.rollback(request.kind, back, self.clock.now(), request.fields)
+        raise LineFault("answer-unreadable", RETURNED)
+
+    # --- feedback --------------------------------------------------------------------------------------------------
+
+    async def _send(self) -> None:
+        for kept in self.kept.due("answered", self.clock.now()):
+            if kept.feedback is None:
+                continue
+            try:
+                result = self.line.read_result(await self.court.call(kept.feedback), kept.number)
+            except LineFault as fault:
+                self._postpone(kept, fault.code)
+                continue
+            except Unavailable as error:
+                self._postpone(kept, error.code)
+                raise
+            if result.taken:
+                self.kept.ended(kept.number, "fed", self.clock.now(), message=result.message)
+                self.counts["fed"] += 1
+            else:
+                self.kept.ended(
+                    kept.number, "failed", self.clock.now(), code="feedback-refused", message=result.message
+                )
+                self.counts["failed"] += 1
+                log.error("feedback-refused", kind=kept.kind, code="feedback-refused")
+
+    def _tell(self) -> None:
+        for kept in self.kept.untold():
+            said: JsonObject = {"number": kept.number, "state": kept.state, "code": kept.code, "message": kept.message}
+            self.desk.put_outcome(kept.number, {**said, "at": stamp(self.clock.now())})
+            self.kept.told(kept.number)
+
+
+def _digest(value: JsonObject) -> bytes:
+    return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).digest()

@@ -1,0 +1,84 @@
+"""The line as a process: look, wait, look again, until told to stop. Killed at any point, the next run carries on."""
+
+import asyncio
+import sys
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from pathlib import Path
+
+import orjson
+import structlog
+
+from gateway.backoff import Backoff
+from gateway.clock import SystemClock
+from gateway.errors import FuyuanError, Refused
+from gateway.line.court import Court
+from gateway.line.cycle import Cycle
+from gateway.line.desk import Desk
+from gateway.line.kept import Requests, refused
+from gateway.settings import Settings
+from gateway.trust.private_file import open_to_others
+from schemas.line import Line
+
+log = structlog.get_logger(__name__)
+
+REFUSED = 3  # exit status of a single run
+NOT_WELL = ("unread", "unreadable-list", "returned", "refused", "failed", "postponed")
+
+
+async def run_line(
+    line: Line,
+    settings: Settings,
+    desk: Path,
+    state: Path,
+    *,
+    every: float,
+    answer_seconds: float,
+    keep_days: int,
+    once: bool,
+) -> int:
+    """`once`: one look, the counts on stdout, and 0, or 3 where something was refused or has to wait."""
+    async with AsyncExitStack() as stack:
+        kept = Requests(state)
+        stack.callback(kept.close)
+        ca_file = settings.line_ca_file
+        court = Court(settings.line_url or "", line, answer_seconds=answer_seconds, ca_file=ca_file)
+        await stack.enter_async_context(court)
+        cycle = Cycle(line, court, Desk(desk), kept, SystemClock(), timedelta(seconds=every), keep_days)
+        if once:
+            await cycle.look()
+            sys.stdout.write(orjson.dumps({"counts": cycle.counts}).decode() + "\n")
+            return REFUSED if any(cycle.counts[name] for name in NOT_WELL) else 0
+        backoff = Backoff(first_seconds=every)
+        while True:
+            try:
+                await cycle.look()
+            except FuyuanError as error:
+                log.error("line-waits", code=error.code)  # noqa: TRY400 - its frames say nothing
+                await asyncio.sleep(every + backoff.next())
+            else:
+                backoff.reset()
+                await asyncio.sleep(every)
+            if cycle.counts:
+                log.info("line-looked", counts=dict(cycle.counts))
+                cycle.counts.clear()
+
+
+def show_refused(state: Path) -> int:
+    """Each request that something is wrong with: number, state and code, one JSON line each."""
+    for number, where, code in refused(state):
+        sys.stdout.write(orjson.dumps({"number": number, "state": where, "code": code}).decode() + "\n")
+    return 0
+
+
+def login_of(settings: Settings) -> tuple[str, str]:
+    """User and password of the line. Raises Refused (`line-settings`)."""
+    if settings.line_url is None or settings.line_user is None or settings.line_password_file is None:
+        raise Refused("line-settings", "Set FUYUAN_LINE_URL, FUYUAN_LINE_USER and FUYUAN_LINE_PASSWORD_FILE.")
+    try:
+        if open_to_others(settings.line_password_file, settings.line_password_file.stat().st_mode):
+            raise Refused("line-settings", "The line's password file may be read by others; chmod 600.")
+        password = settings.line_password_file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Refused("line-settings", f"The line's password file cannot be read ({type(error).__name__}).") from None
+    return settings.line_user, password
