@@ -10,7 +10,7 @@ import typer
 from contracts.load import ContractFileError
 from gateway.agent.control_commands import control_app
 from gateway.cli_options import LOCAL, ExistingFile, GatewayUrl, KeyFile
-from gateway.cli_ways_in import front, watch
+from gateway.cli_ways_in import fetch, front, sftp, sheet, watch
 from gateway.errors import FuyuanError
 from gateway.trust.keys import BadKey
 
@@ -34,6 +34,9 @@ app.add_typer(kafka_app, name="kafka")
 app.add_typer(database_app, name="database")
 app.command()(watch)
 app.command()(front)
+app.command()(fetch)
+app.command()(sheet)
+app.command()(sftp)
 
 
 def main() -> None:

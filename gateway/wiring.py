@@ -8,7 +8,10 @@ from pathlib import Path
 from adapters.feeds import read
 from adapters.fronts.mapping import read_front_mapping
 from adapters.fronts.sql import SqlFront
+from adapters.interfaces.front import InterfaceFront
+from adapters.interfaces.mapping import read_interface_mapping
 from adapters.registers.sql import SqlRegister, read_mapping
+from adapters.sheets.table import read_sheet
 from gateway.admin.registry import Registry
 from gateway.agent.enforce import Register
 from gateway.broker import gateway_broker, make_member, make_producer
@@ -44,6 +47,7 @@ from gateway.trust.keyring import load_keyring
 from gateway.trust.keys import Signer
 from schemas.front import Front
 from schemas.reading import Item
+from schemas.sheet import Sheet
 
 
 def read_feed(feed: str, data: bytes, record_key: bytes, today: date) -> Iterator[Item]:
@@ -154,3 +158,13 @@ def open_register(url: str, mapping: Path) -> Register:
 def open_front(url: str, mapping: Path) -> Front:
     """A department's front-end table, as its mapping file describes it. Raises FrontFault."""
     return SqlFront(url, read_front_mapping(mapping))
+
+
+def open_interface(mapping: Path, token: str, file: Path, clock: Clock) -> Front:
+    """A department's interface, as its mapping file describes it, read into `file`. Raises FrontFault, FrontAway."""
+    return InterfaceFront(read_interface_mapping(mapping), token, file, clock.now)
+
+
+def open_sheet(data: bytes) -> Sheet:
+    """A clerk's table, by what its bytes are. Raises SheetFault."""
+    return read_sheet(data)

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from io import BytesIO
 from itertools import pairwise
+from typing import NamedTuple
 from zipfile import ZipFile
 
 import openpyxl
@@ -45,23 +46,39 @@ _ERRORS = frozenset({"#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!",
 warnings.filterwarnings("ignore", module=r"openpyxl\..*")
 
 
+class Place(NamedTuple):
+    """Where a row stands: sheets from 0, rows from 1. `headings` is the row of its headings; 0 where none is known."""
+
+    sheet: int
+    row: int
+    headings: int
+
+
+WHOLE = Place(0, 0, 0)  # of a fault that is not one row's
+
+
 def is_workbook(data: bytes) -> bool:
     return data.startswith((_ZIP, _OLD))
 
 
 def workbook_rows(data: bytes) -> Iterator[Piece]:
     """Every row of every sheet that is not empty, in order, without headings and titles."""
+    return (piece for _, piece in placed_rows(data))
+
+
+def placed_rows(data: bytes) -> Iterator[tuple[Place, Piece]]:
+    """The same, with where each stands."""
     fault = _OLD_FORM if data.startswith(_OLD) else _fault(data)
     if fault is not None:
-        yield Piece(data, fault=fault)
+        yield WHOLE, Piece(data, fault=fault)
         return
     try:
         book = openpyxl.load_workbook(BytesIO(data), read_only=True, data_only=True, keep_links=False)
-        for sheet in book.worksheets:
+        for number, sheet in enumerate(book.worksheets):
             sheet.reset_dimensions()  # a sheet's own word on its size may be wrong
-            yield from _rows(sheet.iter_rows(values_only=True))
+            yield from _rows(number, sheet.iter_rows(values_only=True))
     except Exception:  # noqa: BLE001 - on a broken package the library raises whatever it meets
-        yield Piece(data, fault=_BROKEN)
+        yield WHOLE, Piece(data, fault=_BROKEN)
 
 
 def _fault(data: bytes) -> Fault | None:
@@ -87,10 +104,10 @@ def _fault_of_part(content: bytes) -> Fault | None:
     return None if in_order and (not rows or rows[-1] <= LAST_ROW) else _ROWS
 
 
-def _rows(rows: Iterator[tuple[object, ...]]) -> Iterator[Piece]:
+def _rows(sheet: int, rows: Iterator[tuple[object, ...]]) -> Iterator[tuple[Place, Piece]]:
     headings: Headings | None = None
-    titles = 0
-    for found in rows:
+    titles = head = 0
+    for number, found in enumerate(rows, 1):
         if not any(value is not None for value in found):
             continue
         cells = [_cell(value) for value in found]
@@ -100,11 +117,13 @@ def _rows(rows: Iterator[tuple[object, ...]]) -> Iterator[Piece]:
         if headings is None:
             headings = headings_of([str(cell) for cell in cells])
             titles += 1
+            head = number if headings else 0
             if headings is None and (filled > 1 or titles > TITLES):
-                yield Piece(_raw(cells), fault=_HEADLESS)
+                yield Place(sheet, number, 0), Piece(_raw(cells), fault=_HEADLESS)
             continue
         row = _ERROR if not _ERRORS.isdisjoint(found) else row_under(headings, cells)
-        yield Piece(_raw(cells), fault=row) if isinstance(row, Fault) else Piece(orjson.dumps(row), row=row)
+        piece = Piece(_raw(cells), fault=row) if isinstance(row, Fault) else Piece(orjson.dumps(row), row=row)
+        yield Place(sheet, number, head), piece
 
 
 def _cell(value: object) -> JsonValue:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from gateway.log import configure_logging
 from gateway.serve import collect_rarely
-from tests.bench import district, journal, kafka, latency, recovery, screening, sealing, sharing, size
+from tests.bench import district, journal, kafka, latency, recovery, screening, sealing, sharing, size, ways_in
 from tests.bench.figure import Figure
 
 RESULTS = Path(__file__).parent / "results.json"
@@ -23,6 +23,7 @@ PARTS = {
     "screening": screening.run,
     "latency": latency.run,
     "sharing": sharing.run,
+    "ways_in": ways_in.run,
     "kafka": kafka.run,
     "district": district.run,
     "recovery": recovery.run,
