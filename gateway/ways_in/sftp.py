@@ -56,23 +56,24 @@ class SftpFolder:
     async def open(self) -> AsyncIterator["OpenSftp"]:
         """Raises Refused (`sftp-host-key`, `sftp-login`), Unavailable (`sftp-away`, `sftp-silent`)."""
         try:
-            async with (
-                asyncssh.connect(
-                    self.host,
-                    self.port,
-                    username=self.user,
-                    known_hosts=str(self.host_keys),
-                    client_keys=[str(self.identity)] if self.identity else None,
-                    password=self.password,
-                    agent_path=None,
-                    config=None,
-                    connect_timeout=CONNECT_SECONDS,
-                    login_timeout=CONNECT_SECONDS,
-                    keepalive_interval=KEEPALIVE_SECONDS,
-                ) as connection,
-                connection.start_sftp_client() as client,
-            ):
-                yield OpenSftp(client, self.path)
+            connection = await asyncssh.connect(
+                self.host,
+                self.port,
+                username=self.user,
+                known_hosts=str(self.host_keys),
+                client_keys=[str(self.identity)] if self.identity else None,
+                password=self.password,
+                agent_path=None,
+                config=None,
+                connect_timeout=CONNECT_SECONDS,
+                login_timeout=CONNECT_SECONDS,
+                keepalive_interval=KEEPALIVE_SECONDS,
+            )
+            try:
+                yield OpenSftp(await _within(connection.start_sftp_client(), ANSWER_SECONDS), self.path)
+            finally:
+                connection.abort()  # a server that says nothing would be waited for
+                await connection.wait_closed()
         except asyncssh.HostKeyNotVerifiable:
             reason = "The server's key is not the one in --host-keys: another machine answers, or it has a new key."
             raise Refused("sftp-host-key", reason) from None

@@ -208,7 +208,7 @@ async def test_a_server_that_is_away_or_says_nothing_is_waited_for(desk: Desk, m
     gone = sftp_folder(f"sftp://court@127.0.0.1:{port}/out", desk.server.host_keys, desk.server.identity, None)
     with pytest.raises(Unavailable, match="sftp-away"):
         await Watch(gone, FEED, desk.district.client(COURT), desk.district.clock, timedelta(0)).look()
-    monkeypatch.setattr(sftp, "READ_SECONDS", 0.3)
+    monkeypatch.setattr(sftp, "ANSWER_SECONDS", 1)
     await desk.watch.look()
     desk.district.clock.advance(SETTLE)
     desk.server.silent = True

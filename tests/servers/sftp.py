@@ -83,4 +83,7 @@ async def sftp_server(home: Path) -> AsyncIterator[Sftp]:
         server.url = f"sftp://{USER}@127.0.0.1:{port}/out"
         public = host_key.export_public_key().decode()
         server.host_keys.write_text(f"[127.0.0.1]:{port} {public}", encoding="ascii")
-        yield server
+        try:
+            yield server
+        finally:
+            server.silent = False
