@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from itertools import islice
 from typing import Final
+from zipfile import ZipFile
 
 import openpyxl
 from openpyxl.cell import Cell
@@ -27,6 +28,7 @@ from schemas.canonical import JsonObject
 from schemas.sheet import Refusal, Sheet, SheetFault
 
 MOST_ROWS: Final = 50_000
+MOST_UNPACKED: Final = 64 * 1024 * 1024  # bytes of all parts: to be copied it is held whole, cell by cell
 LAST_COLUMN: Final = 16_384  # a sheet has no more
 LONGEST: Final = 32_767  # characters in a cell
 _RED: Final = PatternFill("solid", start_color="FFC7CE", end_color="FFC7CE")
@@ -36,6 +38,8 @@ _OURS: Final = re.compile(f"{VERDICT}|{REASON}")
 def read_sheet(data: bytes) -> Sheet:
     """The table, by what its bytes are. Raises SheetFault."""
     if is_workbook(data):
+        if _unpacked(data) > MOST_UNPACKED:
+            raise SheetFault("the workbook unpacks to far more than a clerk's table can be")
         found = list(islice(placed_rows(data), MOST_ROWS + 1))
         _check(len(found))
         for place, piece in found:
@@ -94,6 +98,15 @@ class TextTable:
         for number, one in enumerate(refused, len(self.head) + 1):
             _say(sheet, number, column, one)
         return _saved(book)
+
+
+def _unpacked(data: bytes) -> int:
+    """What the package says of itself; the reader finds out whether it is so."""
+    try:
+        with ZipFile(BytesIO(data)) as package:
+            return sum(part.file_size for part in package.infolist())
+    except Exception:  # noqa: BLE001 - of a broken package the library raises whatever it meets; the reader names it
+        return 0
 
 
 def _check(rows: int) -> None:

@@ -14,7 +14,7 @@ import orjson
 import structlog
 
 from gateway.backoff import Backoff
-from gateway.clock import SystemClock
+from gateway.clock import Clock, SystemClock
 from gateway.errors import FuyuanError
 from gateway.provider import open_client
 from gateway.ways_in.front import FrontTable
@@ -49,7 +49,7 @@ async def watch_folder(
             found = await watch.look()
             refused = first.in_part + first.refused + found.in_part + found.refused
             return IN_QUARANTINE if refused else 0
-        return await _keep_looking(watch.look, feed, every)
+        return await keep_looking(watch.look, feed, every, SystemClock())
 
 
 async def send_front(
@@ -71,7 +71,7 @@ async def send_front(
             await table.look(allow=allow)
             allow = 0  # it was said of what stood there then
 
-        return await _keep_looking(look, front.feed, every)
+        return await keep_looking(look, front.feed, every, SystemClock())
 
 
 def show_refusals(state: Path) -> int:
@@ -83,9 +83,9 @@ def show_refusals(state: Path) -> int:
     return 0
 
 
-async def _keep_looking(look: Callable[[], Awaitable[object]], feed: str, every: float) -> int:
+async def keep_looking(look: Callable[[], Awaitable[object]], feed: str, every: float, clock: Clock) -> int:
     """For ever. What goes wrong is logged, and may have passed by the next look; after an hour of it, with an alarm."""
-    backoff, clock = Backoff(first_seconds=every), SystemClock()
+    backoff = Backoff(first_seconds=every)
     since: datetime | None = None
     while True:
         try:

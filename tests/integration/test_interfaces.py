@@ -1,5 +1,6 @@
 """A department's interface over real HTTP, before a real gateway: what it may answer, and what must not come of it."""
 
+import asyncio
 import gzip
 import json
 import secrets
@@ -14,6 +15,7 @@ import pytest
 
 from gateway.demo.cast import COURT
 from gateway.errors import FuyuanError, Refused, Unavailable
+from schemas.front import FrontAway
 from tests.integration.departments import CODE, NAME, NO_TOTAL, WATERMARK, Reader, cases, record
 from tests.integration.district import District
 from tests.servers.interface import Department, Handler, interface_server
@@ -253,6 +255,23 @@ async def test_an_interface_that_never_stands_still_is_named(reader: Reader) -> 
         await reader.look()
     reader.department.troubles.clear()
     assert (await reader.look())[1] == {"listed": 5}
+
+
+async def test_two_records_under_one_key_are_no_list(reader: Reader) -> None:
+    reader.department.records.append(record(1, ah="（2026）豫0811执99号"))
+    with pytest.raises(Unavailable, match="two records have one key"):
+        await reader.look()
+
+
+async def test_a_file_of_pages_that_cannot_be_used(reader: Reader) -> None:
+    pages = reader.state.with_name("pages")
+    await asyncio.to_thread(pages.mkdir, parents=True)
+    with pytest.raises(FrontAway, match="cannot be used"):
+        await reader.look()
+    await asyncio.to_thread(pages.rmdir)
+    await asyncio.to_thread(pages.write_bytes, b"no database" * 100)
+    with pytest.raises(FrontAway, match="cannot be used"):
+        await reader.look()
 
 
 @pytest.mark.parametrize("days", [2, -2])
