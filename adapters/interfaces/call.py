@@ -20,6 +20,7 @@ from schemas.front import FrontAway, FrontFault
 MOST_BYTES: Final = 32 * 1024 * 1024  # of one answer
 REFUSALS: Final = frozenset({401, 403})
 BUSY: Final = 429
+_TOTAL: Final = re.compile(r"\d{1,12}", re.ASCII)
 _SAFE: Final = re.compile(r"[A-Za-z0-9_-]{1,12}", re.ASCII)  # of another's error code that may be repeated
 
 
@@ -56,9 +57,9 @@ class Caller:
                 body = await self._body(parameters)
         except (TimeoutError, httpx.TimeoutException):
             raise FrontAway(f"no whole answer within {self._mapping.seconds:g} seconds", "silent") from None
-        except (httpx.HTTPError, ssl.SSLError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError) as error:
             raise FrontAway(f"no answer ({type(error).__name__})", "unreachable") from None
-        return self._read(body)
+        return read_page(self._mapping, body)
 
     async def _body(self, parameters: Mapping[str, str]) -> bytes:
         mapping, at = self._mapping, self._now()
@@ -92,33 +93,34 @@ class Caller:
         try:
             theirs = parsedate_to_datetime(date)
             apart = (self._now() - theirs).total_seconds()
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError, IndexError):
             return  # it says no time, or one without its zone
         if abs(apart) > self._mapping.clock:
             which = "ahead of" if apart > 0 else "behind"
             raise FrontAway(f"this machine's clock is {abs(apart):.0f} s {which} the interface's", "clock")
 
-    def _read(self, body: bytes) -> Page:
-        try:
-            answer = orjson.loads(body)
-        except orjson.JSONDecodeError:
-            raise FrontAway("an answer that is no JSON; a page of a proxy looks like this", "error") from None
-        of = self._mapping.answer
-        code = at_path(answer, of.ok)
-        if str(code) not in of.values:
-            shown = f" {code}" if isinstance(code, str | int) and _SAFE.fullmatch(str(code)) else ""
-            raise FrontAway(f"an answer that says of itself that it is an error{shown}", "error")
-        rows = at_path(answer, of.rows)
-        pages = self._mapping.pages
-        total = at_path(answer, pages.total) if pages.total else None
-        if rows is None and total in {0, "0"}:
-            rows = []  # as some write that there is nothing
-        if not isinstance(rows, list):
-            raise FrontFault(f"no list at {of.rows} of the answer")
-        if pages.total and not (isinstance(total, int | str) and str(total).isdecimal()):
-            raise FrontFault(f"no number at {pages.total} of the answer")
-        following = at_path(answer, pages.next) if pages.next else None
-        return Page(rows, int(str(total)) if pages.total else None, None if following in (None, "") else str(following))
+
+def read_page(mapping: InterfaceMapping, body: bytes) -> Page:
+    """What an answer says. Raises FrontAway (`error`), FrontFault."""
+    try:
+        answer = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise FrontAway("an answer that is no JSON; a page of a proxy looks like this", "error") from None
+    of, pages = mapping.answer, mapping.pages
+    code = at_path(answer, of.ok)
+    if str(code) not in of.values:
+        shown = f" {code}" if isinstance(code, str | int) and _SAFE.fullmatch(str(code)) else ""
+        raise FrontAway(f"an answer that says of itself that it is an error{shown}", "error")
+    rows = at_path(answer, of.rows)
+    total = _number(at_path(answer, pages.total)) if pages.total else None
+    if pages.total and total is None:
+        raise FrontFault(f"no number at {pages.total} of the answer")
+    if rows is None and total == 0:
+        rows = []  # as some write that there is nothing
+    if not isinstance(rows, list):
+        raise FrontFault(f"no list at {of.rows} of the answer")
+    following = at_path(answer, pages.next) if pages.next else None
+    return Page(rows, total, None if following in (None, "") else str(following))
 
 
 def at_path(value: JsonValue, path: str) -> JsonValue:
@@ -128,6 +130,11 @@ def at_path(value: JsonValue, path: str) -> JsonValue:
             return None
         value = value.get(name)
     return value
+
+
+def _number(value: JsonValue) -> int | None:
+    text = str(value) if type(value) in {int, str} else ""
+    return int(text) if _TOTAL.fullmatch(text) else None
 
 
 def _check(answer: httpx.Response) -> None:

@@ -8,6 +8,7 @@ that brings other records shows it.
 """
 
 import hashlib
+import re
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -30,6 +31,7 @@ MOST_RECORDS: Final = 10_000_000  # of a reading; an interface that has no end e
 AT_ONCE: Final = 1000
 CHINA: Final = ZoneInfo("Asia/Shanghai")
 ALL: Final = "all"
+_NUMBER: Final = re.compile(r"\d{1,18}", re.ASCII)
 UNKEYED: Final = '["?",'  # how the keys of records begin that have none
 
 
@@ -135,7 +137,7 @@ class InterfaceFront:
         if done and came.rows and (missing := self._vanished(came.seen)):
             self._spool.clear()
             raise FrontFault(f"no record has {', '.join(missing)}")
-        spooled = [self._spooled(row) for row in page.rows]
+        spooled = [spooled_row(self._mapping, row) for row in page.rows]
         keyed = [row for row in spooled if not row.key.startswith(UNKEYED)]
         return self._spool.keep(came, keyed, [row for row in spooled if row.key.startswith(UNKEYED)])
 
@@ -173,23 +175,6 @@ class InterfaceFront:
         wanted = self._mapping.columns.keys() - set(self._mapping.optional)
         return [self._mapping.columns[member] for member in sorted(wanted.difference(seen))]
 
-    def _spooled(self, row: JsonValue) -> Spooled:
-        """A record that cannot be told from others goes to the gateway as it is, which says what it lacks."""
-        mapping = self._mapping
-        key = [at_path(row, path) for path in mapping.key]
-        if not isinstance(row, dict) or not all(type(part) in {int, str} for part in key):
-            whole = orjson.dumps(row, option=orjson.OPT_SORT_KEYS)
-            unkeyed: JsonObject = row if isinstance(row, dict) else {"value": row}
-            return _spooled(["?", hashlib.sha256(whole).hexdigest()], unkeyed, {}, deleted=False)
-        named: JsonObject = {member: at_path(row, path) for member, path in mapping.named.items()}
-        deletions = mapping.deletions
-        deleted = deletions.column is not None and _word(at_path(row, deletions.column)) in deletions.values
-        line = {member: at_path(row, path) for member, path in mapping.columns.items() if _has(row, path)} or row
-        if deleted:
-            why = None if deletions.reason is None else at_path(row, deletions.reason)
-            line = {**named, "status": "withdrawn", **({"status_reason": str(why)} if why else {})}
-        return _spooled(key, line, named, deleted=deleted)
-
     def _since(self, position: str) -> str:
         """A position as the interface is asked for what is new behind it."""
         changes = self._mapping.changes
@@ -205,6 +190,30 @@ class InterfaceFront:
             return mark
         now = self._now().astimezone(CHINA).replace(tzinfo=None, microsecond=0)
         return f"at {min(datetime.fromisoformat(value), now).isoformat()}"
+
+
+def spooled_row(mapping: InterfaceMapping, row: JsonValue) -> Spooled:
+    """A record that cannot be told from others goes to the gateway as it is, which says what it lacks."""
+    key = [at_path(row, path) for path in mapping.key]
+    try:
+        if not isinstance(row, dict) or not all(type(part) in {int, str} for part in key):
+            whole = orjson.dumps(row, option=orjson.OPT_SORT_KEYS)
+            unkeyed: JsonObject = row if isinstance(row, dict) else {"value": row}
+            return _spooled(["?", hashlib.sha256(whole).hexdigest()], unkeyed, {}, deleted=False)
+        return _keyed(mapping, key, row)
+    except orjson.JSONEncodeError:
+        return _spooled(["?", "deep"], {"value": "nested too deep to be a record"}, {}, deleted=False)
+
+
+def _keyed(mapping: InterfaceMapping, key: Sequence[JsonValue], row: JsonObject) -> Spooled:
+    named: JsonObject = {member: at_path(row, path) for member, path in mapping.named.items()}
+    deletions = mapping.deletions
+    deleted = deletions.column is not None and _word(at_path(row, deletions.column)) in deletions.values
+    line = {member: at_path(row, path) for member, path in mapping.columns.items() if _has(row, path)} or row
+    if deleted:
+        why = None if deletions.reason is None else at_path(row, deletions.reason)
+        line = {**named, "status": "withdrawn", **({"status_reason": str(why)} if why else {})}
+    return _spooled(key, line, named, deleted=deleted)
 
 
 def _spooled(key: Sequence[JsonValue], line: JsonObject, named: JsonObject, *, deleted: bool) -> Spooled:
@@ -230,8 +239,8 @@ def _word(value: JsonValue) -> str:
 
 def _mark(value: JsonValue) -> str | None:
     """A record's mark as positions have it: a time in China without its zone, or a whole number."""
-    if type(value) is int or (isinstance(value, str) and value.isdecimal()):
-        return f"no {int(value)}"
+    if type(value) in {int, str} and _NUMBER.fullmatch(str(value)):
+        return f"no {int(str(value))}"
     with suppress(ValueError):
         at = datetime.fromisoformat(str(value).strip().replace("/", "-"))
         at = at if at.tzinfo is None else at.astimezone(CHINA).replace(tzinfo=None)
