@@ -113,12 +113,12 @@ def read_page(mapping: InterfaceMapping, body: bytes) -> Page:
         raise FrontAway(f"an answer that says of itself that it is an error{shown}", "error")
     rows = at_path(answer, of.rows)
     total = _number(at_path(answer, pages.total)) if pages.total else None
-    if pages.total and total is None:
-        raise FrontFault(f"no number at {pages.total} of the answer")
     if rows is None and total == 0:
         rows = []  # as some write that there is nothing
     if not isinstance(rows, list):
         raise FrontFault(f"no list at {of.rows} of the answer")
+    if pages.total and total is None:
+        raise FrontFault(f"no number at {pages.total} of the answer")
     following = at_path(answer, pages.next) if pages.next else None
     return Page(rows, total, None if following in (None, "") else str(following))
 

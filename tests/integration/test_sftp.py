@@ -143,6 +143,16 @@ async def test_a_file_that_changes_behind_the_listing_is_not_taken(desk: Desk) -
             await opened.read(listed)
 
 
+async def test_a_server_that_never_renames_over_a_file(desk: Desk) -> None:
+    desk.server.old = True
+    desk.put("list.ndjson", ndjson(line(1)))
+    assert await desk.look() == Look(taken=1)
+    desk.put("list.ndjson", ndjson(line(2), line(3)))
+    assert await desk.look() == Look(taken=1)
+    assert desk.result("list.ndjson")["counts"]["listed"] == 2
+    assert sorted(one.name for one in desk.path.iterdir()) == ["list.ndjson", "list.ndjson.result.json"]
+
+
 async def test_names_that_are_no_utf8(desk: Desk) -> None:
     os.rename(desk.put("x.ndjson", ndjson(line(1))), os.fsencode(desk.path) + b"/\xc3\xfb.ndjson")  # noqa: PTH104 - GBK
     assert await desk.look() == Look(taken=1)

@@ -22,6 +22,7 @@ class Sftp:
     identity: Path
     password: Path
     silent: bool = False
+    old: bool = False  # it never renames over what is there, as servers of version 3 without extensions
     logins: list[str] = field(default_factory=list)
 
 
@@ -56,6 +57,11 @@ def _files(server: Sftp) -> type[asyncssh.SFTPServer]:
             while server.silent:  # noqa: ASYNC110 - a test sets it
                 await asyncio.sleep(0.05)
             return super().open(path, pflags, attrs)
+
+        def posix_rename(self, oldpath: bytes, newpath: bytes) -> Any:
+            if server.old:
+                raise asyncssh.SFTPOpUnsupported("no such extension")
+            return super().posix_rename(oldpath, newpath)
 
     return Files
 
