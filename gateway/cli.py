@@ -12,7 +12,7 @@ from contracts.load import ContractFileError
 from gateway.agent.control_commands import control_app
 from gateway.cli_line import line
 from gateway.cli_options import LOCAL, ExistingFile, GatewayUrl, KeyFile
-from gateway.cli_ways_in import front, watch
+from gateway.cli_ways_in import fetch, front, sftp, sheet, watch
 from gateway.errors import FuyuanError
 from gateway.trust.keys import BadKey
 
@@ -37,6 +37,9 @@ app.add_typer(database_app, name="database")
 app.command()(watch)
 app.command()(front)
 app.command()(line)
+app.command()(fetch)
+app.command()(sheet)
+app.command()(sftp)
 
 
 class Story(StrEnum):

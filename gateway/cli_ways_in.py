@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 
 from gateway.cli_options import LOCAL, ExistingFile, GatewayUrl, KeyFile
-from gateway.errors import Refused
+from gateway.errors import BadRequest, Refused, TooLarge
+
+LARGEST_SHEET = 32 * 1024 * 1024  # bytes; a copy of it is made in memory
 
 
 def watch(
@@ -28,18 +30,55 @@ def watch(
     """Push every file that is put into a folder; the verdict is put beside it, as NAME.result.json."""
     from gateway.log import catch_uncaught, configure_logging
     from gateway.settings import load_settings
+    from gateway.ways_in.folder import LocalFolder
     from gateway.ways_in.run import watch_folder
 
     settings = load_settings()
     configure_logging(settings.log_format, settings.log_level)
     catch_uncaught()  # its message may hold a row
-    sys.exit(
-        asyncio.run(
-            watch_folder(
-                feed, folder, gateway=gateway, key=key, settle=settle, every=every, marker=done or None, once=once
-            )
-        )
+    watching = watch_folder(
+        feed, LocalFolder(folder), gateway=gateway, key=key, settle=settle, every=every, marker=done or None, once=once
     )
+    sys.exit(asyncio.run(watching))
+
+
+def sftp(
+    feed: str,
+    url: Annotated[str, typer.Argument(help="sftp://user@host/folder")],
+    key: KeyFile,
+    host_keys: Annotated[
+        Path, typer.Option(help="The server's public key, as known_hosts has it.", exists=True, dir_okay=False)
+    ],
+    identity: Annotated[
+        Path | None, typer.Option(help="File of the private key to log in with.", exists=True, dir_okay=False)
+    ] = None,
+    password_file: Annotated[
+        Path | None, typer.Option(help="Or file of the password.", exists=True, dir_okay=False)
+    ] = None,
+    gateway: GatewayUrl = LOCAL,
+    settle: Annotated[
+        float, typer.Option(min=2, help="Seconds that a file must lie unchanged before it is read.")
+    ] = 10,
+    every: Annotated[float, typer.Option(min=0.1, help="Seconds from one look to the next.")] = 60,
+    done: Annotated[
+        str | None, typer.Option(help="Read NAME only once NAME with this ending is there, e.g. .ok")
+    ] = None,
+    once: Annotated[bool, typer.Option("--once", help="Take what lies there now, then end.")] = False,
+) -> None:
+    """Push every file that is put into a folder of another machine, as watch does; the verdict is put beside it."""
+    from gateway.log import catch_uncaught, configure_logging
+    from gateway.settings import load_settings
+    from gateway.ways_in.run import watch_folder
+    from gateway.ways_in.sftp import sftp_folder
+
+    settings = load_settings()
+    configure_logging(settings.log_format, settings.log_level)
+    catch_uncaught()  # its message may hold a row
+    folder = sftp_folder(url, host_keys, identity, password_file)
+    watching = watch_folder(
+        feed, folder, gateway=gateway, key=key, settle=settle, every=every, marker=done or None, once=once
+    )
+    sys.exit(asyncio.run(watching))
 
 
 def front(
@@ -73,3 +112,55 @@ def front(
         raise Refused("front-settings", f"{fault}.") from None
     sending = send_front(table, state, gateway=gateway, key=key, every=every, once=once, refresh=refresh, allow=allow)
     sys.exit(asyncio.run(sending))
+
+
+def fetch(
+    mapping: ExistingFile,
+    key: KeyFile,
+    gateway: GatewayUrl = LOCAL,
+    state: Annotated[Path, typer.Option(help="File of what was sent; one for each interface.")] = Path("fetch.sqlite"),
+    every: Annotated[float, typer.Option(min=0.1, help="Seconds from one look to the next.")] = 300,
+    once: Annotated[bool, typer.Option("--once", help="Send what has changed until now, then end.")] = False,
+    refresh: Annotated[bool, typer.Option("--refresh", help="Compare all records, then end.")] = False,
+    allow: Annotated[int, typer.Option(min=0, help="So many records may change at once, this time.")] = 0,
+    refused: Annotated[bool, typer.Option("--refused", help="Print the records that are refused, and why.")] = False,
+) -> None:
+    """Read a department's interface page by page, as its mapping file describes it, and push what changes there."""
+    from gateway.clock import SystemClock
+    from gateway.log import catch_uncaught, configure_logging
+    from gateway.settings import load_settings
+    from gateway.trust.private_file import read_secret
+    from gateway.ways_in.run import send_front, show_refusals
+    from gateway.wiring import open_interface
+    from schemas.front import FrontAway, FrontFault
+
+    if refused:
+        sys.exit(show_refusals(state))
+    settings = load_settings()
+    configure_logging(settings.log_format, settings.log_level)
+    catch_uncaught()  # its message may hold a record
+    token = "" if settings.fetch_token_file is None else read_secret(settings.fetch_token_file)
+    try:
+        interface = open_interface(mapping, token, state.with_name(state.name + ".pages"), SystemClock())
+    except (FrontFault, FrontAway) as fault:
+        raise Refused("fetch-settings", f"{fault}.") from None
+    sending = send_front(
+        interface, state, gateway=gateway, key=key, every=every, once=once, refresh=refresh, allow=allow
+    )
+    sys.exit(asyncio.run(sending))
+
+
+def sheet(feed: str, file: ExistingFile, key: KeyFile, gateway: GatewayUrl = LOCAL) -> None:
+    """Push a clerk's table, XLSX or CSV; beside it a copy, FILE.verdict.xlsx, says of each row whether it was taken."""
+    from gateway.provider import open_client
+    from gateway.ways_in.sheet import send_sheet
+    from gateway.wiring import open_sheet
+    from schemas.sheet import SheetFault
+
+    if file.stat().st_size > LARGEST_SHEET:
+        raise TooLarge("sheet-too-large", f"The file has more than {LARGEST_SHEET // 2**20} MiB; push it, or cut it.")
+    try:
+        table = open_sheet(file.read_bytes())
+    except SheetFault as fault:
+        raise BadRequest("sheet-unreadable", f"Nothing was sent: {fault}.") from None
+    sys.exit(asyncio.run(send_sheet(open_client(gateway, key), feed, file, table)))

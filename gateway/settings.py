@@ -117,6 +117,9 @@ class Settings(BaseSettings):
     line_ca_file: Path | None = Field(
         None, description="`fuyuan line`: file of the certificates (PEM) that the service's is signed with."
     )
+    fetch_token_file: Path | None = Field(
+        None, description="`fuyuan fetch`: file of the secret that the interface's digests are made with."
+    )
 
     agent_host: str = Field("127.0.0.1", description="Agent: address of the screening service.")
     agent_port: Port = Field(8441, description="Agent: port of the screening service; 0 takes a free one.")

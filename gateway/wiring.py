@@ -8,9 +8,12 @@ from pathlib import Path
 from adapters.feeds import read
 from adapters.fronts.mapping import read_front_mapping
 from adapters.fronts.sql import SqlFront
+from adapters.interfaces.front import InterfaceFront
+from adapters.interfaces.mapping import read_interface_mapping
 from adapters.lines.bank import BankLine
 from adapters.lines.land import LandLine
 from adapters.registers.sql import SqlRegister, read_mapping
+from adapters.sheets.table import read_sheet
 from gateway.admin.registry import Registry
 from gateway.agent.enforce import Register
 from gateway.broker import gateway_broker, make_member, make_producer
@@ -47,6 +50,7 @@ from gateway.trust.keys import Signer
 from schemas.front import Front
 from schemas.line import Charset, Institution, Line, Returns
 from schemas.reading import Item
+from schemas.sheet import Sheet
 
 
 def read_feed(feed: str, data: bytes, record_key: bytes, today: date) -> Iterator[Item]:
@@ -164,3 +168,13 @@ def open_line(
 ) -> Line:
     """The wire of a court's query-and-control line. `charset` is a registry's alone, `returns` a bank's."""
     return BankLine(user, password, returns) if institution == "bank" else LandLine(user, password, charset)
+
+
+def open_interface(mapping: Path, token: str, file: Path, clock: Clock) -> Front:
+    """A department's interface, as its mapping file describes it, read into `file`. Raises FrontFault, FrontAway."""
+    return InterfaceFront(read_interface_mapping(mapping), token, file, clock.now)
+
+
+def open_sheet(data: bytes) -> Sheet:
+    """A clerk's table, by what its bytes are. Raises SheetFault."""
+    return read_sheet(data)

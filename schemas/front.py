@@ -7,6 +7,9 @@ from typing import Literal, Protocol
 from schemas.canonical import JsonObject
 
 By = Literal["refresh", "state", "watermark"]
+# `database`: it does not answer. The others are an interface's: nothing at all, or not in time, or not to this party;
+# an answer that is an error, or not whole; pages that shift while they are read; a clock that is off; no room here.
+Away = Literal["database", "unreachable", "silent", "refused", "error", "short", "shifting", "clock", "spool"]
 
 
 class FrontFault(ValueError):
@@ -14,7 +17,11 @@ class FrontFault(ValueError):
 
 
 class FrontAway(ConnectionError):
-    """The database cannot be reached, or refuses; the same may be tried again."""
+    """Database or interface cannot be read now; the same may be tried again. The message holds no value of a row."""
+
+    def __init__(self, what: str, kind: Away = "database") -> None:
+        super().__init__(what)
+        self.kind = kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +81,10 @@ class Front(Protocol):
 
     async def mark(self, verdicts: Sequence[tuple[FrontRow, str | None]]) -> None:
         """Write back what became of rows: the code of a refusal, or None. A row that has changed meanwhile is left."""
+        ...
+
+    async def sent(self) -> None:
+        """All that was read is sent: nothing of it needs to be kept."""
         ...
 
     async def close(self) -> None: ...

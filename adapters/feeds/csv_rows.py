@@ -30,7 +30,21 @@ class _Table(NamedTuple):
 def csv_rows(data: bytes) -> Iterator[Piece] | None:
     """Every row under the headings, in order; None where the first lines hold no headings that are known."""
     table = _table(data)
-    return None if table is None else _rows(table)
+    return None if table is None else (piece for _, piece in _rows(table))
+
+
+def csv_cells(data: bytes) -> tuple[list[list[str]], Iterator[tuple[list[str], Piece]]] | None:
+    """The same with each row's cells, and before them the lines of titles and headings."""
+    table = _table(data)
+    if table is None:
+        return None
+    head: list[list[str]] = []
+    place = 0
+    while place < table.first:
+        cells, used, _ = _read(table.lines, place, table.encoding, table.delimiter)
+        head += [cells] if any(cells) else []
+        place += used
+    return head, _rows(table)
 
 
 def _table(data: bytes) -> _Table | None:
@@ -54,7 +68,7 @@ def _table(data: bytes) -> _Table | None:
     return None
 
 
-def _rows(table: _Table) -> Iterator[Piece]:
+def _rows(table: _Table) -> Iterator[tuple[list[str], Piece]]:
     place = table.first
     while place < len(table.lines):
         if not table.lines[place].strip(_NO_RECORD):
@@ -68,7 +82,7 @@ def _rows(table: _Table) -> Iterator[Piece]:
         raw = b"".join(table.lines[place : place + used]).rstrip(b"\r\n")
         place += used
         row = fault or row_under(table.headings, [_plain(cell) for cell in cells])
-        yield Piece(raw, fault=row) if isinstance(row, Fault) else Piece(raw, row=row)
+        yield cells, Piece(raw, fault=row) if isinstance(row, Fault) else Piece(raw, row=row)
 
 
 def _read(

@@ -44,11 +44,11 @@ from schemas.front import By, FrontFault
 Name = Annotated[str, Field(min_length=1, max_length=128)]
 
 
-class _Part(BaseModel):
+class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
-class Changes(_Part):
+class Changes(Part):
     by: By
     column: Name | None = None
     new: tuple[str, ...] = ()
@@ -69,19 +69,19 @@ class Changes(_Part):
         return self
 
 
-class Deletions(_Part):
+class Deletions(Part):
     column: Name | None = None
     values: tuple[str, ...] = ()
     reason: Name | None = None
     gone: Name | None = None
 
 
-class BrakeAt(_Part):
+class BrakeAt(Part):
     percent: int = Field(10, ge=0, le=100)
     rows: int = Field(20, ge=0)
 
 
-class FrontMapping(_Part):
+class FrontMapping(Part):
     """`columns` and `named`: member -> column."""
 
     feed: Name
@@ -108,6 +108,11 @@ def read_front_mapping(path: Path) -> FrontMapping:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError):
         raise FrontFault("the mapping is no TOML") from None
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-        place = ".".join(map(str, first["loc"])) or "mapping"
-        raise FrontFault(f"the mapping's {place}: {first['msg']}") from None
+        raise fault_of(error) from None
+
+
+def fault_of(error: ValidationError) -> FrontFault:
+    """What is wrong with a mapping, by its member and without its value."""
+    first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+    place = ".".join(map(str, first["loc"])) or "mapping"
+    return FrontFault(f"the mapping's {place}: {first['msg']}")

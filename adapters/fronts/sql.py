@@ -120,6 +120,9 @@ class SqlFront:
                 await connection.execute(update(table).where(state, *same).values(said))
             await connection.commit()
 
+    async def sent(self) -> None:
+        """A table is read again each time."""
+
     def _next(self, table: Table, position: str | None, last: RowMapping | None) -> "Select[tuple[object, ...]]":
         """The page behind the row `last`."""
         changes = self._mapping.changes

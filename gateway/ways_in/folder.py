@@ -4,11 +4,12 @@ Whoever writes there is not trusted with this process's rights: names are looked
 is followed, and nothing but a regular file with this one name is read.
 """
 
+import asyncio
 import contextlib
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -58,7 +59,7 @@ class Folder:
             names = {entry.name: entry for entry in entries}
         found = []
         for name, entry in names.items():
-            if not _is_input(name) or (marker and (name.endswith(marker) or name + marker not in names)):
+            if not is_input(name) or (marker and (name.endswith(marker) or name + marker not in names)):
                 continue
             with contextlib.suppress(FileNotFoundError):
                 info = entry.stat(follow_symlinks=False)
@@ -90,8 +91,7 @@ class Folder:
 
     def put_result(self, name: str, document: JsonObject) -> None:
         """Whole or not at all: whoever reads results never meets half of one."""
-        result = result_name(name)
-        draft = f".fuyuan-{hashlib.sha256(os.fsencode(name)).hexdigest()[:32]}.tmp"
+        result, draft = result_name(name), draft_name(name)
         try:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(draft, dir_fd=self._handle)  # of a run that was killed
@@ -136,6 +136,38 @@ def open_folder(path: Path) -> Iterator[Folder]:
         os.close(handle)
 
 
+class LocalFolder:
+    """A folder of this machine, for those who wait for it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    @contextlib.asynccontextmanager
+    async def open(self) -> AsyncIterator["Threaded"]:
+        """Raises Unavailable (`folder-unreadable`)."""
+        with open_folder(self._path) as folder:
+            yield Threaded(folder)
+
+
+class Threaded:
+    """An open folder whose disk others need not wait for."""
+
+    def __init__(self, folder: Folder) -> None:
+        self._folder = folder
+
+    async def files(self, marker: str | None = None) -> list[Found]:
+        return await asyncio.to_thread(self._folder.files, marker)
+
+    async def read(self, file: Found) -> bytes:
+        return await asyncio.to_thread(self._folder.read, file)
+
+    async def result(self, name: str) -> JsonObject | None:
+        return await asyncio.to_thread(self._folder.result, name)
+
+    async def put_result(self, name: str, document: JsonObject) -> None:
+        await asyncio.to_thread(self._folder.put_result, name, document)
+
+
 def result_name(name: str) -> str:
     """Beside the file, under its name; under that name's digest where it would be too long."""
     beside = name + RESULT
@@ -144,12 +176,17 @@ def result_name(name: str) -> str:
     )
 
 
+def draft_name(name: str) -> str:
+    """Under which its result is written."""
+    return f".fuyuan-{hashlib.sha256(os.fsencode(name)).hexdigest()[:32]}.tmp"
+
+
 def is_of(result: JsonObject | None, stamp: Stamp) -> bool:
     """Whether the result was written for the file with this stamp."""
     return result is not None and result.get("stamp") == asdict(stamp)
 
 
-def _is_input(name: str) -> bool:
+def is_input(name: str) -> bool:
     return not name.startswith((".", "~")) and not name.lower().endswith((RESULT, *UNFINISHED))
 
 

@@ -82,10 +82,11 @@ class FrontTable:
                 self.known.put("loaded", "1")
                 if position is not None:
                     self.known.put("position", position)
+            await self.front.sent()
         except FrontFault as fault:
             raise Refused("front-changed", f"{fault}; nothing more is sent.") from None
         except FrontAway as away:
-            raise Unavailable("front-away", f"The front-end database does not answer ({away}).") from None
+            raise _named(away) from None
         return found
 
     async def _survey(self, run: int, *, whole: bool) -> tuple[Survey, str | None]:
@@ -119,7 +120,7 @@ class FrontTable:
         waiting = []
         for row in rows:
             known = before.get(row.key)
-            if known is not None and known.digest == _digest(row):
+            if known is not None and known.digest == row_digest(row):
                 if self.front.by == "state" and not whole:  # written again as it was: it has its answer already
                     waiting.append(row.key)
                 continue
@@ -151,7 +152,7 @@ class FrontTable:
         while keys := self.known.waiting(ROWS_AT_ONCE):
             rows = await self.front.rows(keys)
             before = self.known.rows(keys)
-            new = [row for row in rows if row.key not in before or before[row.key].digest != _digest(row)]
+            new = [row for row in rows if row.key not in before or before[row.key].digest != row_digest(row)]
             refused = await self._push([row.line for row in new])
             codes = {row.key: refused.get(place) for place, row in enumerate(new)}
             with self.known.transaction():
@@ -168,7 +169,7 @@ class FrontTable:
         A row whose case or name was put right says another record. The old one is withdrawn when every row is sent, for
         by then another may say it.
         """
-        says = _identity(row.named)
+        says = row_identity(row.named)
         if before is not None and before.identity != says:
             self.known.try_again(before.identity)
         corrects = row.deleted or not self._is_history
@@ -178,7 +179,7 @@ class FrontTable:
             named, identity, listed = before.named, before.identity, True
         else:
             named, identity, listed = orjson.dumps(row.named).decode(), says, code is None and not row.deleted
-        self.known.keep(row.key, _digest(row), identity, named, run, listed=listed, refused=code)
+        self.known.keep(row.key, row_digest(row), identity, named, run, listed=listed, refused=code)
 
     async def _send_gone(self, run: int) -> None:
         behind = 0
@@ -237,11 +238,34 @@ class FrontTable:
         return "front-" + hashlib.sha256(said.encode()).hexdigest()[:40]
 
 
-def _digest(row: FrontRow) -> bytes:
+def _named(away: FrontAway) -> Unavailable:
+    match away.kind:
+        case "database":
+            return Unavailable("front-away", f"The front-end database does not answer ({away}).")
+        case "unreachable":
+            return Unavailable("interface-away", f"The interface does not answer: {away}.")
+        case "silent":
+            return Unavailable("interface-silent", f"The interface was reached and says nothing: {away}.")
+        case "refused":
+            return Unavailable("interface-refused", f"The interface refuses: {away}.")
+        case "error":
+            return Unavailable("interface-error", f"The interface gives no records: {away}.")
+        case "short":
+            return Unavailable("interface-short", f"Records are wanting: {away}; the page is asked for again.")
+        case "shifting":
+            return Unavailable("interface-shifting", f"The interface cannot be read as it is at one moment: {away}.")
+        case "clock":
+            return Unavailable("clock-apart", f"Nothing is read while the clocks differ: {away}. Set the wrong one.")
+        case "spool":
+            return Unavailable("pages-unusable", f"Nowhere to keep the pages: {away}.")
+
+
+def row_digest(row: FrontRow) -> bytes:
+    """Equal where two rows say the same."""
     return hashlib.sha256(orjson.dumps(row.line, option=orjson.OPT_SORT_KEYS)).digest()[:16]
 
 
-def _identity(named: JsonObject) -> bytes:
+def row_identity(named: JsonObject) -> bytes:
     """Equal where the words differ in writing only, as record ids are."""
     spelled = [_spelled(member, "" if value is None else str(value)) for member, value in named.items()]
     return hashlib.sha256(orjson.dumps(spelled)).digest()[:16]

@@ -53,6 +53,7 @@ class Known:
             file.touch(mode=0o600)
             self._database = sqlite3.connect(file, timeout=0.2, isolation_level=None, check_same_thread=False)
             self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
+            self._database.execute("PRAGMA journal_mode = WAL")  # one wait for the disk at each commit
             self._database.execute("PRAGMA synchronous = FULL")
             self._database.execute("BEGIN EXCLUSIVE")
             for statement in TABLES.split(";"):

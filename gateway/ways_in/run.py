@@ -7,32 +7,41 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import orjson
 import structlog
 
 from gateway.backoff import Backoff
-from gateway.clock import SystemClock
+from gateway.clock import Clock, SystemClock
 from gateway.errors import FuyuanError
 from gateway.provider import open_client
 from gateway.ways_in.front import FrontTable
 from gateway.ways_in.known import Known
-from gateway.ways_in.watch import Watch
+from gateway.ways_in.watch import Watch, WatchedFolder
 from schemas.front import Front
 
 log = structlog.get_logger(__name__)
 
 IN_QUARANTINE = 3  # exit status of a single run
+ALARM_AFTER = timedelta(hours=1)  # without one look that went well
 
 
 async def watch_folder(
-    feed: str, path: Path, *, gateway: str, key: Path, settle: float, every: float, marker: str | None, once: bool
+    feed: str,
+    folder: WatchedFolder,
+    *,
+    gateway: str,
+    key: Path,
+    settle: float,
+    every: float,
+    marker: str | None,
+    once: bool,
 ) -> int:
     """Push what is put into the folder; `once`: what lies there now, and return 0, or 3 where a result says no."""
     async with open_client(gateway, key) as client:
-        watch = Watch(path, feed, client, SystemClock(), timedelta(seconds=settle), marker)
+        watch = Watch(folder, feed, client, SystemClock(), timedelta(seconds=settle), marker)
         if once:
             first = await watch.look()
             if first.waiting:
@@ -40,13 +49,13 @@ async def watch_folder(
             found = await watch.look()
             refused = first.in_part + first.refused + found.in_part + found.refused
             return IN_QUARANTINE if refused else 0
-        return await _keep_looking(watch.look, feed, every)
+        return await keep_looking(watch.look, feed, every, SystemClock())
 
 
 async def send_front(
     front: Front, state: Path, *, gateway: str, key: Path, every: float, once: bool, refresh: bool, allow: int
 ) -> int:
-    """Send what changes in a front-end table; `once` or by a refresh: what has changed until now, and 0 or 3."""
+    """Send what changes in a table or interface; `once` or by a refresh: what has changed until now, and 0 or 3."""
     async with AsyncExitStack() as stack:
         stack.push_async_callback(front.close)
         known = Known(state)
@@ -62,7 +71,7 @@ async def send_front(
             await table.look(allow=allow)
             allow = 0  # it was said of what stood there then
 
-        return await _keep_looking(look, front.feed, every)
+        return await keep_looking(look, front.feed, every, SystemClock())
 
 
 def show_refusals(state: Path) -> int:
@@ -74,15 +83,21 @@ def show_refusals(state: Path) -> int:
     return 0
 
 
-async def _keep_looking(look: Callable[[], Awaitable[object]], feed: str, every: float) -> int:
-    """For ever. What goes wrong is logged, and may have passed by the next look."""
+async def keep_looking(look: Callable[[], Awaitable[object]], feed: str, every: float, clock: Clock) -> int:
+    """For ever. What goes wrong is logged, and may have passed by the next look; after an hour of it, with an alarm."""
     backoff = Backoff(first_seconds=every)
+    since: datetime | None = None
     while True:
         try:
             await look()
         except FuyuanError as error:
             log.error("way-in-waits", feed=feed, code=error.code)  # noqa: TRY400 - its frames say nothing
+            since = since or clock.now()
+            if clock.now() - since >= ALARM_AFTER:
+                log.error("alarm", code=error.code, feed=feed, kind="way-in-stopped")  # noqa: TRY400
+                since = clock.now()
             await asyncio.sleep(every + backoff.next())
         else:
             backoff.reset()
+            since = None
             await asyncio.sleep(every)

@@ -8,9 +8,10 @@ under a key made of its bytes, so that a run killed anywhere, a renamed file and
 
 import asyncio
 import hashlib
+from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
-from pathlib import Path
+from typing import Protocol
 
 import structlog
 
@@ -19,7 +20,7 @@ from gateway.clock import Clock, stamp
 from gateway.errors import BadRequest, FuyuanError, Refused
 from gateway.pieces import is_whole, pieces
 from gateway.provider import Pusher
-from gateway.ways_in.folder import Folder, Found, Moved, Stamp, is_of, open_folder
+from gateway.ways_in.folder import Found, Moved, Stamp, is_of
 from schemas.canonical import JsonObject
 
 log = structlog.get_logger(__name__)
@@ -28,6 +29,24 @@ MOST_BYTES = 8 * 1024 * 1024  # of one request, where the file can be cut
 # Refusals that are about the file. Any other is about the sender or the hour: the file waits.
 ABOUT_THE_FILE = frozenset({400, 409, 413, 415, 422})
 OF_THE_HOUR = frozenset({"submission-in-progress"})
+
+
+class OpenFolder(Protocol):
+    """A folder, as `Folder` is: here, or on another machine. Every call raises Unavailable where it is gone."""
+
+    async def files(self, marker: str | None = None) -> list[Found]: ...
+
+    async def read(self, file: Found) -> bytes:
+        """Raises Moved, TooLarge (`file-too-large`), PermissionError."""
+        ...
+
+    async def result(self, name: str) -> JsonObject | None: ...
+
+    async def put_result(self, name: str, document: JsonObject) -> None: ...
+
+
+class WatchedFolder(Protocol):
+    def open(self) -> AbstractAsyncContextManager[OpenFolder]: ...
 
 
 @dataclass(slots=True)
@@ -44,7 +63,7 @@ class Look:
 class Watch:
     """One folder for one feed. `settle`: how long a file must lie unchanged; none where its sender sets a `marker`."""
 
-    path: Path
+    folder: WatchedFolder
     feed: str
     client: Pusher
     clock: Clock
@@ -58,11 +77,11 @@ class Watch:
         Raises Unavailable and GatewayProblem where no file is to blame; what was not pushed waits for the next look.
         """
         found = Look()
-        with open_folder(self.path) as folder:
-            files = await asyncio.to_thread(folder.files, self.marker)
+        async with self.folder.open() as folder:
+            files = await folder.files(self.marker)
             self._seen = {one.name: self._seen[one.name] for one in files if one.name in self._seen}
             for file in files:
-                if is_of(folder.result(file.name), file.stamp):
+                if is_of(await folder.result(file.name), file.stamp):
                     continue
                 if not self._settled(file):
                     found.waiting += 1
@@ -80,10 +99,10 @@ class Watch:
         self._seen[file.name] = (file.stamp, since)
         return before == file.stamp and now - since >= self.settle
 
-    async def _take(self, folder: Folder, file: Found, found: Look) -> None:
+    async def _take(self, folder: OpenFolder, file: Found, found: Look) -> None:
         said: JsonObject = {"stamp": dict(asdict(file.stamp)), "feed": self.feed}
         try:
-            data = await asyncio.to_thread(_checked, folder, file, marked=self.marker is not None)
+            data = await _checked(folder, file, marked=self.marker is not None)
             said["sha256"] = hashlib.sha256(data).hexdigest()
             await self._push(data, said)
         except Moved:
@@ -99,7 +118,7 @@ class Watch:
             said |= {"verdict": "refused", "code": error.code, "detail": error.detail}
             said |= {"error_id": getattr(error, "error_id", ""), "at": stamp(self.clock.now())}
             log.error("file-refused", feed=self.feed, code=error.code, size=file.stamp.size)  # noqa: TRY400 - its frames say nothing
-        folder.put_result(file.name, said)
+        await folder.put_result(file.name, said)
         match said["verdict"]:
             case "taken":
                 found.taken += 1
@@ -124,14 +143,14 @@ class Watch:
         log.info("file-taken", feed=self.feed, size=len(data), counts=counts)
 
 
-def _checked(folder: Folder, file: Found, *, marked: bool) -> bytes:
+async def _checked(folder: OpenFolder, file: Found, *, marked: bool) -> bytes:
     """The file's bytes. Raises Moved, PermissionError, BadRequest, Refused, TooLarge."""
     if not file.plain:
         raise Refused("file-linked", "Only a file of its own is read: no link, and none with a second name elsewhere.")
-    data = folder.read(file)
+    data = await folder.read(file)
     if not data.strip():
         raise BadRequest("file-empty", "The file holds nothing; an export that failed looks like this.")
-    if not marked and not is_whole(data):
+    if not marked and not await asyncio.to_thread(is_whole, data):
         raise BadRequest("file-unfinished", "The file stops in the middle of its last line; send it whole, end it.")
     return data
 

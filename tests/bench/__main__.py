@@ -13,7 +13,19 @@ from pathlib import Path
 
 from gateway.cycles import collect_rarely
 from gateway.log import configure_logging
-from tests.bench import district, journal, kafka, latency, normalising, recovery, screening, sealing, sharing, size
+from tests.bench import (
+    district,
+    journal,
+    kafka,
+    latency,
+    normalising,
+    recovery,
+    screening,
+    sealing,
+    sharing,
+    size,
+    ways_in,
+)
 from tests.bench.figure import Figure
 
 RESULTS = Path(__file__).parent / "results.json"
@@ -24,6 +36,7 @@ PARTS = {
     "screening": screening.run,
     "latency": latency.run,
     "sharing": sharing.run,
+    "ways_in": ways_in.run,
     "kafka": kafka.run,
     "district": district.run,
     "recovery": recovery.run,

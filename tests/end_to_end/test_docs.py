@@ -27,6 +27,11 @@ PUSH = (
 COMMANDS = "tests/end_to_end/test_commands.py"
 ADAPTERS = "tests/unit/adapters/test_adapters_page.py"
 LINE = "tests/end_to_end/test_line_command.py"
+WAYS_IN = "tests/end_to_end/test_ways_in.py"
+SFTP = (
+    "fuyuan sftp dishonest-debtor sftp://court@exchange.example/out "
+    "--key court.jwk --host-keys known_hosts --identity id_ed25519"
+)
 DOCUMENTS = [
     *sorted(ROOT.glob("*.md")),
     *(page for page in sorted((ROOT / "docs").rglob("*.md")) if page.name != "run-a-district.md"),
@@ -76,6 +81,9 @@ ELSEWHERE = {
     "fuyuan front sxbzxr.toml --key court.jwk --refused": Elsewhere(COMMANDS, '"--refused"'),
     "fuyuan line bank /srv/line/desk": Elsewhere(LINE, '"line", "bank", "desk", "--once"'),
     "fuyuan line bank /srv/line/desk --refused": Elsewhere(LINE, '"--refused"'),
+    "fuyuan fetch fetch.toml --key court.jwk": Elsewhere(WAYS_IN, '"fetch", "fetch.toml"'),
+    "fuyuan sheet dishonest-debtor list.xlsx --key court.jwk": Elsewhere(WAYS_IN, '"sheet", FEED, "list.xlsx"'),
+    SFTP: Elsewhere(WAYS_IN, '"sftp", FEED'),
     "fuyuan doctor": Elsewhere(COMMANDS, 'desk.run("doctor")'),
     "fuyuan doctor --json": Elsewhere(COMMANDS, '"doctor", "--json"'),
     "fuyuan doctor --agent": Elsewhere(COMMANDS, '"doctor", "--agent"'),

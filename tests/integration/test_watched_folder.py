@@ -42,7 +42,9 @@ class Desk:
 
     def __init__(self, district: District, path: Path, client: Pusher | None = None, marker: str | None = None) -> None:
         self.district, self.path = district, path
-        self.watch = Watch(path, FEED, client or district.client(COURT), district.clock, SETTLE, marker)
+        self.watch = Watch(
+            folders.LocalFolder(path), FEED, client or district.client(COURT), district.clock, SETTLE, marker
+        )
 
     async def look(self) -> Look:
         """Two looks, so far apart that what lay still has settled."""

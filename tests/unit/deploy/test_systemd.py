@@ -42,6 +42,9 @@ HARDENING = {
     "StateDirectoryMode": "0700",
     "Restart": "on-failure",
 }
+SERVERS = [unit for unit in UNITS if unit.stem in {"fuyuan-agent", "fuyuan-gateway"}]
+WAYS_IN = [unit for unit in UNITS if unit not in SERVERS]
+each_server = pytest.mark.parametrize("unit", SERVERS, ids=lambda path: path.name)
 each_unit = pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.name)
 
 
@@ -49,7 +52,7 @@ def parsed(unit: Path) -> dict[str, dict[str, list[str]]]:
     """Section, key, and the key's values in order; a line that is neither fails."""
     sections: dict[str, dict[str, list[str]]] = {}
     section: dict[str, list[str]] = {}
-    for line in unit.read_text("utf-8").splitlines():
+    for line in unit.read_text("utf-8").replace("\\\n", "").splitlines():
         if not line or line.startswith("#"):
             continue
         if head := re.fullmatch(r"\[(\w+)\]", line):
@@ -70,21 +73,27 @@ def kafka(unit: Path) -> Path:
     return unit.with_name(f"{unit.name}.d") / "kafka.conf"
 
 
-def test_both_are_there() -> None:
-    assert [unit.name for unit in UNITS] == ["fuyuan-agent.service", "fuyuan-gateway.service"]
+def test_all_are_there() -> None:
+    assert [unit.stem.removeprefix("fuyuan-") for unit in SERVERS] == ["agent", "gateway"]
+    assert [unit.stem.removeprefix("fuyuan-") for unit in WAYS_IN] == ["fetch", "front", "sftp", "watch"]
 
 
 @each_unit
 def test_it_is_hardened(unit: Path) -> None:
     said = service(unit)
-    assert {key: said.get(key) for key in HARDENING} == {key: [value] for key, value in HARDENING.items()}
+    wanted = HARDENING | (
+        {"UMask": "0027"} if unit.stem == "fuyuan-watch" else {}
+    )  # results are for the folder's group
+    assert {key: said.get(key) for key in wanted} == {key: [value] for key, value in wanted.items()}
+    assert said.get("ReadWritePaths") == (["-/srv/exchange/out"] if unit.stem == "fuyuan-watch" else None)
     assert said["SystemCallFilter"] == ["@system-service", "~@privileged @resources"]
     assert said["User"][0] not in {"root", "0"}
     assert parsed(unit)["Install"] == {"WantedBy": ["multi-user.target"]}
 
 
 def test_the_gateway_and_an_agent_on_one_machine_are_different_users() -> None:
-    assert len({service(unit)["User"][0] for unit in UNITS}) == len(UNITS)
+    assert len({service(unit)["User"][0] for unit in SERVERS}) == len(SERVERS)
+    assert {service(unit)["User"][0] for unit in WAYS_IN} == {"fuyuan-ways-in"}
 
 
 @each_unit
@@ -94,12 +103,13 @@ def test_every_setting_is_one_and_every_key_file_is_handed_over(unit: Path) -> N
     assert set(environment) <= SETTINGS | {CONFIG}
     handed = {one.partition(":")[0] for one in said["LoadCredential"]}
     used = {value.removeprefix("%d/") for value in environment.values() if value.startswith("%d/")}
+    used |= set(re.findall(r"%d/([\w.-]+)", said["ExecStart"][0]))
     if "%d" in environment.values():  # the whole folder, as gateway/trust/keyring.py reads it
         used |= {"signing.jwk", "vault.key", "records.key"}
     assert used == handed
 
 
-@each_unit
+@each_server
 def test_every_setting_for_kafka_is_one_and_is_taken(unit: Path, load: Load) -> None:
     assert set(parsed(kafka(unit))) == {"Service"}
     said = service(kafka(unit))
@@ -122,12 +132,15 @@ def test_it_has_more_time_to_stop_than_it_takes(unit: Path) -> None:
 
 @each_unit
 def test_it_starts_a_command_that_there_is(unit: Path) -> None:
-    program, command = service(unit)["ExecStart"][0].split()
+    """And one that takes these options and arguments: it ends at the first file that is not here."""
+    program, command, *arguments = service(unit)["ExecStart"][0].split()
     assert program == "/opt/fuyuan/bin/fuyuan"
-    done = subprocess.run(
-        [Path(sys.executable).with_name("fuyuan"), command, "--help"], capture_output=True, check=False
-    )
+    fuyuan = Path(sys.executable).with_name("fuyuan")
+    done = subprocess.run([fuyuan, command, "--help"], capture_output=True, check=False)
     assert done.returncode == 0
+    if arguments:
+        done = subprocess.run([fuyuan, command, *arguments], capture_output=True, check=False)
+        assert (done.returncode, b"does not exist" in done.stderr) == (2, True), done.stderr
 
 
 def systemd_analyze() -> str:
@@ -145,7 +158,8 @@ def test_systemd_finds_nothing_wrong(unit: Path, tmp_path: Path) -> None:
     copy = tmp_path / unit.name  # the program is installed elsewhere here
     fuyuan = Path(sys.executable).with_name("fuyuan")
     copy.write_text(unit.read_text("utf-8").replace("/opt/fuyuan/bin/fuyuan", str(fuyuan)), "utf-8")
-    shutil.copytree(kafka(unit).parent, tmp_path / kafka(unit).parent.name)
+    if unit in SERVERS:
+        shutil.copytree(kafka(unit).parent, tmp_path / kafka(unit).parent.name)
     done = subprocess.run([analyze, "verify", "--man=no", copy], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -158,13 +172,12 @@ def test_systemd_calls_its_exposure_low(unit: Path) -> None:
     assert done.returncode == 0, done.stdout[-400:]
 
 
-@pytest.mark.parametrize("name", ["gateway", "agent"])
+@pytest.mark.parametrize("name", ["gateway", "agent", "ways-in"])
 def test_the_settings_beside_it_are_taken(name: str, load: Load) -> None:
     file = UNITS[0].with_name(f"{name}.toml")
     settings = load({CONFIG: str(file)})
     given = tomllib.loads(file.read_text("utf-8"))
     assert {key: str(getattr(settings, key)) for key in given} == {key: str(value) for key, value in given.items()}
     assert settings.host == settings.agent_host == "127.0.0.1"
-    assert (
-        f"FUYUAN_CONFIG=/etc/fuyuan/{name}.toml" in service(UNITS[0].with_name(f"fuyuan-{name}.service"))["Environment"]
-    )
+    for unit in WAYS_IN if name == "ways-in" else [file.with_name(f"fuyuan-{name}.service")]:
+        assert f"FUYUAN_CONFIG=/etc/fuyuan/{name}.toml" in service(unit)["Environment"]

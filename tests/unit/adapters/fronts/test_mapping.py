@@ -36,7 +36,7 @@ def test_every_column_is_named_once(tmp_path: Path) -> None:
 
 
 def test_the_mapping_in_the_documents_is_one(tmp_path: Path) -> None:
-    page = (Path(__file__).parents[4] / "docs/ways-in.md").read_text("utf-8")
+    page = (Path(__file__).parents[4] / "docs/departments.md").read_text("utf-8")
     file = tmp_path / "front.toml"
     file.write_text(page.partition("```toml\n")[2].partition("```")[0], encoding="utf-8")
     assert read_front_mapping(file).changes.verdict == "fhxx"

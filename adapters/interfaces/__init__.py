@@ -1,0 +1,1 @@
+"""Interfaces of departments that are asked for their records, page by page."""

@@ -1,0 +1,253 @@
+"""A department's interface as a table of its: read page by page, twice, and believed where both readings agree.
+
+    asked -> page after page onto disk -> the same once more -> alike? -> rows, in the order of their keys
+
+Pages are cut from a list that goes on changing. What is deleted from a page that was read moves every record behind it
+one place forward, and one of them between two pages, unseen; the total may be the same all the while. A second reading
+that brings other records shows it.
+"""
+
+import hashlib
+import re
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import orjson
+
+from adapters.interfaces.call import Caller, Page, at_path
+from adapters.interfaces.mapping import InterfaceMapping
+from adapters.interfaces.spool import Reading, Spool, Spooled
+from schemas.canonical import JsonObject, JsonValue
+from schemas.front import Brake, By, FrontAway, FrontFault, FrontRow
+
+READINGS: Final = 6  # of the same, before it is given up for this time
+KEPT: Final = timedelta(hours=1)  # how old a reading may be that goes on
+MOST_RECORDS: Final = 10_000_000  # of a reading; an interface that has no end ends here
+AT_ONCE: Final = 1000
+CHINA: Final = ZoneInfo("Asia/Shanghai")
+ALL: Final = "all"
+_NUMBER: Final = re.compile(r"\d{1,18}", re.ASCII)
+UNKEYED: Final = '["?",'  # how the keys of records begin that have none
+
+
+class InterfaceFront:
+    """`file` keeps what is read until it is sent; `token` is the secret of the digests, `now` this machine's clock."""
+
+    def __init__(self, mapping: InterfaceMapping, token: str, file: Path, now: Callable[[], datetime]) -> None:
+        """Raises FrontFault, FrontAway."""
+        self._mapping, self._now = mapping, now
+        self._caller = Caller(mapping, token, now)
+        self._spool = Spool(file)
+        self._number = 0  # of the reading that is believed
+
+    @property
+    def feed(self) -> str:
+        return self._mapping.feed
+
+    @property
+    def by(self) -> By:
+        return self._mapping.changes.by
+
+    @property
+    def brake(self) -> Brake:
+        return Brake(self._mapping.brake.percent, self._mapping.brake.rows)
+
+    @property
+    def gone_reason(self) -> str | None:
+        return self._mapping.deletions.gone
+
+    async def close(self) -> None:
+        self._spool.close()
+        await self._caller.close()
+
+    async def all(self) -> AsyncGenerator[list[FrontRow], None]:
+        reading = await self._read(ALL)
+        if not reading.rows and not self._mapping.answer.may_be_empty:
+            raise FrontFault("the interface has no record at all; where that may be, say answer.may_be_empty = true")
+        for page in self._spool.pages(reading.number, AT_ONCE):
+            yield [_front_row(row) for row in page]
+
+    async def fresh(self, position: str | None) -> AsyncGenerator[tuple[list[FrontRow], str | None], None]:
+        reading = await self._read(ALL if position is None else f"since {self._since(position)}")
+        reached = self._reached(reading.mark) or position
+        for page in self._spool.pages(reading.number, AT_ONCE):
+            yield [_front_row(row) for row in page], reached
+
+    async def rows(self, keys: Sequence[str]) -> list[FrontRow]:
+        found = self._spool.rows(self._number, keys)
+        return [_front_row(found[key]) for key in keys if key in found]
+
+    async def mark(self, verdicts: Sequence[tuple[FrontRow, str | None]]) -> None:
+        """An interface is only read."""
+
+    async def sent(self) -> None:
+        self._spool.clear()
+
+    async def _read(self, asked: str) -> Reading:
+        """A reading that a second one has confirmed."""
+        reading = self._resumed(asked)
+        for _ in range(READINGS):
+            while not reading.done:
+                reading = await self._turn(reading)
+            if reading.number and not reading.uneven and self._spool.same(reading.number - 1, reading.number):
+                self._number = reading.number
+                return reading
+            reading = self._begin(asked, reading.number + 1)
+        self._spool.clear()
+        raise FrontAway("its pages shift while they are read, or two records have one key", "shifting")
+
+    def _resumed(self, asked: str) -> Reading:
+        found = self._spool.reading()
+        if found is None or found.done or found.asked != asked:
+            return self._begin(asked, 0)
+        return found if self._now() - datetime.fromisoformat(found.began) < KEPT else self._begin(asked, 0)
+
+    def _begin(self, asked: str, number: int) -> Reading:
+        pages = self._mapping.pages
+        place = {"number": str(pages.first), "offset": "0", "cursor": ""}[pages.by]
+        reading = Reading(number, asked, self._now().isoformat(), place)
+        self._spool.drop(reading)
+        return reading
+
+    async def _turn(self, reading: Reading) -> Reading:
+        """One page further. Raises FrontAway (`short`) where records are wanting; the page is then asked for again."""
+        page = await self._ask(reading)
+        following, done = await self._following(reading, page)
+        columns, changes = self._mapping.columns, self._mapping.changes
+        seen, marks = set(reading.seen), [reading.mark] if reading.mark else []
+        for row in page.rows:
+            seen |= {member for member, path in columns.items() if _has(row, path)}
+            if changes.path and (mark := _mark(at_path(row, changes.path))):
+                marks.append(mark)
+        came = replace(
+            reading,
+            place=following,
+            rows=reading.rows + len(page.rows),
+            total=page.total,
+            uneven=reading.uneven or (reading.rows > 0 and page.total != reading.total),
+            seen=tuple(sorted(seen)),
+            mark=max(marks, key=_order, default=None),
+            done=done,
+        )
+        if done and came.rows and (missing := self._vanished(came.seen)):
+            self._spool.clear()
+            raise FrontFault(f"no record has {', '.join(missing)}")
+        spooled = [spooled_row(self._mapping, row) for row in page.rows]
+        keyed = [row for row in spooled if not row.key.startswith(UNKEYED)]
+        return self._spool.keep(came, keyed, [row for row in spooled if row.key.startswith(UNKEYED)])
+
+    async def _ask(self, reading: Reading) -> Page:
+        mapping, pages = self._mapping, self._mapping.pages
+        said = {} if pages.by == "cursor" and not reading.place else {pages.parameter: reading.place}
+        if pages.size_parameter:
+            said[pages.size_parameter] = str(pages.size)
+        if mapping.changes.parameter and reading.asked != ALL:
+            said[mapping.changes.parameter] = reading.asked.removeprefix("since ")
+        return await self._caller.page(said)
+
+    async def _following(self, reading: Reading, page: Page) -> tuple[str, bool]:
+        """Where the next page begins, and whether there is none."""
+        pages, rows = self._mapping.pages, reading.rows + len(page.rows)
+        if rows > MOST_RECORDS or (page.next is not None and page.next == reading.place):
+            raise FrontAway("its pages have no end", "error")
+        if pages.by == "cursor":
+            if page.next is None and page.total is not None and rows < page.total:
+                raise FrontAway(f"it ends behind {rows} records of {page.total}", "short")
+            return page.next or "", page.next is None
+        following = str(int(reading.place) + (1 if pages.by == "number" else len(page.rows)))
+        if page.total is not None:
+            if not page.rows and rows < page.total:
+                raise FrontAway(f"an empty page behind {rows} records of {page.total}", "short")
+            return following, rows >= page.total
+        if page.rows:
+            return following, False
+        behind = str(int(reading.place) + (1 if pages.by == "number" else pages.size))
+        if (await self._ask(replace(reading, place=behind))).rows:
+            raise FrontAway(f"an empty page behind {rows} records, and records behind it", "short")
+        return following, True
+
+    def _vanished(self, seen: Sequence[str]) -> list[str]:
+        wanted = self._mapping.columns.keys() - set(self._mapping.optional)
+        return [self._mapping.columns[member] for member in sorted(wanted.difference(seen))]
+
+    def _since(self, position: str) -> str:
+        """A position as the interface is asked for what is new behind it."""
+        changes = self._mapping.changes
+        kind, _, value = position.partition(" ")
+        if kind == "no":
+            return str(int(value) - changes.overlap)
+        return (datetime.fromisoformat(value) - timedelta(seconds=changes.overlap)).strftime(changes.format)
+
+    def _reached(self, mark: str | None) -> str | None:
+        """A time ahead of this machine's clock would hide all that is written until then."""
+        kind, _, value = (mark or "").partition(" ")
+        if kind != "at":
+            return mark
+        now = self._now().astimezone(CHINA).replace(tzinfo=None, microsecond=0)
+        return f"at {min(datetime.fromisoformat(value), now).isoformat()}"
+
+
+def spooled_row(mapping: InterfaceMapping, row: JsonValue) -> Spooled:
+    """A record that cannot be told from others goes to the gateway as it is, which says what it lacks."""
+    key = [at_path(row, path) for path in mapping.key]
+    try:
+        if not isinstance(row, dict) or not all(type(part) in {int, str} for part in key):
+            whole = orjson.dumps(row, option=orjson.OPT_SORT_KEYS)
+            unkeyed: JsonObject = row if isinstance(row, dict) else {"value": row}
+            return _spooled(["?", hashlib.sha256(whole).hexdigest()], unkeyed, {}, deleted=False)
+        return _keyed(mapping, key, row)
+    except orjson.JSONEncodeError:
+        return _spooled(["?", "deep"], {"value": "nested too deep to be a record"}, {}, deleted=False)
+
+
+def _keyed(mapping: InterfaceMapping, key: Sequence[JsonValue], row: JsonObject) -> Spooled:
+    named: JsonObject = {member: at_path(row, path) for member, path in mapping.named.items()}
+    deletions = mapping.deletions
+    deleted = deletions.column is not None and _word(at_path(row, deletions.column)) in deletions.values
+    line = {member: at_path(row, path) for member, path in mapping.columns.items() if _has(row, path)} or row
+    if deleted:
+        why = None if deletions.reason is None else at_path(row, deletions.reason)
+        line = {**named, "status": "withdrawn", **({"status_reason": str(why)} if why else {})}
+    return _spooled(key, line, named, deleted=deleted)
+
+
+def _spooled(key: Sequence[JsonValue], line: JsonObject, named: JsonObject, *, deleted: bool) -> Spooled:
+    body: JsonObject = {"line": line, "named": named, "deleted": deleted}
+    digest = hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).digest()[:16]
+    return Spooled(orjson.dumps(key).decode(), digest, orjson.dumps(body).decode())
+
+
+def _front_row(row: Spooled) -> FrontRow:
+    body = orjson.loads(row.body)
+    return FrontRow(row.key, body["line"], body["named"], body["deleted"], {})
+
+
+def _has(value: JsonValue, path: str) -> bool:
+    *parents, last = path.split(".")
+    holder = at_path(value, ".".join(parents)) if parents else value
+    return isinstance(holder, dict) and last in holder
+
+
+def _word(value: JsonValue) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _mark(value: JsonValue) -> str | None:
+    """A record's mark as positions have it: a time in China without its zone, or a whole number."""
+    if type(value) in {int, str} and _NUMBER.fullmatch(str(value)):
+        return f"no {int(str(value))}"
+    with suppress(ValueError):
+        at = datetime.fromisoformat(str(value).strip().replace("/", "-"))
+        at = at if at.tzinfo is None else at.astimezone(CHINA).replace(tzinfo=None)
+        return f"at {at.replace(microsecond=0).isoformat()}"
+    return None
+
+
+def _order(mark: str) -> tuple[int, str]:
+    """Numbers by their size, times by their text."""
+    return (len(mark), mark) if mark.startswith("no ") else (0, mark)

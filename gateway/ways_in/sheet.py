@@ -1,0 +1,93 @@
+"""A clerk's table: what a spreadsheet spoilt is refused here, the rest is pushed, and the verdicts stand in a copy."""
+
+import contextlib
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+
+import orjson
+
+from gateway.content import NDJSON
+from gateway.errors import BadRequest, Unavailable
+from gateway.pieces import Piece
+from gateway.provider import Pusher
+from schemas.canonical import JsonObject
+from schemas.sheet import Refusal, Sheet, SheetFault
+
+ROWS_AT_ONCE, MOST_BYTES = 500, 1024 * 1024  # in one request
+IN_QUARANTINE = 3  # exit status
+
+
+async def send_sheet(way: AbstractAsyncContextManager[Pusher], feed: str, file: Path, sheet: Sheet) -> int:
+    """Push the rows and put FILE.verdict.xlsx beside the file. 0, or 3 where a row was not taken.
+
+    Each request goes under a key made of its bytes: run again after it was stopped, it says the same and counts once.
+    Raises BadRequest (`sheet-unwritable`), Unavailable (`verdict-unwritable`), and what the gateway answers.
+    """
+    refused: list[Refusal | None] = [row if isinstance(row, Refusal) else None for row in sheet.rows]
+    counts: Counter[str] = Counter()
+    async with way as client:
+        for places, body in _bodies(sheet.rows):
+            piece = Piece(NDJSON, body)
+            answer = await client.push(feed, piece.body, piece.content_type, piece.key)
+            counts.update(answer.counts)
+            for one in answer.quarantine:
+                if isinstance(line := one.get("line"), int):
+                    refused[places[line - 1]] = Refusal(str(one.get("code")), str(one.get("reason")))
+    try:
+        copy = sheet.with_verdicts(refused)
+    except SheetFault as fault:
+        raise BadRequest("sheet-unwritable", f"The rows were sent; {fault}.") from None
+    _put(copy, file)
+    not_taken = len([one for one in refused if one is not None])
+    said = {"rows": len(refused), "refused": not_taken, "counts": counts, "codes": _codes(refused)}
+    sys.stdout.write(orjson.dumps(said).decode() + "\n")
+    return IN_QUARANTINE if not_taken else 0
+
+
+def verdict_path(file: Path) -> Path:
+    return file.with_name(f"{file.stem}.verdict.xlsx")
+
+
+def _bodies(rows: Sequence[JsonObject | Refusal]) -> Iterator[tuple[list[int], bytes]]:
+    """Requests, each with the places of its rows."""
+    places: list[int] = []
+    lines: list[bytes] = []
+    size = 0
+    for place, row in enumerate(rows):
+        if isinstance(row, Refusal):
+            continue
+        line = orjson.dumps(row)
+        if places and (len(places) == ROWS_AT_ONCE or size + len(line) > MOST_BYTES):
+            yield places, b"\n".join(lines)
+            places, lines, size = [], [], 0
+        places.append(place)
+        lines.append(line)
+        size += len(line)
+    if places:
+        yield places, b"\n".join(lines)
+
+
+def _codes(refused: Sequence[Refusal | None]) -> dict[str, int]:
+    return dict(Counter(one.code for one in refused if one is not None))
+
+
+def _put(copy: bytes, file: Path) -> None:
+    """Whole or not at all, to be read by whoever may read the file itself."""
+    target = verdict_path(file)
+    draft = target.with_name(f".{target.name}.tmp")
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            draft.unlink()  # of a run that was stopped
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, file.stat().st_mode & 0o666)
+        with os.fdopen(handle, "wb") as out:
+            out.write(copy)
+            out.flush()
+            os.fsync(handle)
+        draft.replace(target)
+    except OSError as error:
+        reason = f"The rows were sent, and the copy cannot be written ({type(error).__name__}); run it again."
+        raise Unavailable("verdict-unwritable", reason) from None

@@ -1,0 +1,83 @@
+"""A department that has an interface, before a real gateway, and one run of the process that reads it."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from adapters.interfaces.front import InterfaceFront
+from adapters.interfaces.mapping import InterfaceMapping
+from gateway.demo.cast import COURT
+from gateway.provider import Pusher
+from gateway.ways_in.front import FrontTable, Survey
+from gateway.ways_in.known import Known
+from tests.integration.district import MARKET, TO_MARKET, District
+from tests.servers.interface import PAASID, Department
+
+NAME = "焦作市山阳区示例建材有限公司"
+CODE = "91410811MA47YB0X60"
+MAPPING: dict[str, Any] = {
+    "feed": "dishonest-debtor",
+    "key": ["id"],
+    "columns": {
+        "caseCode": "ah", "iname": "bzxr.mc", "cardNum": "bzxr.zjhm", "courtName": "fymc", "publishDate": "fbsj",
+        "duty": "yw",
+    },
+    "named": {"case_number": "ah", "name": "bzxr.mc"},
+    "answer": {"ok": "code", "values": ["0", "200"], "rows": "data.list"},
+    "pages": {"by": "number", "parameter": "pageNum", "size_parameter": "pageSize", "size": 2, "total": "data.total"},
+    "sign": {"by": "tif", "id": PAASID},
+    "deletions": {"column": "czlx", "values": ["D"], "reason": "scyy", "gone": "performed"},
+    "brake": {"rows": 3},
+}  # fmt: skip
+NO_TOTAL = {"pages": {"by": "number", "parameter": "pageNum", "size_parameter": "pageSize", "size": 2}}
+WATERMARK = {"changes": {"by": "watermark", "parameter": "since", "path": "gxsj"}}
+
+
+def record(number: int, **changed: Any) -> dict[str, Any]:
+    return {
+        "id": number, "ah": f"（2026）豫0811执{number}号", "bzxr": {"mc": NAME, "zjhm": CODE},
+        "fymc": "焦作市山阳区人民法院", "fbsj": "2026-10-09", "yw": "支付", **changed,
+    }  # fmt: skip
+
+
+def cases(*numbers: int) -> list[str]:
+    return sorted(f"（2026）豫0811执{number}号" for number in numbers)
+
+
+class Reader:
+    """The court's machine: each look is a run of its own, from its start to its end."""
+
+    def __init__(self, district: District, department: Department, state: Path) -> None:
+        self.district, self.department, self.state = district, department, state
+
+    async def look(
+        self,
+        *,
+        client: Pusher | None = None,
+        refresh: bool = False,
+        allow: int = 0,
+        token: str | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        **changed: Any,
+    ) -> tuple[Survey, dict[str, int]]:
+        mapping = InterfaceMapping.model_validate({"url": self.department.url, **MAPPING, **changed})
+        front = InterfaceFront(
+            mapping, self.department.token if token is None else token, self.state.with_name("pages"), now
+        )
+        known = Known(self.state)
+        table = FrontTable(front, known, client or self.district.client(COURT))
+        try:
+            found = await table.look(refresh=refresh, allow=allow)
+        finally:
+            known.close()
+            await front.close()
+        return found, {name: count for name, count in table.counts.items() if count}
+
+    async def live(self) -> list[str]:
+        """The case numbers that stand at an agency."""
+        events, _ = await self.district.pull(MARKET, TO_MARKET)
+        last: dict[str, Any] = {}
+        for event in sorted((one for one in events if one["record"]), key=lambda one: int(one["cause"])):
+            last[event["record"]["record_id"]] = event
+        return sorted(one["record"]["case"]["number"] for one in last.values() if one["kind"] == "upsert")

@@ -1,0 +1,53 @@
+"""A way in that gets nowhere: it goes on looking, and after an hour says so aloud."""
+
+import io
+import json
+from datetime import timedelta
+
+import pytest
+
+from gateway.clock import ManualClock
+from gateway.errors import Unavailable
+from gateway.ways_in.run import keep_looking
+
+
+class Enough(BaseException):
+    pass
+
+
+async def looked(minutes: list[int | None]) -> None:
+    """A look at each of these; after it has cost so many minutes it is in vain, and None goes well."""
+    clock, left = ManualClock(), list(minutes)
+
+    async def look() -> None:
+        if not left:
+            raise Enough
+        cost = left.pop(0)
+        if cost is not None:
+            clock.advance(timedelta(minutes=cost))
+            raise Unavailable("interface-silent", "It says nothing.")
+
+    with pytest.raises(Enough):
+        await keep_looking(look, "dishonest-debtor", 0.001, clock)
+
+
+def alarms(log: io.StringIO) -> list[str]:
+    lines = [json.loads(line) for line in log.getvalue().splitlines()]
+    return [one["code"] for one in lines if one["event"] == "alarm" and one["kind"] == "way-in-stopped"]
+
+
+async def test_nothing_for_an_hour_is_an_alarm_by_its_name(log_lines: io.StringIO) -> None:
+    await looked([0, 30, 29])
+    assert alarms(log_lines) == []
+    await looked([0, 30, 31, 30])
+    assert alarms(log_lines) == ["interface-silent"]
+
+
+async def test_one_look_that_went_well_begins_the_hour_anew(log_lines: io.StringIO) -> None:
+    await looked([0, 40, None, 0, 40])
+    assert alarms(log_lines) == []
+
+
+async def test_the_alarm_comes_again_each_hour(log_lines: io.StringIO) -> None:
+    await looked([0, 60, 60, 60])
+    assert len(alarms(log_lines)) == 3
