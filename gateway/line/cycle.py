@@ -209,13 +209,14 @@ class Cycle:
         if value is None or not isinstance(number, str):
             raise LineFault("answer-unreadable")
         known = self.kept.get(number)
-        if known is None or known.state == "asked":
+        if known is None or (known.state == "asked" and known.fields is None):
             raise LineFault("unknown-request")
         if known.answer == _digest(value) and known.state != "failed":
             return number
         if known.state == "rolled-back":
             raise LineFault("request-rolled-back")
-        if known.fields is None or known.state not in {"handed", "failed"}:
+        # `asked` too: a run that was killed may have put it at the desk and not have written so down.
+        if known.fields is None or known.state not in {"asked", "handed", "failed"}:
             raise LineFault("already-answered")
         call = self._feedback(Request(number, known.kind, known.digest, known.fields), value)
         self.kept.answered(number, call, self.clock.now(), answer=_digest(value))

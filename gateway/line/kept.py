@@ -2,7 +2,8 @@
 
     asked -> handed -> answered -> fed
                        answered -> failed -> answered ...     the court did not take it
-    asked -> answered                                         returned by itself: it cannot be carried out
+    asked -> answered                                         returned by itself: it cannot be carried out; or a run
+                                                              was killed before it wrote down `handed`
     any   -> rolled-back                                      the court took the request back
 
 A number stands here once. The feedback of a number is kept byte by byte, so that a court that asks again gets the same.

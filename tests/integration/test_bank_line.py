@@ -146,34 +146,67 @@ class KilledAt:
         return payload
 
 
-@pytest.mark.parametrize("behind", [False, True])
-@pytest.mark.parametrize("at", range(1, 11))
-async def test_a_run_that_ends_anywhere_answers_each_number_once(
-    court: CourtLine, bank: Bank, tmp_path: Path, at: int, behind: bool
-) -> None:
-    """Killed at any call, and started anew with the file it left."""
+class RequestsKilledAt(Requests):
+    """The same at write number `left` of state; behind it, nothing more is written."""
+
+    def __init__(self, file: Path, left: int, *, behind: bool) -> None:
+        super().__init__(file)
+        self.left, self.behind = left, behind
+
+    def _set(self, sql: str, *values: str | bytes | None) -> None:
+        self.left -= 1
+        if self.left < 0 or (self.left == 0 and not self.behind):
+            raise Killed
+        super()._set(sql, *values)
+        if self.left == 0:
+            raise Killed
+
+
+async def until_killed_and_on(court: CourtLine, bank: Bank, caller: Caller) -> None:
+    """Until the run ends, then by another with the file it left. The bank answers what it finds, once."""
     court.ask(ONE)
     court.order(TWO, {"CCXH": "1", "KZCS": "01"})
-    caller = bank.cycle.court
-    bank.cycle.court = KilledAt(caller, at, behind=behind)
-    killed = 0
+    rows = {ONE: ACCOUNTS, TWO: [{"CCXH": "1", "KZZT": "1", "SKJE": "1.00"}]}
+    killed, found = 0, set[str]()
     for _ in range(6):
         try:
             await bank.look()
         except Killed:
             killed += 1
             bank.cycle.kept.close()
-            fresh = Bank(court, tmp_path, Requests(tmp_path / "line.sqlite"), caller)
+            fresh = Bank(court, bank.path, Requests(bank.path / "line.sqlite"), caller)
             fresh.clock.at = bank.clock.at
             bank = fresh
-        for number, rows in ((ONE, ACCOUNTS), (TWO, [{"CCXH": "1", "KZZT": "1", "SKJE": "1.00"}])):
-            if (tmp_path / "desk/requests" / f"{number}.json").exists():
-                bank.answer(number, rows=rows)
+        for number in rows.keys() - found:
+            if (bank.path / "desk/requests" / f"{number}.json").exists():
+                bank.answer(number, rows=rows[number])
+                found.add(number)
     assert killed == 1
     for number in (ONE, TWO):
+        assert bank.verdict(f"{number}.json")["verdict"] == "taken"
         assert bank.outcome(number)["state"] == "fed"
         assert len(set(court.fed[number])) == 1, "another feedback for the same number"
     bank.cycle.kept.close()
+
+
+@pytest.mark.parametrize("behind", [False, True])
+@pytest.mark.parametrize("at", range(1, 11))
+async def test_a_run_that_ends_at_any_call_answers_each_number_once(
+    court: CourtLine, bank: Bank, at: int, behind: bool
+) -> None:
+    caller = bank.cycle.court
+    bank.cycle.court = KilledAt(caller, at, behind=behind)
+    await until_killed_and_on(court, bank, caller)
+
+
+@pytest.mark.parametrize("behind", [False, True])
+@pytest.mark.parametrize("at", range(1, 14))
+async def test_a_run_that_ends_at_any_write_answers_each_number_once(
+    court: CourtLine, bank: Bank, at: int, behind: bool
+) -> None:
+    bank.cycle.kept.close()
+    bank.cycle.kept = RequestsKilledAt(bank.path / "line.sqlite", at, behind=behind)
+    await until_killed_and_on(court, bank, bank.cycle.court)
 
 
 async def test_an_answer_that_was_lost_on_its_way_back_counts(court: CourtLine, bank: Bank) -> None:
