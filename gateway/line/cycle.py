@@ -22,7 +22,7 @@ from gateway.line.desk import Answer, Desk, put_verdict
 from gateway.line.kept import Kept, Requests
 from gateway.ways_in.folder import Folder
 from schemas.canonical import JsonObject
-from schemas.line import KINDS, Attachment, Call, Kind, Line, LineFault, Poll, Request, Rollback
+from schemas.line import KINDS, Attachment, Call, Kind, Line, LineFault, Poll, Request, Rollback, Unread
 
 log = structlog.get_logger(__name__)
 
@@ -30,6 +30,7 @@ LONGEST_WAIT: Final = timedelta(minutes=15)
 AGAIN_AFTER: Final = timedelta(minutes=10)  # a list may lag behind what was fed
 # What is wrong with the request itself, and not with the hour: it is returned to the court.
 NOT_CARRIED: Final = frozenset({"document-missing", "document-differs", "certificate-missing"})
+CODING: Final = frozenset({"base64-broken", "text-broken"})  # and what may be the way's fault: it is never
 RETURNED: Final = "returned"
 AWAY: Final = "line-away"
 
@@ -97,25 +98,41 @@ class Cycle:
     def _note(self, kind: Kind, poll: Poll) -> None:
         now = self.clock.now()
         for request in poll.requests:
-            if (known := self.kept.get(request.number)) is not None:
+            known = self.kept.get(request.number)
+            if known is None:
+                self.kept.add(request.number, kind, request.digest, request.fields, now)
+                self.counts["requests"] += 1
+            elif known.unread and known.kind == kind:  # whole this time
+                self.kept.read(request.number, request.digest, request.fields)
+                self.counts["requests"] += 1
+            else:
                 self._asked_again(known, kind, request.digest)
-                continue
-            self.kept.add(request.number, kind, request.digest, request.fields, now)
-            self.counts["requests"] += 1
         for item in poll.unread:
-            number, code = item.number, item.fault.code
-            if number is not None and (known := self.kept.get(number)) is not None:
-                self._asked_again(known, kind, item.digest)
-                continue
-            if not self._first(item.digest):
-                continue
-            self.counts["unread"] += 1
-            log.error("request-unreadable", kind=kind, code=code)
-            if number is not None:
-                self.kept.add(number, kind, item.digest, None, now)
-                self._return(number, kind, item.fault, None)
+            self._note_unread(kind, item)
         for back in poll.rollbacks:
             self._roll_back(back)
+
+    def _note_unread(self, kind: Kind, item: Unread) -> None:
+        """It is returned where another poll brings the same; what may be the way's fault alone is only asked anew."""
+        now, number, code = self.clock.now(), item.number, item.fault.code
+        known = None if number is None else self.kept.get(number)
+        if known is not None and not known.unread:
+            if known.digest == item.digest:
+                self._asked_again(known, kind, item.digest)
+            return
+        self.counts["unread"] += 1
+        if number is None:
+            if self._first(item.digest):
+                log.error("request-unreadable", kind=kind, code=code)
+        elif known is None or known.digest != item.digest:
+            log.error("request-unreadable", kind=kind, code=code)
+            if known is None:
+                self.kept.add(number, kind, item.digest, None, now)
+            else:
+                self.kept.read(number, item.digest, None)
+            self.kept.mark(number, code, now)
+        elif code not in CODING and known.since is not None and known.since < now:
+            self._return(known, item.fault)
 
     def _asked_again(self, known: Kept, kind: Kind, digest: bytes) -> None:
         self.counts["asked-again"] += 1
@@ -148,7 +165,7 @@ class Cycle:
 
     async def _hand_over(self) -> None:
         for kept in self.kept.due("asked", self.clock.now()):
-            if kept.fields is None:
+            if kept.fields is None:  # not read yet
                 continue
             request = Request(kept.number, kept.kind, kept.digest, kept.fields)
             try:
@@ -156,7 +173,7 @@ class Cycle:
             except LineFault as fault:
                 if fault.code in NOT_CARRIED:
                     with self.kept.transaction():
-                        self._return(kept.number, kept.kind, fault, kept.fields)
+                        self._return(kept, fault)
                 else:
                     self._postpone(kept, fault.code)
                 continue
@@ -172,19 +189,20 @@ class Cycle:
         documents = self.line.read_documents(await self.court.call(self.line.documents(request)))
         return documents + self.line.read_certificates(await self.court.call(self.line.certificates(request)))
 
-    def _return(self, number: str, kind: Kind, fault: LineFault, fields: JsonObject | None) -> None:
+    def _return(self, kept: Kept, fault: LineFault) -> None:
         """A request that cannot be carried out goes back by itself, with the code and the field in the note."""
         self.counts[RETURNED] += 1
-        log.error("request-returned", kind=kind, code=fault.code)
-        back = Rollback(number, "", note=f"{fault.code} {fault.field}".strip())
+        log.error("request-returned", kind=kept.kind, code=fault.code)
+        back = Rollback(kept.number, "", note=f"{fault.code} {fault.field}".strip())
         now = self.clock.now()
-        self.kept.answered(number, self.line.rollback(kind, back, now, fields), now, code=fault.code)
+        self.kept.answered(kept.number, self.line.rollback(kept.kind, back, now, kept.fields), now, code=fault.code)
 
     def _postpone(self, kept: Kept, code: str) -> None:
         self.counts["postponed"] += 1
         log.error("line-waits", kind=kept.kind, code=code, attempt=kept.tries + 1)
         wait = min(LONGEST_WAIT, self.every * 2 ** min(kept.tries, 10))
-        self.kept.postpone(kept.number, code, self.clock.now() + wait)
+        now = self.clock.now()
+        self.kept.postpone(kept.number, code, now, now + wait)
 
     # --- answers ---------------------------------------------------------------------------------------------------
 
@@ -209,7 +227,7 @@ class Cycle:
         if value is None or not isinstance(number, str):
             raise LineFault("answer-unreadable")
         known = self.kept.get(number)
-        if known is None or (known.state == "asked" and known.fields is None):
+        if known is None or known.unread:
             raise LineFault("unknown-request")
         if known.answer == _digest(value) and known.state != "failed":
             return number

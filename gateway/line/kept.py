@@ -20,7 +20,7 @@ from typing import Literal
 
 import orjson
 
-from gateway.clock import stamp
+from gateway.clock import stamp, unstamp
 from gateway.errors import Conflict, Unavailable
 from schemas.canonical import JsonObject
 from schemas.line import Call, Kind
@@ -30,19 +30,20 @@ State = Literal["asked", "handed", "answered", "fed", "failed", "rolled-back"]
 TABLE = """
 CREATE TABLE IF NOT EXISTS request (
     number TEXT PRIMARY KEY, kind TEXT NOT NULL, digest BLOB NOT NULL, fields TEXT, state TEXT NOT NULL,
-    answer BLOB, operation TEXT, argument TEXT, code TEXT, trouble TEXT,
+    answer BLOB, operation TEXT, argument TEXT, code TEXT, trouble TEXT, since TEXT,
     message TEXT NOT NULL DEFAULT '', tries INTEGER NOT NULL DEFAULT 0, due TEXT NOT NULL,
     at TEXT NOT NULL, told INTEGER NOT NULL DEFAULT 1
 )
 """
 INDEX = "CREATE INDEX IF NOT EXISTS request_state ON request (state, due)"
-COLUMNS = "number, kind, digest, fields, state, answer, operation, argument, code, message, tries"
+COLUMNS = "number, kind, digest, fields, state, answer, operation, argument, code, message, tries, trouble, since"
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
     """One request. `answer` is the digest of the institution's own, None where there is none. `code` says why it was
-    returned or failed. `feedback` is what is sent, and None once it was forgotten.
+    returned or failed. `feedback` is what is sent, and None once it was forgotten. `fields` are None, too, while the
+    request cannot be read. `trouble`: what is wrong for the time being, and `since` when.
     """
 
     number: str
@@ -55,6 +56,13 @@ class Kept:
     code: str | None
     message: str = field(repr=False)
     tries: int
+    trouble: str | None
+    since: datetime | None
+
+    @property
+    def unread(self) -> bool:
+        """Whether its number is all that could be read of it until now."""
+        return self.state == "asked" and self.fields is None
 
 
 class Requests:
@@ -128,6 +136,17 @@ class Requests:
             number, kind, digest, None if fields is None else orjson.dumps(fields).decode(), stamp(now), stamp(now),
         )  # fmt: skip
 
+    def read(self, number: str, digest: bytes, fields: JsonObject | None) -> None:
+        """What a later poll brought of a request that could not be read."""
+        self._set(
+            "UPDATE request SET digest = ?, fields = ?, trouble = NULL, tries = 0 WHERE number = ?",
+            digest, None if fields is None else orjson.dumps(fields).decode(), number,
+        )  # fmt: skip
+
+    def mark(self, number: str, trouble: str, now: datetime) -> None:
+        """What is wrong with it, and stops nothing."""
+        self._set("UPDATE request SET trouble = ?, since = ? WHERE number = ?", trouble, stamp(now), number)
+
     def handed(self, number: str) -> None:
         self._set("UPDATE request SET state = 'handed', tries = 0, trouble = NULL WHERE number = ?", number)
 
@@ -157,9 +176,13 @@ class Requests:
     def told(self, number: str) -> None:
         self._set("UPDATE request SET told = 1 WHERE number = ?", number)
 
-    def postpone(self, number: str, trouble: str, due: datetime) -> None:
-        sql = "UPDATE request SET tries = tries + 1, trouble = ?, due = ? WHERE number = ?"
-        self._set(sql, trouble, stamp(due), number)
+    def postpone(self, number: str, trouble: str, now: datetime, due: datetime) -> None:
+        """The same trouble again leaves `since` where it is."""
+        self._set(
+            "UPDATE request SET tries = tries + 1, since = iif(trouble = ?, since, ?), trouble = ?, due = ?"
+            " WHERE number = ?",
+            trouble, stamp(now), trouble, stamp(due), number,
+        )  # fmt: skip
 
     def forget(self, now: datetime, days: int) -> None:
         """The words of what ended so long ago; the number stays, so that it is never answered anew."""
@@ -191,7 +214,7 @@ def refused(file: Path) -> list[tuple[str, State, str]]:
 
 
 def _kept(row: tuple[object, ...]) -> Kept:
-    number, kind, digest, fields, state, answer, operation, argument, code, message, tries = row
+    number, kind, digest, fields, state, answer, operation, argument, code, message, tries, trouble, since = row
     return Kept(
         number=str(number),
         kind="query" if kind == "query" else "control",
@@ -203,6 +226,8 @@ def _kept(row: tuple[object, ...]) -> Kept:
         code=None if code is None else str(code),
         message=str(message),
         tries=tries if isinstance(tries, int) else 0,
+        trouble=None if trouble is None else str(trouble),
+        since=None if since is None else unstamp(str(since)),
     )
 
 

@@ -47,6 +47,7 @@ async def test_a_query_a_seal_and_a_request_sent_back(service: LandLine, registr
 async def test_a_release_that_does_not_say_of_what_is_returned(service: LandLine, registry: Bank) -> None:
     service.request(ONE, {**SEAL, "KZCS": "14"})
     await registry.look()
+    await registry.look()
     assert registry.outcome(ONE)["code"] == "original-missing"
 
 

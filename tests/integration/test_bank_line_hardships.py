@@ -1,0 +1,55 @@
+"""What is rare on the bank's line, and must cost no request: garbled lists, outages, a rollback out of its turn."""
+
+from pathlib import Path
+
+import pytest
+
+from gateway.line.kept import refused
+from tests.integration.banking import ONE, Bank
+from tests.servers.court_line import CourtLine, coded
+
+GARBLED = {  # what a damaged list may hold in the place of a name
+    "base64-broken": "张三",
+    "text-broken": "5byg5LiJ",  # UTF-8
+    "value-too-long": coded("字" * 4001),
+    "unknown-field": None,
+}
+
+
+def wrong(path: Path) -> list[tuple[str, str]]:
+    """Number and code of what `--refused` prints."""
+    return [(number, code) for number, _, code in refused(path / "line.sqlite")]
+
+
+@pytest.mark.parametrize("code", GARBLED)
+async def test_an_item_that_is_garbled_once_is_read_when_it_comes_whole(
+    court: CourtLine, bank: Bank, code: str
+) -> None:
+    court.ask(ONE)
+    (item,) = court.lists["getXzcxList"]
+    whole = dict(item.attrib)
+    value = GARBLED[code]
+    item.set(*("XM", value) if value is not None else ("X-M", ""))
+    assert await bank.look() == {"unread": 1}
+    assert wrong(bank.path) == [(ONE, code)]
+    item.attrib.clear()
+    item.attrib.update(whole)
+    assert await bank.look() == {"requests": 1, "handed": 1}
+    assert (wrong(bank.path), court.fed) == ([], {})
+    assert bank.request(ONE)["request"]["XM"] == "张三"
+
+
+async def test_what_is_garbled_twice_alike_is_returned_and_what_may_be_the_ways_fault_is_not(
+    court: CourtLine, bank: Bank
+) -> None:
+    court.ask(ONE)
+    (item,) = court.lists["getXzcxList"]
+    court.lists["getXzcxList"].append(item)  # twice in one list is once
+    for value in ("5byg5LiJ", "5byg5LiJ", "%"):
+        item.set("XM", value)
+        await bank.look()
+    item.set("XM", coded("字" * 4001))
+    await bank.look()
+    assert court.fed == {}
+    assert (await bank.look())["returned"] == 1
+    assert bank.outcome(ONE)["code"] == "value-too-long"
