@@ -150,7 +150,7 @@ class Cycle:
         elif known.state != "rolled-back":
             self.counts["rolled-back"] += 1
             words = "；".join(filter(None, (back.reason, back.note, back.by, back.phone)))
-            late = known.state in {"answered", "fed"}
+            late = known.answer is not None  # the institution's, whatever became of it; not a return of our own
             self.kept.ended(
                 back.number, "rolled-back", self.clock.now(),
                 code="rolled-back-late" if late else "rolled-back", message=words,

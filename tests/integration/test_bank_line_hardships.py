@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from gateway.line.kept import refused
-from tests.integration.banking import ONE, Bank
+from tests.integration.banking import ONE, TWO, Bank
 from tests.servers.court_line import CourtLine, coded
 
 GARBLED = {  # what a damaged list may hold in the place of a name
@@ -53,3 +53,25 @@ async def test_what_is_garbled_twice_alike_is_returned_and_what_may_be_the_ways_
     assert court.fed == {}
     assert (await bank.look())["returned"] == 1
     assert bank.outcome(ONE)["code"] == "value-too-long"
+
+
+async def test_a_rollback_is_late_where_the_bank_had_answered_and_not_where_we_had(
+    court: CourtLine, bank: Bank
+) -> None:
+    """Whether or not the court took the answer: the bank froze."""
+    court.order(ONE, {"CCXH": "1", "KZCS": "01"})
+    court.order(TWO, {"CCXH": "1", "KZCS": "99"})
+    await bank.look()
+    court.faults["shfeedXzkzInfo"] += ["fail"]
+    bank.answer(ONE, rows=[{"CCXH": "1", "KZZT": "1", "SKJE": "1.00"}])
+    court.lists["getXzkzList"].pop()
+    await bank.look()
+    assert bank.outcome(ONE)["state"] == "failed"
+    court.order(TWO, {"CCXH": "1", "KZCS": "99"})
+    await bank.look()
+    assert bank.outcome(TWO)["state"] == "fed"
+    for number in (ONE, TWO):
+        court.take_back(number, "案件已结")
+    await bank.look()
+    assert bank.outcome(ONE)["code"] == "rolled-back-late"
+    assert bank.outcome(TWO)["code"] == "rolled-back"
