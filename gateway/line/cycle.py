@@ -110,7 +110,7 @@ class Cycle:
         for item in poll.unread:
             self._note_unread(kind, item)
         for back in poll.rollbacks:
-            self._roll_back(back)
+            self._roll_back(kind, back)
 
     def _note_unread(self, kind: Kind, item: Unread) -> None:
         """It is returned where another poll brings the same; what may be the way's fault alone is only asked anew."""
@@ -136,25 +136,29 @@ class Cycle:
 
     def _asked_again(self, known: Kept, kind: Kind, digest: bytes) -> None:
         self.counts["asked-again"] += 1
+        if known.state == "rolled-back":  # whatever it asks for, and even where it was not seen before
+            return
         if known.digest != digest or known.kind != kind:  # what stands stays: it may be carried out already
             if self._first(digest):
                 log.error("alarm", code="request-differs", kind=kind)
         elif known.state == "fed" and known.feedback is not None:
             self.kept.again(known.number, self.clock.now(), AGAIN_AFTER)
 
-    def _roll_back(self, back: Rollback) -> None:
-        known = self.kept.get(back.number)
+    def _roll_back(self, kind: Kind, back: Rollback) -> None:
+        known, now = self.kept.get(back.number), self.clock.now()
+        if known is not None and known.state == "rolled-back":
+            return
+        self.counts["rolled-back"] += 1
+        words = "；".join(filter(None, (back.reason, back.note, back.by, back.phone)))
+        late = known is not None and known.answer is not None  # the institution's; not a return of our own
+        if known is None:  # ahead of its request, which is never to be carried out
+            log.error("alarm", code="unknown-request", kind=kind)
+            self.kept.add(back.number, kind, b"", None, now)
+        self.kept.ended(
+            back.number, "rolled-back", now, code="rolled-back-late" if late else "rolled-back", message=words
+        )
         if known is None:
-            if self._first(back.number.encode()):
-                log.error("alarm", code="unknown-request")
-        elif known.state != "rolled-back":
-            self.counts["rolled-back"] += 1
-            words = "；".join(filter(None, (back.reason, back.note, back.by, back.phone)))
-            late = known.answer is not None  # the institution's, whatever became of it; not a return of our own
-            self.kept.ended(
-                back.number, "rolled-back", self.clock.now(),
-                code="rolled-back-late" if late else "rolled-back", message=words,
-            )  # fmt: skip
+            self.kept.mark(back.number, "unknown-request", now)
 
     def _first(self, what: bytes) -> bool:
         """Whether this process meets it for the first time: every poll brings it again."""

@@ -4,7 +4,7 @@
                        answered -> failed -> answered ...     the court did not take it
     asked -> answered                                         returned by itself: it cannot be carried out; or a run
                                                               was killed before it wrote down `handed`
-    any   -> rolled-back                                      the court took the request back
+    any   -> rolled-back                                      the court took the request back, or never asked
 
 A number stands here once. The feedback of a number is kept byte by byte, so that a court that asks again gets the same.
 """

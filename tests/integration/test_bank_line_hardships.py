@@ -75,3 +75,16 @@ async def test_a_rollback_is_late_where_the_bank_had_answered_and_not_where_we_h
     await bank.look()
     assert bank.outcome(ONE)["code"] == "rolled-back-late"
     assert bank.outcome(TWO)["code"] == "rolled-back"
+
+
+async def test_a_rollback_ahead_of_its_request_stops_it(court: CourtLine, bank: Bank) -> None:
+    court.take_back(ONE, "案件已结", "getXzcxList")
+    assert await bank.look() == {"rolled-back": 1}
+    assert bank.outcome(ONE)["code"] == "rolled-back"
+    assert wrong(bank.path) == [(ONE, "unknown-request")]
+    court.order(ONE, {"CCXH": "1", "KZCS": "01"})
+    assert await bank.look() == {"asked-again": 1}
+    assert not (bank.path / "desk/requests" / f"{ONE}.json").exists()
+    name = bank.answer(ONE, rows=[{"CCXH": "1", "KZZT": "1", "SKJE": "1.00"}])
+    await bank.look()
+    assert bank.verdict(name)["code"] == "request-rolled-back"
