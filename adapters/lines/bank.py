@@ -169,11 +169,14 @@ def _check(kind: Kind, fields: JsonObject) -> None:
     if fields.get("XZ", "") not in {"", "1" if kind == "query" else "2"}:
         raise LineFault("unknown-code", "XZ")
     if kind == "query":
+        GBK.encode(str(fields.get("WSBH", "")), "WSBH")  # documents are asked for by it
         return
     accounts = fields.get("kzzh")
     if not isinstance(accounts, list) or not accounts:
         raise LineFault("field-missing", "kzzh")
     rows = rows_of(accounts, "kzzh")
+    for row in rows:
+        GBK.encode(str(row["CCXH"]), "CCXH")  # every feedback repeats it
     if len({str(row["CCXH"]) for row in rows}) < len(rows):
         raise LineFault("row-twice", "CCXH")
     if any(row["KZCS"] == RELEASE and not (row.get("YDJDH") and row.get("YDJAH")) for row in rows):

@@ -195,11 +195,16 @@ class Cycle:
 
     def _return(self, kept: Kept, fault: LineFault) -> None:
         """A request that cannot be carried out goes back by itself, with the code and the field in the note."""
-        self.counts[RETURNED] += 1
-        log.error("request-returned", kind=kept.kind, code=fault.code)
         back = Rollback(kept.number, "", note=f"{fault.code} {fault.field}".strip())
         now = self.clock.now()
-        self.kept.answered(kept.number, self.line.rollback(kept.kind, back, now, kept.fields), now, code=fault.code)
+        try:
+            call = self.line.rollback(kept.kind, back, now, kept.fields)
+        except LineFault as cannot:  # it has a value that the far side would not read back
+            self._postpone(kept, cannot.code)
+            return
+        self.counts[RETURNED] += 1
+        log.error("request-returned", kind=kept.kind, code=fault.code)
+        self.kept.answered(kept.number, call, now, code=fault.code)
 
     def _postpone(self, kept: Kept, code: str) -> None:
         self.counts["postponed"] += 1

@@ -1,5 +1,7 @@
 """What is rare on the bank's line, and must cost no request: garbled lists, outages, a rollback out of its turn."""
 
+import base64
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -88,3 +90,26 @@ async def test_a_rollback_ahead_of_its_request_stops_it(court: CourtLine, bank: 
     name = bank.answer(ONE, rows=[{"CCXH": "1", "KZZT": "1", "SKJE": "1.00"}])
     await bank.look()
     assert bank.verdict(name)["code"] == "request-rolled-back"
+
+
+async def test_a_place_that_gbk_cannot_write_stops_no_other_request(court: CourtLine, bank: Bank) -> None:
+    """GB 18030 reads it; no feedback, and no return, could repeat it."""
+    court.order(ONE, {"CCXH": "1", "KZCS": "01"})
+    court.lists["getXzkzList"][0][0][0].set("CCXH", base64.b64encode("𬭎".encode("gb18030")).decode("ascii"))
+    court.order(TWO, {"CCXH": "1", "KZCS": "01"})
+    await bank.look()
+    assert bank.request(TWO)["number"] == TWO
+    await bank.look()
+    assert bank.outcome(ONE)["code"] == "not-gbk"
+
+
+async def test_what_cannot_even_be_returned_waits_by_itself(court: CourtLine, bank: Bank) -> None:
+    """Written down by a version that did not look."""
+    bank.cycle.kept.add(ONE, "control", b"", {"kzzh": [{"CCXH": "𬭎"}]}, bank.clock.now())
+    court.documents[ONE] = None
+    court.order(TWO, {"CCXH": "1", "KZCS": "01"})
+    for _ in range(12):
+        bank.clock.advance(timedelta(hours=1))
+        await bank.look()
+    assert bank.request(TWO)["number"] == TWO
+    assert wrong(bank.path) == [(ONE, "not-gbk")]

@@ -97,6 +97,7 @@ def control(*accounts: dict[str, str]) -> str:
         ([{"KZCS": "04"}], ("original-missing", "YDJDH")),
         ([{"KZCS": "04", "YDJDH": BDHM}], ("original-missing", "YDJDH")),
         ([{"JE": "5千"}], ("amount-unreadable", "JE")),
+        ([{"CCXH": "𬭎"}], ("not-gbk", "CCXH")),
     ],
 )
 def test_a_control_that_cannot_be_acted_on(accounts: list[dict[str, str]], fault: tuple[str, str]) -> None:

@@ -13,7 +13,7 @@ BDHM = "20261123410811000001"
 QUERY = {"BDHM": BDHM, "LB": "YH", "XZ": "1", "XM": "张三", "ZJLX": "01", "DSRZJHM": "410811199001010014"}
 
 
-def coded(text: str, charset: str = "gbk") -> str:
+def coded(text: str, charset: str = "gb18030") -> str:
     return base64.b64encode(text.encode(charset)).decode("ascii")
 
 
