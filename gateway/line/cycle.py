@@ -235,10 +235,11 @@ class Cycle:
         number = None if value is None else value.get("number")
         if value is None or not isinstance(number, str):
             raise LineFault("answer-unreadable")
+        digest = _digest(value)
         known = self.kept.get(number)
         if known is None or known.unread:
             raise LineFault("unknown-request")
-        if known.answer == _digest(value) and known.state != "failed":
+        if known.answer == digest and known.state != "failed":
             return number
         if known.state == "rolled-back":
             raise LineFault("request-rolled-back")
@@ -246,7 +247,7 @@ class Cycle:
         if known.fields is None or known.state not in {"asked", "handed", "failed"}:
             raise LineFault("already-answered")
         call = self._feedback(Request(number, known.kind, known.digest, known.fields), value)
-        self.kept.answered(number, call, self.clock.now(), answer=_digest(value))
+        self.kept.answered(number, call, self.clock.now(), answer=digest)
         self.counts["answers"] += 1
         return number
 
@@ -296,4 +297,8 @@ class Cycle:
 
 
 def _digest(value: JsonObject) -> bytes:
-    return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).digest()
+    """Raises LineFault: it may be nested deeper than can be written again."""
+    try:
+        return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).digest()
+    except orjson.JSONEncodeError:
+        raise LineFault("answer-unreadable") from None

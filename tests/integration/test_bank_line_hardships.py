@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.line.kept import refused
-from tests.integration.banking import ONE, TWO, Bank
+from tests.integration.banking import ACCOUNTS, ONE, TWO, Bank
 from tests.servers.court_line import CourtLine, coded
 
 GARBLED = {  # what a damaged list may hold in the place of a name
@@ -113,3 +113,15 @@ async def test_what_cannot_even_be_returned_waits_by_itself(court: CourtLine, ba
         await bank.look()
     assert bank.request(TWO)["number"] == TWO
     assert wrong(bank.path) == [(ONE, "not-gbk")]
+
+
+async def test_an_answer_nested_without_end_is_refused(court: CourtLine, bank: Bank) -> None:
+    court.ask(ONE)
+    court.ask(TWO)
+    await bank.look()
+    deep = bank.path / "desk/answers/deep.json"
+    deep.write_text(f'{{"number": "{ONE}", "rows": {"[" * 500}{"]" * 500}}}')
+    bank.answer(TWO, rows=ACCOUNTS)
+    await bank.look()
+    assert bank.verdict("deep.json")["code"] == "answer-unreadable"
+    assert bank.outcome(TWO)["state"] == "fed"
