@@ -9,6 +9,8 @@ killed anywhere sends them again, and a court that asks again gets them again. O
 
 import hashlib
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final, Protocol
@@ -58,27 +60,27 @@ class Cycle:
     async def look(self) -> None:
         """Everything that can be done now.
 
-        Raises Unavailable: `line-away` where nobody answers, `line-error` where a list could not be read. One list in
-        trouble holds up neither the other nor what is known already.
+        Raises Unavailable: `line-away` where nobody answers, `line-error` where a list could not be read,
+        `result-unwritable` where a file could not be put at the desk. Whatever is in trouble holds up nothing else.
         """
         self.desk.open()
         self.kept.forget(self.clock.now(), self.keep_days)
-        self._take_answers()
         trouble: list[Unavailable] = []
+        self._take_answers(trouble)
+        polls: list[Unavailable] = []
         try:
             for kind in KINDS:
-                try:
+                with _noted(polls):
                     await self._poll(kind)
-                except Unavailable as error:
-                    trouble.append(error)
-            if [one.code for one in trouble] == [AWAY] * len(KINDS):
-                raise trouble[0]
-            await self._hand_over()
-            await self._send()
+            if [one.code for one in polls] != [AWAY] * len(KINDS):
+                with _noted(trouble):
+                    await self._send()  # first: the court waits for it, and documents may be slow
+                with _noted(trouble):
+                    await self._hand_over(trouble)
         finally:
-            self._tell()
-        if trouble:
-            raise trouble[0]
+            self._tell(trouble)
+        if polls or trouble:
+            raise [*polls, *trouble][0]
 
     # --- requests --------------------------------------------------------------------------------------------------
 
@@ -167,7 +169,8 @@ class Cycle:
         self._met.add(what)
         return True
 
-    async def _hand_over(self) -> None:
+    async def _hand_over(self, trouble: list[Unavailable]) -> None:
+        """Raises Unavailable where the court does not answer."""
         for kept in self.kept.due("asked", self.clock.now()):
             if kept.fields is None:  # not read yet
                 continue
@@ -185,7 +188,12 @@ class Cycle:
                 self._postpone(kept, error.code)  # behind the others, should it be its size that nothing comes through
                 raise
             said: JsonObject = {"number": kept.number, "kind": kept.kind, "request": kept.fields}
-            self.desk.put_request(kept.number, {**said, "at": stamp(self.clock.now())}, attachments)
+            try:
+                self.desk.put_request(kept.number, {**said, "at": stamp(self.clock.now())}, attachments)
+            except Unavailable as error:
+                self._postpone(kept, error.code)
+                trouble.append(error)
+                continue
             self.kept.handed(kept.number)
             self.counts["handed"] += 1
 
@@ -215,16 +223,17 @@ class Cycle:
 
     # --- answers ---------------------------------------------------------------------------------------------------
 
-    def _take_answers(self) -> None:
+    def _take_answers(self, trouble: list[Unavailable]) -> None:
+        """Raises Unavailable (`folder-unreadable`)."""
         for folder, answer in self.desk.answers():
             try:
-                number = self._take(answer)
+                said: JsonObject = {"verdict": "taken", "number": self._take(answer)}
             except LineFault as fault:
-                self._verdict(folder, answer, {"verdict": "refused", "code": fault.code, "field": fault.field})
+                said = {"verdict": "refused", "code": fault.code, "field": fault.field}
                 self.counts["refused"] += 1
                 log.error("answer-refused", code=fault.code)  # noqa: TRY400 - its frames say nothing
-            else:
-                self._verdict(folder, answer, {"verdict": "taken", "number": number})
+            with _noted(trouble):
+                self._verdict(folder, answer, said)
 
     def _verdict(self, folder: Folder, answer: Answer, said: JsonObject) -> None:
         put_verdict(folder, answer, {**said, "at": stamp(self.clock.now())})
@@ -289,11 +298,21 @@ class Cycle:
                 self.counts["failed"] += 1
                 log.error("feedback-refused", kind=kept.kind, code="feedback-refused")
 
-    def _tell(self) -> None:
+    def _tell(self, trouble: list[Unavailable]) -> None:
         for kept in self.kept.untold():
             said: JsonObject = {"number": kept.number, "state": kept.state, "code": kept.code, "message": kept.message}
-            self.desk.put_outcome(kept.number, {**said, "at": stamp(self.clock.now())})
-            self.kept.told(kept.number)
+            with _noted(trouble):
+                self.desk.put_outcome(kept.number, {**said, "at": stamp(self.clock.now())})
+                self.kept.told(kept.number)
+
+
+@contextmanager
+def _noted(trouble: list[Unavailable]) -> Iterator[None]:
+    """What is unavailable is kept to be raised when everything else is done."""
+    try:
+        yield
+    except Unavailable as error:
+        trouble.append(error)
 
 
 def _digest(value: JsonObject) -> bytes:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from gateway.errors import Unavailable
 from gateway.line.kept import refused
-from tests.integration.banking import ACCOUNTS, ONE, TWO, Bank
+from tests.integration.banking import ACCOUNTS, ONE, THREE, TWO, Bank
 from tests.servers.court_line import CourtLine, coded
 
 GARBLED = {  # what a damaged list may hold in the place of a name
@@ -125,3 +126,30 @@ async def test_an_answer_nested_without_end_is_refused(court: CourtLine, bank: B
     await bank.look()
     assert bank.verdict("deep.json")["code"] == "answer-unreadable"
     assert bank.outcome(TWO)["state"] == "fed"
+
+
+async def test_one_file_that_cannot_be_put_and_one_slow_document_stop_no_feedback(court: CourtLine, bank: Bank) -> None:
+    court.ask(ONE)
+    await bank.look()
+    court.ask(TWO)
+    court.ask(THREE)
+    court.stuck.add(f"WS{THREE}")
+    for name in (f"requests/{TWO}.json", f"answers/{ONE}.json.result.json"):
+        (bank.path / "desk" / name).mkdir()
+    bank.cycle.kept.add("20261123410811000000", "query", b"", None, bank.clock.now())
+    court.take_back("20261123410811000000", "案件已结")
+    (bank.path / "desk/outcomes/20261123410811000000.json").mkdir()
+    bank.answer(ONE, rows=ACCOUNTS)
+    with pytest.raises(Unavailable, match="result-unwritable"):
+        await bank.look()
+    assert bank.outcome(ONE)["state"] == "fed"
+    assert sorted(wrong(bank.path))[1:] == [(TWO, "result-unwritable"), (THREE, "line-away")]
+    for folder in sorted((bank.path / "desk").glob("*/*.json")):
+        if folder.is_dir():
+            folder.rmdir()
+    court.stuck.clear()
+    bank.clock.advance(timedelta(hours=1))
+    await bank.look()
+    assert [bank.request(number)["number"] for number in (TWO, THREE)] == [TWO, THREE]
+    assert bank.verdict(f"{ONE}.json")["verdict"] == "taken"
+    assert bank.outcome("20261123410811000000")["code"] == "rolled-back"
