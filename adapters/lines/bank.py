@@ -18,6 +18,7 @@ from adapters.lines.items import (
     NO_REASON,
     attachment,
     error_in,
+    found_in,
     read_items,
     read_rollbacks,
     result_of,
@@ -70,13 +71,13 @@ class BankLine:
         return Call("zjInfo", _condition("bdhminfo", "BDHM", request.number))
 
     def read_documents(self, payload: str) -> list[Attachment]:
-        found = [one for one in _read(payload).children if one.name.lower() == "wsinfo"]
+        found = found_in(_read(payload), "wsinfo")
         if not found:
             raise LineFault("document-missing")
         return [attachment(STYLE, one, "document", "WJMC", "WJLX", "WSNR", "MD5") for one in found]
 
     def read_certificates(self, payload: str) -> list[Attachment]:
-        found = [one for one in _read(payload).children if one.name.lower() == "zjinfo"]
+        found = found_in(_read(payload), "zjinfo")
         if not found:
             raise LineFault("certificate-missing")
         pages = []

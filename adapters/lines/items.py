@@ -67,6 +67,14 @@ def read_rollbacks(
     return rollbacks, unread
 
 
+def found_in(root: Element, name: str) -> list[Element]:
+    """All of that name, however deep: some stacks put a list, or a whole head and data, around them."""
+    found: list[Element] = []
+    for one in root.children:
+        found += [one] if one.name.lower() == name else found_in(one, name)
+    return found
+
+
 def attachment(
     style: Style,
     element: Element,

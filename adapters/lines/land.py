@@ -14,7 +14,16 @@ from typing import Final
 
 from adapters.lines import soap
 from adapters.lines.coding import Coding, read_payload, write_payload
-from adapters.lines.items import NO_REASON, attachment, error_in, read_items, read_rollbacks, result_of, same_items
+from adapters.lines.items import (
+    NO_REASON,
+    attachment,
+    error_in,
+    found_in,
+    read_items,
+    read_rollbacks,
+    result_of,
+    same_items,
+)
 from adapters.lines.shape import Shape, Style, rows_of
 from adapters.lines.values import CHINA
 from adapters.lines.xml import Element
@@ -86,13 +95,13 @@ class LandLine:
         return Call("zjInfo", self._condition(request.number))
 
     def read_documents(self, payload: str) -> list[Attachment]:
-        found = [one for one in self._read(payload).children if one.name.lower() == "wsinfo"]
+        found = found_in(self._read(payload), "wsinfo")
         if not found:
             raise LineFault("document-missing")
         return [attachment(self._style, one, "document", "WJMC", "WJLX", "WSNR", "MD5") for one in found]
 
     def read_certificates(self, payload: str) -> list[Attachment]:
-        found = [one for one in self._read(payload).children if one.name.lower() == "zjinfo"]
+        found = found_in(self._read(payload), "zjinfo")
         papers = [
             (one, (f"{paper}BM", f"{paper}WJGS", paper))
             for one in found

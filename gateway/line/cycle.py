@@ -30,7 +30,9 @@ log = structlog.get_logger(__name__)
 
 LONGEST_WAIT: Final = timedelta(minutes=15)
 AGAIN_AFTER: Final = timedelta(minutes=10)  # a list may lag behind what was fed
-# What is wrong with the request itself, and not with the hour: it is returned to the court.
+# What is wrong with the request itself, and not with the hour, where it stays so: it is returned to the court. A court
+# whose store of documents is out says the same, of every request.
+WANTING_FOR: Final = timedelta(minutes=90)
 NOT_CARRIED: Final = frozenset({"document-missing", "document-differs", "certificate-missing"})
 CODING: Final = frozenset({"base64-broken", "text-broken"})  # and what may be the way's fault: it is never
 RETURNED: Final = "returned"
@@ -178,7 +180,7 @@ class Cycle:
             try:
                 attachments = await self._attachments(request)
             except LineFault as fault:
-                if fault.code in NOT_CARRIED:
+                if fault.code in NOT_CARRIED and self._stays(kept, fault.code):
                     with self.kept.transaction():
                         self._return(kept, fault)
                 else:
@@ -213,6 +215,10 @@ class Cycle:
         self.counts[RETURNED] += 1
         log.error("request-returned", kind=kept.kind, code=fault.code)
         self.kept.answered(kept.number, call, now, code=fault.code)
+
+    def _stays(self, kept: Kept, code: str) -> bool:
+        """Whether each try for so long had this trouble."""
+        return kept.trouble == code and kept.since is not None and kept.since <= self.clock.now() - WANTING_FOR
 
     def _postpone(self, kept: Kept, code: str) -> None:
         self.counts["postponed"] += 1

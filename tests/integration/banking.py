@@ -41,6 +41,13 @@ class Bank:
         await self.cycle.look()
         return dict(self.cycle.counts)
 
+    async def wait(self, **time: float) -> None:
+        """A look, the time, and two more: what is wrong for so long is found out, and said."""
+        await self.look()
+        self.clock.advance(timedelta(**time))
+        await self.look()
+        await self.look()
+
     def request(self, number: str) -> dict[str, Any]:
         return self._json(f"requests/{number}.json")
 

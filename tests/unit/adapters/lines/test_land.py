@@ -118,6 +118,8 @@ def test_papers() -> None:
     paper = elements({"CXQQDH": BDHM, "WJMC": "通知书", "WJLX": "pdf", "WSNR": "JVBERg=="}, "utf-8")
     (document,) = line.read_documents(payload(f"<WSLIST><WSINFO>{paper}</WSINFO></WSLIST>"))
     assert (document.data, document.suffix) == (b"%PDF", "pdf")
+    assert line.read_documents(message(f"<WSLIST><WSINFO>{paper}</WSINFO></WSLIST>")) == [document]
+    assert line.read_documents(message(f"<WSINFO>{paper}</WSINFO>")) == [document]
     officer = elements({"GWZBM": "1", "GWZWJGS": "jpg", "GWZ": "/9j/", "GZZBM": "2", "GZZ": "/9j/"}, "utf-8")
     pages = line.read_certificates(payload(f"<ZJLIST><ZJINFO>{officer}</ZJINFO></ZJLIST>"))
     assert [(one.name, one.suffix) for one in pages] == [("1", "jpg"), ("2", "bin")]
