@@ -92,6 +92,8 @@ class BankLine:
         rows = rows_of(answer.get("rows"), "rows")
         number = {"BDHM": request.number}
         if request.kind == "query":
+            if "receipt" in answer:
+                raise LineFault("unknown-field", "receipt")
             stamp = at.astimezone(CHINA).isoformat(timespec="seconds")
             none: list[JsonObject] = [{"KHZH": NO_ACCOUNT}]
             listed: list[JsonObject] = [

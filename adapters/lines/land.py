@@ -114,6 +114,8 @@ class LandLine:
 
     def feedback(self, request: Request, answer: JsonObject, at: datetime) -> Call:
         rows = rows_of(answer.get("rows"), "rows")
+        if "receipt" in answer:
+            raise LineFault("unknown-field", "receipt")
         if request.kind == "query":
             return self._answer("query", request.number, DONE, [self._register(row) for row in rows], at)
         asked = rows_of(request.fields.get("BDCQL"), "BDCQL")

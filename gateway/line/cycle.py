@@ -272,7 +272,7 @@ class Cycle:
         if RETURNED not in value:
             return self.line.feedback(request, value, self.clock.now())
         match value:
-            case {"returned": dict(said)} if "rows" not in value and said.keys() <= {"reason", "note", "by", "phone"}:
+            case {"returned": dict(said)} if len(value) == 2 and said.keys() <= {"reason", "note", "by", "phone"}:
                 words = [said.get(name, "") for name in ("reason", "note", "by", "phone")]
                 texts = [word for word in words if isinstance(word, str)]
                 if len(texts) == len(words) and texts[0]:

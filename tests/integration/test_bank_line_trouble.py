@@ -232,6 +232,7 @@ async def test_one_bad_item_stops_no_other(court: CourtLine, bank: Bank, log_lin
         ({"rows": [{"CCXH": "1", "KZZT": "2", "WNKZYY": "无", "CSKSRQ": "2026-02-30"}]}, "date-unreadable"),
         ({"rows": "none"}, "answer-unreadable"),
         ({"returned": {}}, "answer-unreadable"),
+        ({"returned": {"reason": "无"}, "receipt": {}}, "answer-unreadable"),
         ({"row": []}, "unknown-field"),
     ],
 )

@@ -145,6 +145,11 @@ def test_papers_are_read_and_held_against_their_digest() -> None:
     assert fault_of(lambda: LINE.read_certificates(payload("<l><zjinfo/></l>")))[0] == "certificate-missing"
 
 
+def test_only_a_control_has_a_receipt() -> None:
+    receipt = {"name": "回执", "suffix": "pdf", "content": "JVBERg=="}
+    assert fault_of(lambda: LINE.feedback(ask(), {"rows": [], "receipt": receipt}, AT)) == ("unknown-field", "receipt")
+
+
 ROWS = st.lists(
     st.dictionaries(st.sampled_from(["KHWD", "TXDZ", "BEIZ", "CCLB"]), VALUES).map(lambda row: {"KHZH": "1", **row}),
     min_size=1, max_size=4,

@@ -79,6 +79,7 @@ def test_a_query_is_answered_register_by_register() -> None:
     assert root.findtext(".//BDCCXJG/FDCQLIST/ZL") == value("解放路1号", "utf-8")
     assert root.find(".//BDCCXJG/CFDJLIST") is not None
     assert fault_of(lambda: line.feedback(request, {"rows": [{"LIST": "X"}]}, AT)) == ("unknown-code", "LIST")
+    assert fault_of(lambda: line.feedback(request, {"rows": [], "receipt": {}}, AT)) == ("unknown-field", "receipt")
     assert root_of(line.feedback(request, {"rows": []}, AT).argument).find(".//BDCCXJG/RESULT") is not None
 
 
