@@ -188,7 +188,8 @@ class Requests:
         """The words of what ended so long ago; the number stays, so that it is never answered anew."""
         self._set(
             "UPDATE request SET operation = NULL, argument = NULL, message = '', fields = NULL"
-            " WHERE state IN ('fed', 'failed', 'rolled-back') AND told AND at < ? AND argument IS NOT NULL",
+            " WHERE state IN ('fed', 'failed', 'rolled-back') AND told AND at < ?"
+            " AND (argument IS NOT NULL OR fields IS NOT NULL OR message <> '')",
             stamp(now - timedelta(days=days)),
         )
 

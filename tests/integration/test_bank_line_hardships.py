@@ -169,3 +169,18 @@ async def test_an_hour_without_documents_returns_nothing(court: CourtLine, bank:
     assert bank.request(ONE)["number"] == ONE
     await bank.look()
     assert court.fed == {}
+
+
+async def test_the_words_of_a_rollback_are_forgotten_too(court: CourtLine, bank: Bank) -> None:
+    court.ask(ONE)
+    await bank.look()
+    court.take_back(ONE, "TO-FORGET")
+    court.take_back(TWO, "TO-FORGET")
+    await bank.look()
+    assert b"TO-FORGET" in (bank.path / "line.sqlite").read_bytes()
+    bank.clock.advance(timedelta(days=181))
+    await bank.look()
+    assert b"TO-FORGET" not in (bank.path / "line.sqlite").read_bytes()
+    kept = bank.cycle.kept.get(ONE)
+    assert kept is not None
+    assert (kept.state, kept.message) == ("rolled-back", "")
