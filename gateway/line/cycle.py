@@ -29,6 +29,8 @@ from schemas.line import KINDS, Attachment, Call, Kind, Line, LineFault, Poll, R
 log = structlog.get_logger(__name__)
 
 LONGEST_WAIT: Final = timedelta(minutes=15)
+ALARM_TRIES: Final = 8  # an hour of them, and from then on each hour
+ALARM_AFTER: Final = timedelta(hours=1)
 AGAIN_AFTER: Final = timedelta(minutes=10)  # a list may lag behind what was fed
 # What is wrong with the request itself, and not with the hour, where it stays so: it is returned to the court. A court
 # whose store of documents is out says the same, of every request.
@@ -135,8 +137,12 @@ class Cycle:
             else:
                 self.kept.read(number, item.digest, None)
             self.kept.mark(number, code, now)
-        elif code not in CODING and known.since is not None and known.since < now:
-            self._return(known, item.fault)
+        elif known.since is not None and known.since < now:
+            if code not in CODING:
+                self._return(known, item.fault)
+            elif known.since <= now - ALARM_AFTER:
+                log.error("alarm", code=code, kind=kind)
+                self.kept.mark(number, code, now)
 
     def _asked_again(self, known: Kept, kind: Kind, digest: bytes) -> None:
         self.counts["asked-again"] += 1
@@ -222,7 +228,10 @@ class Cycle:
 
     def _postpone(self, kept: Kept, code: str) -> None:
         self.counts["postponed"] += 1
-        log.error("line-waits", kind=kept.kind, code=code, attempt=kept.tries + 1)
+        attempt = kept.tries + 1
+        log.error("line-waits", kind=kept.kind, code=code, attempt=attempt)
+        if attempt >= ALARM_TRIES and attempt % 4 == 0:
+            log.error("alarm", code=code, kind=kept.kind)
         wait = min(LONGEST_WAIT, self.every * 2 ** min(kept.tries, 10))
         now = self.clock.now()
         self.kept.postpone(kept.number, code, now, now + wait)
@@ -240,6 +249,8 @@ class Cycle:
                 log.error("answer-refused", code=fault.code)  # noqa: TRY400 - its frames say nothing
             with _noted(trouble):
                 self._verdict(folder, answer, said)
+        if self.desk.waiting:
+            self.counts["unfinished"] += self.desk.waiting
 
     def _verdict(self, folder: Folder, answer: Answer, said: JsonObject) -> None:
         put_verdict(folder, answer, {**said, "at": stamp(self.clock.now())})

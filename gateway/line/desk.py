@@ -43,6 +43,7 @@ class Desk:
     """One folder for one line. Raises Unavailable (`folder-unreadable`, `result-unwritable`)."""
 
     path: Path
+    waiting: int = 0  # answers that could not be read by the last look: half written, say
     _unfinished: dict[str, Stamp] = field(default_factory=dict)
 
     def open(self) -> None:
@@ -73,12 +74,15 @@ class Desk:
         """Answers without a verdict of their own, oldest first. One that is no JSON yet has until the next look."""
         with open_folder(self.path / ANSWERS) as folder:
             files = folder.files()
+            self.waiting = 0
             self._unfinished = {one.name: self._unfinished[one.name] for one in files if one.name in self._unfinished}
             for file in files:
                 if is_of(folder.result(file.name), file.stamp):
                     continue
+                self.waiting += 1
                 with contextlib.suppress(Moved, PermissionError):
                     if (answer := self._read(folder, file)) is not None:
+                        self.waiting -= 1
                         yield folder, answer
 
     def _read(self, folder: Folder, file: Found) -> Answer | None:

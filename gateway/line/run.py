@@ -1,6 +1,5 @@
 """The line as a process: look, wait, look again, until told to stop. Killed at any point, the next run carries on."""
 
-import asyncio
 import sys
 from contextlib import AsyncExitStack
 from datetime import timedelta
@@ -9,21 +8,21 @@ from pathlib import Path
 import orjson
 import structlog
 
-from gateway.backoff import Backoff
 from gateway.clock import SystemClock
-from gateway.errors import FuyuanError, Refused
+from gateway.errors import Refused
 from gateway.line.court import Court
 from gateway.line.cycle import Cycle
 from gateway.line.desk import Desk
 from gateway.line.kept import Requests, refused
 from gateway.settings import Settings
 from gateway.trust.private_file import open_to_others
+from gateway.ways_in.run import keep_looking
 from schemas.line import Line
 
 log = structlog.get_logger(__name__)
 
 REFUSED = 3  # exit status of a single run
-NOT_WELL = ("unread", "unreadable-list", "returned", "refused", "failed", "postponed")
+NOT_WELL = ("unread", "unreadable-list", "returned", "refused", "unfinished", "failed", "postponed")
 
 
 async def run_line(
@@ -49,19 +48,16 @@ async def run_line(
             await cycle.look()
             sys.stdout.write(orjson.dumps({"counts": cycle.counts}).decode() + "\n")
             return REFUSED if any(cycle.counts[name] for name in NOT_WELL) else 0
-        backoff = Backoff(first_seconds=every)
-        while True:
+
+        async def look() -> None:
             try:
                 await cycle.look()
-            except FuyuanError as error:
-                log.error("line-waits", code=error.code)  # noqa: TRY400 - its frames say nothing
-                await asyncio.sleep(every + backoff.next())
-            else:
-                backoff.reset()
-                await asyncio.sleep(every)
-            if cycle.counts:
-                log.info("line-looked", counts=dict(cycle.counts))
-                cycle.counts.clear()
+            finally:
+                if cycle.counts:
+                    log.info("line-looked", counts=dict(cycle.counts))
+                    cycle.counts.clear()
+
+        return await keep_looking(look, "line", every, SystemClock())
 
 
 def show_refused(state: Path) -> int:

@@ -49,6 +49,9 @@ def test_a_line_from_the_command_line(court: CourtLine, tmp_path: Path) -> None:
     assert fuyuan(tmp_path, env, "line", "bank", "desk", "--once").returncode == 3
     listed = fuyuan(tmp_path, env, "line", "bank", "desk", "--refused")
     assert json.loads(listed.stdout) == {"number": ONE, "state": "answered", "code": "court-error"}
+    (tmp_path / "desk/answers/half.json").write_text('{"number": "')
+    half = fuyuan(tmp_path, env, "line", "bank", "desk", "--once")
+    assert (half.returncode, json.loads(half.stdout)["counts"]["unfinished"]) == (3, 1)
     (tmp_path / "line.password").chmod(0o644)
     assert "chmod 600" in fuyuan(tmp_path, env, "line", "bank", "desk", "--once").stderr
 

@@ -1,6 +1,8 @@
 """What is rare on the bank's line, and must cost no request: garbled lists, outages, a rollback out of its turn."""
 
 import base64
+import io
+import json
 from datetime import timedelta
 from pathlib import Path
 
@@ -184,3 +186,26 @@ async def test_the_words_of_a_rollback_are_forgotten_too(court: CourtLine, bank:
     kept = bank.cycle.kept.get(ONE)
     assert kept is not None
     assert (kept.state, kept.message) == ("rolled-back", "")
+
+
+async def test_a_request_that_waits_for_an_hour_is_an_alarm(
+    court: CourtLine, bank: Bank, log_lines: io.StringIO
+) -> None:
+    court.ask(ONE)
+    court.ask(TWO)
+    court.lists["getXzcxList"][0].set("XM", "%")
+    court.faults["cxwsInfo"] += ["error"] * 100
+
+    def alarms() -> list[str]:
+        lines = map(json.loads, log_lines.getvalue().splitlines())
+        return [one["code"] for one in lines if one["event"] == "alarm"]
+
+    for _ in range(3):
+        await bank.look()
+        bank.clock.advance(timedelta(minutes=18))
+    assert alarms() == []
+    for _ in range(8):
+        await bank.look()
+        bank.clock.advance(timedelta(minutes=15))
+    assert alarms().count("base64-broken") == 2
+    assert alarms().count("court-error") == 1
