@@ -8,8 +8,8 @@ from typing import Final, Literal
 from adapters.lines.coding import Coding, decode_bytes
 from adapters.lines.shape import Shape, Style
 from adapters.lines.values import check_number
-from adapters.lines.xml import Element, write_xml
-from schemas.canonical import JsonObject, JsonValue
+from adapters.lines.xml import Element
+from schemas.canonical import JsonObject, JsonValue, canonical
 from schemas.line import Attachment, Kind, LineFault, Request, Result, Rollback, Unread
 
 NO_REASON: Final = "业务审核未通过"  # what banks' own programs give as the reason
@@ -33,7 +33,7 @@ def read_items(
     for element in elements:
         if element.name.lower() in BACK:
             continue
-        digest = hashlib.sha256(write_xml(element).encode("utf-8")).digest()
+        digest = _digest(_spelt(element))
         known: str | None = None
         if element.name.lower() != shape.name.lower():
             unread.append(Unread(None, kind, digest, LineFault("unknown-item")))
@@ -45,7 +45,7 @@ def read_items(
         except LineFault as fault:
             unread.append(Unread(known, kind, digest, fault))
         else:
-            requests.append(Request(known, kind, digest, fields))
+            requests.append(Request(known, kind, _digest(fields), fields))
     return requests, unread
 
 
@@ -60,7 +60,7 @@ def read_rollbacks(
         try:
             which = check_number(style.value(element, number), number)
         except LineFault as fault:
-            unread.append(Unread(None, kind, hashlib.sha256(write_xml(element).encode("utf-8")).digest(), fault))
+            unread.append(Unread(None, kind, _digest(_spelt(element)), fault))
             continue
         words = [_said(style, element, name) for name in ("XCHTYY", "XCHTBZ", "XCHTR", "XCHTDH")]
         rollbacks.append(Rollback(which, *words))
@@ -137,6 +137,16 @@ def same_items(asked: Sequence[JsonValue], answered: Sequence[JsonValue], name: 
         raise LineFault("row-unknown", name)
     if not wanted <= set(given):
         raise LineFault("row-missing", name)
+
+
+def _digest(value: JsonValue) -> bytes:
+    return hashlib.sha256(canonical(value)).digest()
+
+
+def _spelt(element: Element) -> JsonValue:
+    """An item that cannot be read, the same however its attributes are ordered and its base64 is broken into lines."""
+    attributes = {name: "".join(value.split()) for name, value in element.attributes.items()}
+    return [element.name, attributes, "".join(element.text.split()), [_spelt(one) for one in element.children]]
 
 
 def _said(style: Style, element: Element, name: str) -> str:

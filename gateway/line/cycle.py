@@ -149,8 +149,9 @@ class Cycle:
         if known.state == "rolled-back":  # whatever it asks for, and even where it was not seen before
             return
         if known.digest != digest or known.kind != kind:  # what stands stays: it may be carried out already
-            if self._first(digest):
+            if known.trouble is None:
                 log.error("alarm", code="request-differs", kind=kind)
+                self.kept.mark(known.number, "request-differs", self.clock.now())
         elif known.state == "fed" and known.feedback is not None:
             self.kept.again(known.number, self.clock.now(), AGAIN_AFTER)
 

@@ -123,7 +123,9 @@ async def test_another_request_under_the_same_number_changes_nothing(
     court.ask(ONE, XM="李四")
     await bank.look()
     assert bank.request(ONE)["request"]["XM"] == "张三"
-    assert '"code":"request-differs"' in log_lines.getvalue()
+    await bank.look()
+    assert log_lines.getvalue().count('"code":"request-differs"') == 1
+    assert refused(bank.path / "line.sqlite") == [(ONE, "handed", "request-differs")]
 
 
 class Killed(BaseException):

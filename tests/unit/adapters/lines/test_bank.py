@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 import xml.etree.ElementTree as ET
 from datetime import UTC, datetime
 from functools import partial
@@ -81,6 +82,17 @@ def test_a_bad_item_is_named_and_known_by_its_number(changed: dict[str, str], fa
     assert [(one.number, one.fault.code, one.fault.field) for one in poll.unread] == [
         (BDHM, *fault), (None, "unknown-item", ""),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("changed", [{}, {"XM": ""}])
+def test_an_item_is_the_same_however_it_is_spelt(changed: dict[str, str]) -> None:
+    """Attributes in another order, base64 broken into lines; read or not."""
+    values = QUERY | changed
+    broken = re.sub(r'="(?=\w)', '="&#10; ', element("cxqq", {name: values[name] for name in reversed(values)}))
+    spellings = element("cxqq", values), broken, element("cxqq", values | {"LB": "XX"})
+    polls = [LINE.read_poll("query", payload(f"<cxqqList>{one}</cxqqList>")) for one in spellings]
+    first, second, other = (next(iter([*poll.requests, *poll.unread])).digest for poll in polls)
+    assert first == second != other
 
 
 def control(*accounts: dict[str, str]) -> str:
