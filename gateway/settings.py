@@ -112,6 +112,9 @@ class Settings(BaseSettings):
     line_url: Annotated[str, Field(pattern=r"^https?://[^@?#\s]+$")] | None = Field(
         None, description="`fuyuan line`: where the court's query-and-control service is.", repr=False
     )
+    line_unencrypted: bool = Field(
+        False, description="`fuyuan line`: whether login and accounts may go over http to another machine."
+    )
     line_user: str | None = Field(None, description="`fuyuan line`: the institution's user there.")
     line_password_file: Path | None = Field(None, description="`fuyuan line`: file of that user's password.")
     line_ca_file: Path | None = Field(

@@ -4,6 +4,8 @@ import sys
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
 
 import orjson
 import structlog
@@ -15,12 +17,13 @@ from gateway.line.cycle import Cycle
 from gateway.line.desk import Desk
 from gateway.line.kept import Requests, refused
 from gateway.settings import Settings
-from gateway.trust.private_file import open_to_others
+from gateway.trust.private_file import read_secret
 from gateway.ways_in.run import keep_looking
 from schemas.line import Line
 
 log = structlog.get_logger(__name__)
 
+LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 REFUSED = 3  # exit status of a single run
 NOT_WELL = ("unread", "unreadable-list", "returned", "refused", "unfinished", "failed", "postponed")
 
@@ -68,13 +71,13 @@ def show_refused(state: Path) -> int:
 
 
 def login_of(settings: Settings) -> tuple[str, str]:
-    """User and password of the line. Raises Refused (`line-settings`)."""
+    """User and password of the line. Raises Refused (`line-settings`), Broken (`secret-file-open`, `-damaged`)."""
     if settings.line_url is None or settings.line_user is None or settings.line_password_file is None:
         raise Refused("line-settings", "Set FUYUAN_LINE_URL, FUYUAN_LINE_USER and FUYUAN_LINE_PASSWORD_FILE.")
-    try:
-        if open_to_others(settings.line_password_file, settings.line_password_file.stat().st_mode):
-            raise Refused("line-settings", "The line's password file may be read by others; chmod 600.")
-        password = settings.line_password_file.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise Refused("line-settings", f"The line's password file cannot be read ({type(error).__name__}).") from None
-    return settings.line_user, password
+    parts = urlsplit(settings.line_url)
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK and not settings.line_unencrypted:
+        raise Refused(
+            "line-settings",
+            "http lets anybody on the way read the login and the accounts; https, or FUYUAN_LINE_UNENCRYPTED=true.",
+        )
+    return settings.line_user, read_secret(settings.line_password_file)

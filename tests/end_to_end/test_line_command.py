@@ -41,6 +41,10 @@ def test_a_line_from_the_command_line(court: CourtLine, tmp_path: Path) -> None:
     env = environment(court, tmp_path)
     unset = {key: value for key, value in env.items() if key != "FUYUAN_LINE_USER"}
     assert fuyuan(tmp_path, unset, "line", "bank", "desk", "--once").stderr.startswith("line-settings: ")
+    elsewhere = env | {"FUYUAN_LINE_URL": "http://court.invalid/SyyhConvertData"}
+    assert "FUYUAN_LINE_UNENCRYPTED" in fuyuan(tmp_path, elsewhere, "line", "bank", "desk", "--once").stderr
+    allowed = fuyuan(tmp_path, elsewhere | {"FUYUAN_LINE_UNENCRYPTED": "true"}, "line", "bank", "desk", "--once")
+    assert allowed.stderr.splitlines()[-1].startswith("line-away: ")
     court.ask(ONE)
     done = fuyuan(tmp_path, env, "line", "bank", "desk", "--once")
     assert (done.returncode, json.loads(done.stdout)["counts"]) == (0, {"requests": 1, "handed": 1}), done.stderr
@@ -54,6 +58,9 @@ def test_a_line_from_the_command_line(court: CourtLine, tmp_path: Path) -> None:
     assert (half.returncode, json.loads(half.stdout)["counts"]["unfinished"]) == (3, 1)
     (tmp_path / "line.password").chmod(0o644)
     assert "chmod 600" in fuyuan(tmp_path, env, "line", "bank", "desk", "--once").stderr
+    (tmp_path / "line.password").chmod(0o600)
+    (tmp_path / "line.password").write_text("\n")
+    assert fuyuan(tmp_path, env, "line", "bank", "desk", "--once").stderr.startswith("secret-file-damaged: ")
 
 
 def test_a_process_that_is_killed_goes_on_where_it_was(court: CourtLine, tmp_path: Path) -> None:
