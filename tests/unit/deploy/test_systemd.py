@@ -43,7 +43,9 @@ HARDENING = {
     "Restart": "on-failure",
 }
 SERVERS = [unit for unit in UNITS if unit.stem in {"fuyuan-agent", "fuyuan-gateway"}]
-WAYS_IN = [unit for unit in UNITS if unit not in SERVERS]
+(LINE,) = (unit for unit in UNITS if unit.stem == "fuyuan-line")
+WAYS_IN = [unit for unit in UNITS if unit not in {*SERVERS, LINE}]
+WRITTEN = {"fuyuan-watch": ["-/srv/exchange/out"], "fuyuan-line": ["-/srv/line"]}  # besides the state
 each_server = pytest.mark.parametrize("unit", SERVERS, ids=lambda path: path.name)
 each_unit = pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.name)
 
@@ -85,14 +87,14 @@ def test_it_is_hardened(unit: Path) -> None:
         {"UMask": "0027"} if unit.stem == "fuyuan-watch" else {}
     )  # results are for the folder's group
     assert {key: said.get(key) for key in wanted} == {key: [value] for key, value in wanted.items()}
-    assert said.get("ReadWritePaths") == (["-/srv/exchange/out"] if unit.stem == "fuyuan-watch" else None)
+    assert said.get("ReadWritePaths") == WRITTEN.get(unit.stem)
     assert said["SystemCallFilter"] == ["@system-service", "~@privileged @resources"]
     assert said["User"][0] not in {"root", "0"}
     assert parsed(unit)["Install"] == {"WantedBy": ["multi-user.target"]}
 
 
-def test_the_gateway_and_an_agent_on_one_machine_are_different_users() -> None:
-    assert len({service(unit)["User"][0] for unit in SERVERS}) == len(SERVERS)
+def test_the_gateway_an_agent_and_a_line_on_one_machine_are_different_users() -> None:
+    assert len({service(unit)["User"][0] for unit in (*SERVERS, LINE, WAYS_IN[0])}) == len(SERVERS) + 2
     assert {service(unit)["User"][0] for unit in WAYS_IN} == {"fuyuan-ways-in"}
 
 
@@ -132,15 +134,17 @@ def test_it_has_more_time_to_stop_than_it_takes(unit: Path) -> None:
 
 @each_unit
 def test_it_starts_a_command_that_there_is(unit: Path) -> None:
-    """And one that takes these options and arguments: it ends at the first file that is not here."""
+    """And one that takes these options and arguments: it ends at the first file or setting that is not here."""
     program, command, *arguments = service(unit)["ExecStart"][0].split()
     assert program == "/opt/fuyuan/bin/fuyuan"
     fuyuan = Path(sys.executable).with_name("fuyuan")
     done = subprocess.run([fuyuan, command, "--help"], capture_output=True, check=False)
     assert done.returncode == 0
     if arguments:
-        done = subprocess.run([fuyuan, command, *arguments], capture_output=True, check=False)
-        assert (done.returncode, b"does not exist" in done.stderr) == (2, True), done.stderr
+        bare = {key: value for key, value in os.environ.items() if not key.startswith(PREFIX)}
+        done = subprocess.run([fuyuan, command, *arguments], env=bare, capture_output=True, check=False)
+        code, missing = (1, b"line-settings: ") if unit == LINE else (2, b"does not exist")
+        assert (done.returncode, missing in done.stderr) == (code, True), done.stderr
 
 
 def systemd_analyze() -> str:
@@ -172,7 +176,7 @@ def test_systemd_calls_its_exposure_low(unit: Path) -> None:
     assert done.returncode == 0, done.stdout[-400:]
 
 
-@pytest.mark.parametrize("name", ["gateway", "agent", "ways-in"])
+@pytest.mark.parametrize("name", ["gateway", "agent", "line", "ways-in"])
 def test_the_settings_beside_it_are_taken(name: str, load: Load) -> None:
     file = UNITS[0].with_name(f"{name}.toml")
     settings = load({CONFIG: str(file)})
