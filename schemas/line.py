@@ -7,7 +7,7 @@ polls, fetches the documents of each request by its number, and feeds its answer
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 from schemas.canonical import JsonObject
 
@@ -16,6 +16,7 @@ KINDS: tuple[Kind, ...] = ("query", "control")
 Institution = Literal["bank", "land"]
 Charset = Literal["gbk", "utf-8", "plain"]  # of the values inside a message
 Returns = Literal["feedback", "rollback"]  # how a bank sends a request back
+LARGEST_MESSAGE: Final = 64 * 1024 * 1024  # bytes of an envelope: documents are images, thrice in base64
 
 
 class LineFault(ValueError):

@@ -8,9 +8,8 @@ from typing import Final
 from xml.parsers import expat
 from xml.sax.saxutils import escape, quoteattr
 
-from schemas.line import LineFault
+from schemas.line import LARGEST_MESSAGE, LineFault
 
-LARGEST: Final = 64 * 1024 * 1024  # bytes
 MOST_ELEMENTS: Final = 100_000
 DEEPEST: Final = 12
 MOST_ATTRIBUTES: Final = 128  # of one element
@@ -36,7 +35,7 @@ def read_xml(data: bytes) -> Element:
 
     Raises LineFault (`too-large`, `text-broken`, `xml-unsafe`, `xml-broken`).
     """
-    if len(data) > LARGEST:
+    if len(data) > LARGEST_MESSAGE:
         raise LineFault("too-large")
     reader = _Reader()
     try:

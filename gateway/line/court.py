@@ -9,11 +9,10 @@ from typing import Final, Self
 import httpx
 
 from gateway.errors import Refused, Unavailable
-from schemas.line import Call, Line, LineFault
+from schemas.line import LARGEST_MESSAGE, Call, Line, LineFault
 
 CONNECT_SECONDS: Final = 30.0  # as banks' own programs have them
 ANSWER_SECONDS: Final = 180.0
-LARGEST_ANSWER: Final = 96 * 1024 * 1024  # bytes of an envelope: documents are images, twice in base64
 
 
 class Court:
@@ -73,6 +72,6 @@ async def _whole(response: httpx.Response) -> bytes:
     parts = bytearray()
     async for part in response.aiter_raw():
         parts += part
-        if len(parts) > LARGEST_ANSWER:
+        if len(parts) > LARGEST_MESSAGE:
             raise LineFault("too-large")
     return bytes(parts)

@@ -42,7 +42,7 @@ async def test_what_does_not_come_through_goes_behind_the_others(court: CourtLin
 async def test_an_answer_larger_than_any_is_not_read_to_its_end(
     court: CourtLine, bank: Bank, monkeypatch: pytest.MonkeyPatch, log_lines: io.StringIO
 ) -> None:
-    monkeypatch.setattr("gateway.line.court.LARGEST_ANSWER", 100)
+    monkeypatch.setattr("gateway.line.court.LARGEST_MESSAGE", 100)
     with pytest.raises(Unavailable, match="line-error"):
         await bank.look()
     assert '"code":"too-large"' in log_lines.getvalue()

@@ -88,7 +88,7 @@ def test_sizes_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert fault_of(lambda: read_xml(f"<a {many}/>".encode()))[0] == "too-large"
     monkeypatch.setattr(xml, "MOST_ELEMENTS", 10)
     assert fault_of(lambda: read_xml(b"<l>" + b"<a/>" * 10 + b"</l>"))[0] == "too-large"
-    monkeypatch.setattr(xml, "LARGEST", 10)
+    monkeypatch.setattr(xml, "LARGEST_MESSAGE", 10)
     assert fault_of(lambda: read_xml(b"<l></l>    "))[0] == "too-large"
 
 
