@@ -59,7 +59,7 @@ class Cycle:
     every: timedelta = timedelta(seconds=30)
     keep_days: int = 180
     counts: Counter[str] = field(default_factory=Counter)
-    _met: set[bytes] = field(default_factory=set)
+    _met: dict[Kind, set[bytes]] = field(default_factory=dict)
 
     async def look(self) -> None:
         """Everything that can be done now.
@@ -115,6 +115,7 @@ class Cycle:
                 self._asked_again(known, kind, request.digest)
         for item in poll.unread:
             self._note_unread(kind, item)
+        self._met[kind] = {item.digest for item in poll.unread if item.number is None}
         for back in poll.rollbacks:
             self._roll_back(kind, back)
 
@@ -128,7 +129,7 @@ class Cycle:
             return
         self.counts["unread"] += 1
         if number is None:
-            if self._first(item.digest):
+            if item.digest not in self._met.get(kind, set()):  # every poll brings it again
                 log.error("request-unreadable", kind=kind, code=code)
         elif known is None or known.digest != item.digest:
             log.error("request-unreadable", kind=kind, code=code)
@@ -170,13 +171,6 @@ class Cycle:
         )
         if known is None:
             self.kept.mark(back.number, "unknown-request", now)
-
-    def _first(self, what: bytes) -> bool:
-        """Whether this process meets it for the first time: every poll brings it again."""
-        if what in self._met:
-            return False
-        self._met.add(what)
-        return True
 
     async def _hand_over(self, trouble: list[Unavailable]) -> None:
         """Raises Unavailable where the court does not answer."""

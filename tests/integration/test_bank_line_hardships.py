@@ -209,3 +209,15 @@ async def test_a_request_that_waits_for_an_hour_is_an_alarm(
         bank.clock.advance(timedelta(minutes=15))
     assert alarms().count("base64-broken") == 2
     assert alarms().count("court-error") == 1
+
+
+async def test_an_item_without_a_number_is_logged_once_while_it_stands_there(
+    court: CourtLine, bank: Bank, log_lines: io.StringIO
+) -> None:
+    court.ask("../../etc/passwd")
+    for _ in range(3):
+        await bank.look()
+    assert log_lines.getvalue().count('"code":"number-unusable"') == 1
+    court.lists["getXzcxList"].clear()
+    await bank.look()
+    assert not any(bank.cycle._met.values())
