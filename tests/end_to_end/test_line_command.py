@@ -73,14 +73,17 @@ def test_a_process_that_is_killed_goes_on_where_it_was(court: CourtLine, tmp_pat
     kills = 0
     while not all((tmp_path / "desk/outcomes" / f"{number}.json").exists() for number in numbers):
         process = subprocess.Popen(command, cwd=tmp_path, env=env, stderr=subprocess.DEVNULL)
-        calls = len(court.calls)
-        while len(court.calls) < calls + 5 + 3 * kills:
-            assert process.poll() is None
-            for number in numbers:
-                answer_once(tmp_path / "desk", number)
-            time.sleep(0.01)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        calls, deadline = len(court.calls), time.monotonic() + 60
+        try:
+            while len(court.calls) < calls + 5 + 3 * kills:
+                assert process.poll() is None
+                assert time.monotonic() < deadline, "it calls no more"
+                for number in numbers:
+                    answer_once(tmp_path / "desk", number)
+                time.sleep(0.01)
+        finally:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
         kills += 1
         assert kills < 20, "it comes no further"
     assert kills > 1
