@@ -123,8 +123,8 @@ class Line(Protocol):
         """`answer` has the members `rows` and, on a bank's control, `receipt`."""
         ...
 
-    def rollback(self, kind: Kind, rollback: Rollback, at: datetime, fields: JsonObject | None = None) -> Call:
-        """`fields` are those of the request, where they could be read."""
+    def rollback(self, request: Request, back: Rollback, at: datetime) -> Call:
+        """`request` has no fields where they could not be read."""
         ...
 
     def read_result(self, payload: str, number: str) -> Result: ...

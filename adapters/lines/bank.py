@@ -111,26 +111,20 @@ class BankLine:
             children.append(Element("hzxxList", children=[_receipt(receipt, number)]))
         return Call(FEEDBACKS["control"], write_payload(Element("kzxxList", children=children)))
 
-    def rollback(
-        self,
-        kind: Kind,
-        rollback: Rollback,
-        at: datetime,  # noqa: ARG002 - a registry's needs it
-        fields: JsonObject | None = None,
-    ) -> Call:
+    def rollback(self, request: Request, back: Rollback, at: datetime) -> Call:  # noqa: ARG002 - a registry's needs it
         """By `feedback` as banks' own programs do: nothing was found or controlled, and why. By `rollback` with the
         operation that the specification has for it, and that no program was seen to rely on.
         """
-        number = {"BDHM": rollback.number}
+        number = {"BDHM": request.number}
         if self.returns == "rollback":
-            back = {"XCHTYY": rollback.reason or NO_REASON, "XCHTBZ": rollback.note, "XCHTR": rollback.by}
-            row = STYLE.write(HTXX, {**number, **back, "XCHTDH": rollback.phone})
+            said = {"XCHTYY": back.reason or NO_REASON, "XCHTBZ": back.note, "XCHTR": back.by, "XCHTDH": back.phone}
+            row = STYLE.write(HTXX, {**number, **said})
             return Call(ROLLBACK, write_payload(Element("htxxList", children=[row])))
-        words = "；".join(filter(None, (rollback.reason, rollback.note, rollback.by, rollback.phone)))
-        if kind == "query":
+        words = "；".join(filter(None, (back.reason, back.note, back.by, back.phone)))
+        if request.kind == "query":
             row = STYLE.write(ZHXX, {**number, "CCXH": "1", "KHZH": NO_REASON, "BEIZ": words})
             return Call(FEEDBACKS["query"], write_payload(Element("zhxxList", children=[row])))
-        asked = rows_of((fields or {}).get("kzzh", []), "kzzh")
+        asked = rows_of(request.fields.get("kzzh", []), "kzzh")
         rows = [
             STYLE.write(KZXX, {**number, "CCXH": place, "KZZT": "2", "WNKZYY": words})
             for place in [one["CCXH"] for one in asked] or ["1"]

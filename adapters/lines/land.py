@@ -125,17 +125,11 @@ class LandLine:
         done = Element("KZXXLIST", children=[self._style.write(KZXX, row) for row in rows])
         return self._answer("control", request.number, DONE, [done], at)
 
-    def rollback(
-        self,
-        kind: Kind,
-        rollback: Rollback,
-        at: datetime,
-        fields: JsonObject | None = None,  # noqa: ARG002 - a bank's needs them
-    ) -> Call:
+    def rollback(self, request: Request, back: Rollback, at: datetime) -> Call:
         """There is no operation of its own: it is a feedback that nothing was done, and why."""
-        words = "；".join(filter(None, (rollback.reason or NO_REASON, rollback.note, rollback.by, rollback.phone)))
+        words = "；".join(filter(None, (back.reason or NO_REASON, back.note, back.by, back.phone)))
         said = Element("MESSAGE", text=self._style.coding.encode(words, "MESSAGE"))
-        return self._answer(kind, rollback.number, NOT_DONE, [said], at)
+        return self._answer(request.kind, request.number, NOT_DONE, [said], at)
 
     def read_result(self, payload: str, number: str) -> Result:
         root = read_payload(payload)

@@ -209,7 +209,7 @@ class Cycle:
         back = Rollback(kept.number, "", note=f"{fault.code} {fault.field}".strip())
         now = self.clock.now()
         try:
-            call = self.line.rollback(kept.kind, back, now, kept.fields)
+            call = self.line.rollback(Request(kept.number, kept.kind, kept.digest, kept.fields or {}), back, now)
         except LineFault as cannot:  # it has a value that the far side would not read back
             self._postpone(kept, cannot.code)
             return
@@ -283,7 +283,7 @@ class Cycle:
                 texts = [word for word in words if isinstance(word, str)]
                 if len(texts) == len(words) and texts[0]:
                     back = Rollback(request.number, *texts)
-                    return self.line.rollback(request.kind, back, self.clock.now(), request.fields)
+                    return self.line.rollback(request, back, self.clock.now())
         raise LineFault("answer-unreadable", RETURNED)
 
     # --- feedback --------------------------------------------------------------------------------------------------

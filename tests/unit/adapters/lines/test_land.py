@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.lines.land import LandLine
-from schemas.line import KINDS, Charset, Rollback
+from schemas.line import KINDS, Charset, Request, Rollback
 from tests.unit.adapters.lines.wire import BDHM, fault_of, nothing_but_a_fault, payload
 
 AT = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
@@ -108,7 +108,7 @@ def test_results_and_rollbacks() -> None:
     assert line.read_result(payload(f"<RESULTLIST><KZJGLIST><JG>{said}</JG></KZJGLIST></RESULTLIST>"), BDHM).taken
     errors = payload("<RESULTLIST><errMsg>用户名错误</errMsg></RESULTLIST>")
     assert fault_of(lambda: line.read_result(errors, BDHM))[0] == "court-error"
-    call = line.rollback("control", Rollback(BDHM, "不属本局"), AT)
+    call = line.rollback(Request(BDHM, "control", b"", {}), Rollback(BDHM, "不属本局"), AT)
     assert root_of(call.argument).findtext(".//BDCKZJG/MESSAGE") == value("不属本局", "utf-8")
     back = f"<htxx>{elements({'CXQQDH': BDHM, 'XCHTYY': '已结案'}, 'utf-8')}</htxx>"
     assert line.read_poll("control", message(back)).rollbacks == [Rollback(BDHM, "已结案")]
