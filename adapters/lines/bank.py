@@ -20,6 +20,7 @@ from adapters.lines.items import (
     error_in,
     found_in,
     read_items,
+    read_papers,
     read_rollbacks,
     result_of,
     same_items,
@@ -71,10 +72,7 @@ class BankLine:
         return Call("zjInfo", _condition("bdhminfo", "BDHM", request.number))
 
     def read_documents(self, payload: str) -> list[Attachment]:
-        found = found_in(_read(payload), "wsinfo")
-        if not found:
-            raise LineFault("document-missing")
-        return [attachment(STYLE, one, "document", "WJMC", "WJLX", "WSNR", "MD5") for one in found]
+        return read_papers(STYLE, _read(payload))
 
     def read_certificates(self, payload: str) -> list[Attachment]:
         found = found_in(_read(payload), "zjinfo")

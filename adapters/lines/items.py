@@ -95,6 +95,14 @@ def attachment(
     return Attachment(kind, style.value(element, name), ending if SUFFIX.fullmatch(ending) else "bin", data)
 
 
+def read_papers(style: Style, root: Element) -> list[Attachment]:
+    """The documents of a request. Raises LineFault."""
+    found = found_in(root, "wsinfo")
+    if not found:
+        raise LineFault("document-missing")
+    return [attachment(style, one, "document", "WJMC", "WJLX", "WSNR", "MD5") for one in found]
+
+
 def error_in(root: Element, coding: Coding) -> str:
     """What an answer says went wrong, as an attribute or an element; empty where nothing did."""
     said = [text for name, text in root.attributes.items() if name.lower() in ERRORS]

@@ -20,6 +20,7 @@ from adapters.lines.items import (
     error_in,
     found_in,
     read_items,
+    read_papers,
     read_rollbacks,
     result_of,
     same_items,
@@ -95,10 +96,7 @@ class LandLine:
         return Call("zjInfo", self._condition(request.number))
 
     def read_documents(self, payload: str) -> list[Attachment]:
-        found = found_in(self._read(payload), "wsinfo")
-        if not found:
-            raise LineFault("document-missing")
-        return [attachment(self._style, one, "document", "WJMC", "WJLX", "WSNR", "MD5") for one in found]
+        return read_papers(self._style, self._read(payload))
 
     def read_certificates(self, payload: str) -> list[Attachment]:
         found = found_in(self._read(payload), "zjinfo")
