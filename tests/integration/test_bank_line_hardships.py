@@ -1,15 +1,19 @@
 """What is rare on the bank's line, and must cost no request: garbled lists, outages, a rollback out of its turn."""
 
+import asyncio
 import base64
 import io
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from gateway.clock import ManualClock
 from gateway.errors import Unavailable
 from gateway.line.kept import refused
+from gateway.line.run import run_line
+from gateway.settings import Settings
 from tests.integration.banking import ACCOUNTS, ONE, THREE, TWO, Bank
 from tests.servers.court_line import CourtLine, coded
 
@@ -221,3 +225,30 @@ async def test_an_item_without_a_number_is_logged_once_while_it_stands_there(
     court.lists["getXzcxList"].clear()
     await bank.look()
     assert not any(bank.cycle._met.values())
+
+
+class Hurried(ManualClock):
+    """Twenty minutes go by whenever it is looked at."""
+
+    def now(self) -> datetime:
+        self.advance(timedelta(minutes=20))
+        return super().now()
+
+
+async def test_a_line_on_which_no_look_goes_well_for_an_hour_is_an_alarm(
+    bank: Bank, monkeypatch: pytest.MonkeyPatch, log_lines: io.StringIO
+) -> None:
+    monkeypatch.setattr("gateway.line.run.SystemClock", Hurried)
+    bank.court.password = "another"
+    settings = Settings(line_url=bank.court.url)
+    paths = bank.path / "desk", bank.path / "another.sqlite"
+    running = asyncio.create_task(
+        run_line(bank.line, settings, *paths, every=0.01, answer_seconds=3, keep_days=1, once=False)
+    )
+    async with asyncio.timeout(60):
+        while '"kind":"way-in-stopped"' not in log_lines.getvalue():
+            assert not running.done()
+            await asyncio.sleep(0.01)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
