@@ -177,6 +177,9 @@ class Cycle:
         for kept in self.kept.due("asked", self.clock.now()):
             if kept.fields is None:  # not read yet
                 continue
+            if self.desk.holds(kept.number):  # a run was killed before it wrote so down: twice may be carried out twice
+                self.kept.handed(kept.number)
+                continue
             request = Request(kept.number, kept.kind, kept.digest, kept.fields)
             try:
                 attachments = await self._attachments(request)

@@ -53,6 +53,10 @@ class Desk:
             for part in (REQUESTS, ANSWERS, OUTCOMES):
                 (self.path / part).mkdir(mode=0o700, exist_ok=True)
 
+    def holds(self, number: str) -> bool:
+        """Whether the request's file is there, and so all of it."""
+        return (self.path / REQUESTS / f"{number}.json").is_file()
+
     def put_request(self, number: str, said: JsonObject, attachments: Sequence[Attachment]) -> None:
         """The documents first: who finds the request finds all of it."""
         folder = self.path / REQUESTS / number

@@ -211,6 +211,24 @@ async def test_a_run_that_ends_at_any_write_answers_each_number_once(
     await until_killed_and_on(court, bank, bank.cycle.court)
 
 
+async def test_a_request_that_lies_at_the_desk_is_not_put_there_again(court: CourtLine, bank: Bank) -> None:
+    court.ask(ONE)
+    bank.cycle.kept.close()
+    bank.cycle.kept = RequestsKilledAt(bank.path / "line.sqlite", 3, behind=False)  # forget, add, handed
+    with pytest.raises(Killed):
+        await bank.look()
+    bank.cycle.kept.close()
+    bank.cycle.kept = Requests(bank.path / "line.sqlite")
+    put = (bank.path / "desk/requests" / f"{ONE}.json").stat().st_ino
+    await bank.look()
+    assert (bank.path / "desk/requests" / f"{ONE}.json").stat().st_ino == put
+    assert court.calls.count("cxwsInfo") == 1
+    kept = bank.cycle.kept.get(ONE)
+    assert kept is not None
+    assert kept.state == "handed"
+    bank.cycle.kept.close()
+
+
 async def test_an_answer_that_was_lost_on_its_way_back_counts(court: CourtLine, bank: Bank) -> None:
     court.ask(ONE)
     await bank.look()
