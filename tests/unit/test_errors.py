@@ -73,6 +73,8 @@ def test_every_code_of_a_courts_line_is_documented_and_no_other() -> None:
                 codes.update(constants(code))
             case ast.Call(func=ast.Attribute(attr="ended"), keywords=keywords):
                 codes.update(text for one in keywords if one.arg == "code" for text in constants(one.value))
+            case ast.Call(func=ast.Attribute(attr="mark"), args=[_, code, *_]):
+                codes.update(constants(code))
     section = PAGE.partition("## A court's line")[2].partition("\n## ")[0]
     rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
     assert {code for row in rows for code in re.findall(r"`([a-z0-9-]+)`", row)} == codes
