@@ -26,9 +26,13 @@ from schemas.canonical import JsonObject
 log = structlog.get_logger(__name__)
 
 MOST_BYTES = 8 * 1024 * 1024  # of one request, where the file can be cut
-# Refusals that are about the file. Any other is about the sender or the hour: the file waits.
-ABOUT_THE_FILE = frozenset({400, 409, 413, 415, 422})
-OF_THE_HOUR = frozenset({"submission-in-progress"})
+# Refusals of what is in the file. With any other, also one of a proxy with the same status, the file waits.
+ABOUT_THE_FILE = frozenset(
+    {
+        "file-empty", "file-linked", "file-too-large", "file-unfinished",
+        "body-too-large", "content-type", "idempotency-key-reused", "text-unusable",
+    }
+)  # fmt: skip
 
 
 class OpenFolder(Protocol):
@@ -113,7 +117,7 @@ class Watch:
             log.error("file-unreadable", feed=self.feed, size=file.stamp.size)  # noqa: TRY400 - its frames say nothing
             return
         except FuyuanError as error:
-            if error.status not in ABOUT_THE_FILE or error.code in OF_THE_HOUR:
+            if error.code not in ABOUT_THE_FILE:
                 raise
             said |= {"verdict": "refused", "code": error.code, "detail": error.detail}
             said |= {"error_id": getattr(error, "error_id", ""), "at": stamp(self.clock.now())}

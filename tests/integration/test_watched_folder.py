@@ -11,11 +11,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
-from gateway.client import GatewayClient, PushResult
+from gateway.client import GatewayClient, GatewayProblem, PushResult
 from gateway.demo.cast import COURT
 from gateway.errors import Unavailable
+from gateway.problem import MEDIA_TYPE
 from gateway.provider import Pusher
 from gateway.retry import Patience
 from gateway.ways_in import folder as folders
@@ -301,6 +303,31 @@ async def test_while_the_gateway_is_away_files_wait(desk: Desk) -> None:
         with pytest.raises(Unavailable, match="gateway-unreachable"):
             await Desk(desk.district, desk.path, client).look()
     assert not (desk.path / "list.ndjson.result.json").exists()
+    assert await desk.look() == Look(taken=1)
+
+
+@pytest.mark.parametrize("status", [400, 409, 413, 415, 422])
+async def test_an_error_page_of_a_proxy_refuses_no_file(desk: Desk, status: int) -> None:
+    """As nginx answers plain HTTP at a TLS port, or a body above its own limit."""
+    desk.put("list.ndjson", ndjson(line(1)))
+    page = httpx.MockTransport(lambda _: httpx.Response(status, html="<html>no</html>"))
+    key, clock = desk.district.cast.keys[COURT], desk.district.clock
+    async with GatewayClient("http://proxy.test", key, "fuyuan-gateway", clock, page) as client:
+        with pytest.raises(GatewayProblem, match="answer-unreadable"):
+            await Desk(desk.district, desk.path, client).look()
+    assert not (desk.path / "list.ndjson.result.json").exists()
+    assert await desk.look() == Look(taken=1)
+
+
+async def test_a_body_that_was_changed_on_the_way_refuses_no_file(desk: Desk) -> None:
+    desk.put("list.ndjson", ndjson(line(1)))
+    problem = {"code": "digest-mismatch", "detail": "", "error_id": ""}
+    answer = httpx.Response(400, json=problem, headers={"content-type": MEDIA_TYPE})
+    key, clock = desk.district.cast.keys[COURT], desk.district.clock
+    changed = httpx.MockTransport(lambda _: answer)
+    async with GatewayClient("http://proxy.test", key, "fuyuan-gateway", clock, changed) as client:
+        with pytest.raises(GatewayProblem, match="digest-mismatch"):
+            await Desk(desk.district, desk.path, client).look()
     assert await desk.look() == Look(taken=1)
 
 
