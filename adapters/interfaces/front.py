@@ -8,19 +8,17 @@ that brings other records shows it.
 """
 
 import hashlib
-import re
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
-from zoneinfo import ZoneInfo
 
 import orjson
 
 from adapters.interfaces.call import Caller, Page, at_path
 from adapters.interfaces.mapping import InterfaceMapping
+from adapters.interfaces.mark import order, reached, read_mark, since
 from adapters.interfaces.spool import Reading, Spool, Spooled
 from schemas.canonical import JsonObject, JsonValue
 from schemas.front import Brake, By, FrontAway, FrontFault, FrontRow
@@ -29,9 +27,7 @@ READINGS: Final = 6  # of the same, before it is given up for this time
 KEPT: Final = timedelta(hours=1)  # how old a reading may be that goes on
 MOST_RECORDS: Final = 10_000_000  # of a reading; an interface that has no end ends here
 AT_ONCE: Final = 1000
-CHINA: Final = ZoneInfo("Asia/Shanghai")
 ALL: Final = "all"
-_NUMBER: Final = re.compile(r"\d{1,18}", re.ASCII)
 UNKEYED: Final = '["?",'  # how the keys of records begin that have none
 
 
@@ -73,10 +69,11 @@ class InterfaceFront:
             yield [_front_row(row) for row in page]
 
     async def fresh(self, position: str | None) -> AsyncGenerator[tuple[list[FrontRow], str | None], None]:
-        reading = await self._read(ALL if position is None else f"since {self._since(position)}")
-        reached = self._reached(reading.mark) or position
+        behind = since(position, self._mapping.changes)
+        reading = await self._read(ALL if behind is None else f"since {behind}")
+        at = reached(reading.mark, self._now()) or position
         for page in self._spool.pages(reading.number, AT_ONCE):
-            yield [_front_row(row) for row in page], reached
+            yield [_front_row(row) for row in page], at
 
     async def rows(self, keys: Sequence[str]) -> list[FrontRow]:
         found = self._spool.rows(self._number, keys)
@@ -119,11 +116,13 @@ class InterfaceFront:
         page = await self._ask(reading)
         following, done = await self._following(reading, page)
         columns, changes = self._mapping.columns, self._mapping.changes
-        seen, marks = set(reading.seen), [reading.mark] if reading.mark else []
+        seen, marks, unread = set(reading.seen), [reading.mark] if reading.mark else [], reading.unread
         for row in page.rows:
             seen |= {member for member, path in columns.items() if _has(row, path)}
-            if changes.path and (mark := _mark(at_path(row, changes.path))):
+            said = at_path(row, changes.path) if changes.path else None
+            if mark := read_mark(said, changes):
                 marks.append(mark)
+            unread = unread or (mark is None and said not in (None, ""))
         came = replace(
             reading,
             place=following,
@@ -131,12 +130,16 @@ class InterfaceFront:
             total=page.total,
             uneven=reading.uneven or (reading.rows > 0 and page.total != reading.total),
             seen=tuple(sorted(seen)),
-            mark=max(marks, key=_order, default=None),
+            mark=max(marks, key=order, default=None),
+            unread=unread,
             done=done,
         )
         if done and came.rows and (missing := self._vanished(came.seen)):
             self._spool.clear()
             raise FrontFault(f"no record has {', '.join(missing)}")
+        if done and changes.path and came.mark is None and (unread or (came.rows and came.asked == ALL)):
+            self._spool.clear()
+            raise FrontFault(f"no record has a {changes.kind} that can be read at {changes.path}")
         spooled = [spooled_row(self._mapping, row) for row in page.rows]
         keyed = [row for row in spooled if not row.key.startswith(UNKEYED)]
         return self._spool.keep(came, keyed, [row for row in spooled if row.key.startswith(UNKEYED)])
@@ -174,22 +177,6 @@ class InterfaceFront:
     def _vanished(self, seen: Sequence[str]) -> list[str]:
         wanted = self._mapping.columns.keys() - set(self._mapping.optional)
         return [self._mapping.columns[member] for member in sorted(wanted.difference(seen))]
-
-    def _since(self, position: str) -> str:
-        """A position as the interface is asked for what is new behind it."""
-        changes = self._mapping.changes
-        kind, _, value = position.partition(" ")
-        if kind == "no":
-            return str(int(value) - changes.overlap)
-        return (datetime.fromisoformat(value) - timedelta(seconds=changes.overlap)).strftime(changes.format)
-
-    def _reached(self, mark: str | None) -> str | None:
-        """A time ahead of this machine's clock would hide all that is written until then."""
-        kind, _, value = (mark or "").partition(" ")
-        if kind != "at":
-            return mark
-        now = self._now().astimezone(CHINA).replace(tzinfo=None, microsecond=0)
-        return f"at {min(datetime.fromisoformat(value), now).isoformat()}"
 
 
 def spooled_row(mapping: InterfaceMapping, row: JsonValue) -> Spooled:
@@ -235,19 +222,3 @@ def _has(value: JsonValue, path: str) -> bool:
 
 def _word(value: JsonValue) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _mark(value: JsonValue) -> str | None:
-    """A record's mark as positions have it: a time in China without its zone, or a whole number."""
-    if type(value) in {int, str} and _NUMBER.fullmatch(str(value)):
-        return f"no {int(str(value))}"
-    with suppress(ValueError):
-        at = datetime.fromisoformat(str(value).strip().replace("/", "-"))
-        at = at if at.tzinfo is None else at.astimezone(CHINA).replace(tzinfo=None)
-        return f"at {at.replace(microsecond=0).isoformat()}"
-    return None
-
-
-def _order(mark: str) -> tuple[int, str]:
-    """Numbers by their size, times by their text."""
-    return (len(mark), mark) if mark.startswith("no ") else (0, mark)

@@ -30,7 +30,7 @@ class Reading:
     """How far a reading has come. `asked`: what of the interface is read; `place`: where its next page begins.
 
     `rows` counts what came, `uneven` is set where a record came twice or the total changed. `seen` are the members that
-    any record had, `mark` is the latest of their marks. `number` is 0 for the first of several of the same.
+    any record had, `mark` is the latest of their marks, `unread` is set where one cannot be read. `number` is 0 for the first of several of the same.
     """
 
     number: int
@@ -42,6 +42,7 @@ class Reading:
     uneven: bool = False
     seen: tuple[str, ...] = ()
     mark: str | None = None
+    unread: bool = False
     done: bool = False
 
 

@@ -341,6 +341,16 @@ async def test_by_watermark_what_is_new_is_asked_for(reader: Reader) -> None:
     assert (await reader.look(refresh=True, **WATERMARK))[1] == {"withdrawn": 1}
 
 
+async def test_marks_that_cannot_be_read_are_told(reader: Reader) -> None:
+    """Silence would be for ever: each look would read it all, and what is new would have no place."""
+    for unreadable in ("yesterday", None):
+        reader.department.records = [record(n, gxsj=unreadable) for n in range(1, 4)]
+        with pytest.raises(Refused, match="front-changed: no record has a time that can be read at gxsj"):
+            await reader.look(**WATERMARK)
+    reader.department.records = [record(1, gxsj="2026/1/5 8:00:00"), record(2, gxsj="yesterday"), record(3)]
+    assert (await reader.look(**WATERMARK))[1] == {"listed": 3}
+
+
 async def test_p1_no_record_in_log_or_error_and_no_page_left_behind(reader: Reader) -> None:
     reader.department.records.append({"id": None, "bzxr": {"mc": NAME}})
     await reader.look()
