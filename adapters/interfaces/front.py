@@ -134,7 +134,7 @@ class InterfaceFront:
             unread=unread,
             done=done,
         )
-        if done and came.rows and (missing := self._vanished(came.seen)):
+        if done and came.rows and came.asked == ALL and (missing := self._vanished(came.seen)):
             self._spool.clear()
             raise FrontFault(f"no record has {', '.join(missing)}")
         if done and changes.path and came.mark is None and (unread or (came.rows and came.asked == ALL)):

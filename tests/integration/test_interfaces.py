@@ -341,6 +341,20 @@ async def test_by_watermark_what_is_new_is_asked_for(reader: Reader) -> None:
     assert (await reader.look(refresh=True, **WATERMARK))[1] == {"withdrawn": 1}
 
 
+async def test_by_watermark_one_new_record_without_a_member_stops_nothing(reader: Reader) -> None:
+    """Many leave out what is null; only where all records are read does it say that a member has vanished."""
+    reader.department.records = [record(n, gxsj=f"2026-10-09 0{n}:00:00") for n in range(1, 4)]
+    await reader.look(**WATERMARK)
+    new = record(4, gxsj="2026-10-09 12:00:00")
+    del new["yw"]
+    reader.department.records.append(new)
+    assert (await reader.look(**WATERMARK))[1] == {"listed": 1}
+    for one in reader.department.records:
+        one.pop("yw", None)
+    with pytest.raises(Refused, match="front-changed: no record has yw"):
+        await reader.look(refresh=True, **WATERMARK)
+
+
 async def test_marks_that_cannot_be_read_are_told(reader: Reader) -> None:
     """Silence would be for ever: each look would read it all, and what is new would have no place."""
     for unreadable in ("yesterday", None):
