@@ -164,15 +164,32 @@ class InterfaceFront:
             return page.next or "", page.next is None
         following = str(int(reading.place) + (1 if pages.by == "number" else len(page.rows)))
         if page.total is not None:
-            if not page.rows and rows < page.total:
-                raise FrontAway(f"an empty page behind {rows} records of {page.total}", "short")
-            return following, rows >= page.total
+            if rows < page.total:
+                if not page.rows:
+                    raise FrontAway(f"an empty page behind {rows} records of {page.total}", "short")
+                return following, False
+            if await self._more(replace(reading, place=following), page.rows):
+                raise FrontAway(f"records behind the {page.total} of its total; is that a count of all", "short")
+            return following, True
         if page.rows:
             return following, False
         behind = str(int(reading.place) + (1 if pages.by == "number" else pages.size))
         if (await self._ask(replace(reading, place=behind))).rows:
             raise FrontAway(f"an empty page behind {rows} records, and records behind it", "short")
         return following, True
+
+    async def _more(self, behind: Reading, last: Sequence[JsonValue]) -> bool:
+        """Whether records stand behind the total. Some answer there with no list, others with their last page again."""
+        try:
+            page = await self._ask(behind)
+        except FrontFault:
+            return False
+        return self._brings(behind, page.rows, last)
+
+    def _brings(self, reading: Reading, rows: Sequence[JsonValue], last: Sequence[JsonValue] = ()) -> bool:
+        """Whether any of these is a record that neither this reading has nor its last page, which is not kept yet."""
+        keys, known = ({spooled_row(self._mapping, row).key for row in some} for some in (rows, last))
+        return not known | self._spool.rows(reading.number, list(keys)).keys() >= keys
 
     def _vanished(self, seen: Sequence[str]) -> list[str]:
         wanted = self._mapping.columns.keys() - set(self._mapping.optional)

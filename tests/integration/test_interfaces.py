@@ -58,7 +58,7 @@ def says(value: object, status: int = 200, **headers: str) -> Callable[[Handler]
 async def test_listed_amended_and_gone_each_once(reader: Reader) -> None:
     records = reader.department.records
     assert (await reader.look())[1] == {"listed": 5}
-    assert reader.department.pages() == ["1", "2", "3"] * 2, "a reading counts when a second one has confirmed it"
+    assert reader.department.pages() == ["1", "2", "3", "4"] * 2, "a reading counts when a second one has confirmed it"
     assert (await reader.look())[1] == {}
     records[0] = record(1, yw="支付货款")
     records[1] = record(2, czlx="D", scyy="全部履行")
@@ -74,9 +74,10 @@ async def test_parameters_in_a_body_and_by_offset(reader: Reader) -> None:
     reader.department.troubles = [
         says({"code": "200", "data": {"list": [record(1), record(2)], "total": "3"}}),
         says({"code": "200", "data": {"list": [record(3)], "total": "3"}}),
+        says({"code": "200", "data": {"list": [], "total": "3"}}),
     ] * 2
     assert (await reader.look(pages=pages, method="POST", parameters={"region": "410811"}))[1] == {"listed": 3}
-    assert [one["start"] for one in reader.department.asked] == ["0", "2"] * 2
+    assert [one["start"] for one in reader.department.asked] == ["0", "2", "3"] * 2
     assert {one["region"] for one in reader.department.asked} == {"410811"}
 
 
@@ -116,7 +117,7 @@ async def test_a_reading_goes_on_at_its_page(reader: Reader) -> None:
         await reader.look()
     assert reader.department.pages() == ["1", "2", "3"]
     assert (await reader.look())[1] == {"listed": 5}
-    assert reader.department.pages() == ["3", "1", "2", "3"]
+    assert reader.department.pages() == ["3", "4", "1", "2", "3", "4"]
 
 
 async def test_a_reading_of_yesterday_begins_anew(reader: Reader) -> None:
@@ -127,7 +128,7 @@ async def test_a_reading_of_yesterday_begins_anew(reader: Reader) -> None:
     tomorrow = {"now": lambda: datetime.now(UTC) + timedelta(days=1)}
     reader.department.clock_off = 86_400
     assert (await reader.look(**tomorrow))[1] == {"listed": 5}
-    assert reader.department.pages() == ["1", "2", "3"] * 2
+    assert reader.department.pages() == ["1", "2", "3", "4"] * 2
 
 
 class Killed(BaseException):
@@ -209,12 +210,32 @@ async def test_an_empty_page_in_the_middle_ends_nothing(reader: Reader) -> None:
     with pytest.raises(Unavailable, match=r"interface-short: .*behind 2 records of 5"):
         await reader.look()
     assert (await reader.look())[1] == {}
-    assert reader.department.pages() == ["1", "2", "2", "3", "1", "2", "3"], "it goes on at the page that was empty"
+    assert reader.department.pages() == [*"122341234"], "it goes on at the page that was empty"
     reader.department.troubles = [then(nothing), says({"code": 0, "data": {"list": []}})]
     with pytest.raises(Unavailable, match="interface-short"):
         await reader.look(**NO_TOTAL)
     assert (await reader.look(**NO_TOTAL))[1] == {}
     assert (await reader.district.tree_head()).size == size
+
+
+async def test_a_total_that_is_capped_hides_nobody(reader: Reader) -> None:
+    """Both readings end alike at the cap; what stands behind it would never be seen, or be gone."""
+    await reader.look()
+    size = (await reader.district.tree_head()).size
+    reader.department.most = 4
+    with pytest.raises(Unavailable, match=r"interface-short: .*behind the 4 of its total"):
+        await reader.look()
+    assert (await reader.look(**NO_TOTAL))[1] == {}
+    assert (await reader.district.tree_head()).size == size
+
+
+@pytest.mark.parametrize("behind", [{"list": None, "total": 4}, {"list": [record(3), record(4)], "total": 4}])
+async def test_behind_its_total_an_interface_may_have_no_list_or_its_last_page(
+    reader: Reader, behind: dict[str, Any]
+) -> None:
+    del reader.department.records[4]
+    reader.department.troubles = [then(nothing), then(nothing), says({"code": 0, "data": behind})] * 2
+    assert (await reader.look())[1] == {"listed": 4}
 
 
 async def test_an_interface_that_has_nothing_any_more_says_nothing(reader: Reader) -> None:
@@ -241,7 +262,7 @@ async def test_a_page_that_shifts_while_it_is_read_loses_nobody(reader: Reader) 
     reader.department.troubles = [then(nothing), then(shift)]
     assert (await reader.look())[1] == {"listed": 1, "withdrawn": 1}
     assert await reader.live() == cases(2, 3, 4, 5, 6)
-    assert reader.department.pages() == ["1", "2", "3"] * 3
+    assert reader.department.pages() == ["1", "2", "3", "4"] * 3
 
 
 async def test_an_interface_that_never_stands_still_is_named(reader: Reader) -> None:
