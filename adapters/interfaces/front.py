@@ -26,6 +26,7 @@ from schemas.front import Brake, By, FrontAway, FrontFault, FrontRow
 READINGS: Final = 6  # of the same, before it is given up for this time
 KEPT: Final = timedelta(hours=1)  # how old a reading may be that goes on
 MOST_RECORDS: Final = 10_000_000  # of a reading; an interface that has no end ends here
+MOST_PAGES: Final = 100_000
 AT_ONCE: Final = 1000
 ALL: Final = "all"
 UNKEYED: Final = '["?",'  # how the keys of records begin that have none
@@ -126,6 +127,7 @@ class InterfaceFront:
         came = replace(
             reading,
             place=following,
+            pages=reading.pages + 1,
             rows=reading.rows + len(page.rows),
             total=page.total,
             uneven=reading.uneven or (reading.rows > 0 and page.total != reading.total),
@@ -156,8 +158,11 @@ class InterfaceFront:
     async def _following(self, reading: Reading, page: Page) -> tuple[str, bool]:
         """Where the next page begins, and whether there is none."""
         pages, rows = self._mapping.pages, reading.rows + len(page.rows)
-        if rows > MOST_RECORDS or (page.next is not None and page.next == reading.place):
-            raise FrontAway("its pages have no end", "error")
+        goes_on = page.next is not None if pages.by == "cursor" else page.total is None and bool(page.rows)
+        circle = goes_on and (page.next == reading.place or (bool(page.rows) and not self._brings(reading, page.rows)))
+        if circle or rows > MOST_RECORDS or reading.pages >= MOST_PAGES:
+            self._spool.clear()
+            raise FrontAway("its pages have no end, or come twice", "error")
         if pages.by == "cursor":
             if page.next is None and page.total is not None and rows < page.total:
                 raise FrontAway(f"it ends behind {rows} records of {page.total}", "short")

@@ -15,7 +15,7 @@ import structlog
 
 from gateway.backoff import Backoff
 from gateway.clock import Clock, SystemClock
-from gateway.errors import FuyuanError
+from gateway.errors import FuyuanError, Unavailable
 from gateway.provider import open_client
 from gateway.ways_in.front import FrontTable
 from gateway.ways_in.known import Known
@@ -26,6 +26,7 @@ log = structlog.get_logger(__name__)
 
 IN_QUARANTINE = 3  # exit status of a single run
 ALARM_AFTER = timedelta(hours=1)  # without one look that went well
+LONGEST_LOOK = timedelta(hours=2)  # what was sent until then is known to the next
 
 
 async def watch_folder(
@@ -84,15 +85,18 @@ def show_refusals(state: Path) -> int:
 
 
 async def keep_looking(look: Callable[[], Awaitable[object]], feed: str, every: float, clock: Clock) -> int:
-    """For ever. What goes wrong is logged, and may have passed by the next look; after an hour of it, with an alarm."""
+    """For ever. What goes wrong is logged, and may have passed by the next look; after an hour of it, with an alarm.
+
+    A look without an end is given up, and has cost more than that hour.
+    """
     backoff = Backoff(first_seconds=every)
     since: datetime | None = None
     while True:
+        since = since or clock.now()
         try:
-            await look()
+            await _whole(look)
         except FuyuanError as error:
             log.error("way-in-waits", feed=feed, code=error.code)  # noqa: TRY400 - its frames say nothing
-            since = since or clock.now()
             if clock.now() - since >= ALARM_AFTER:
                 log.error("alarm", code=error.code, feed=feed, kind="way-in-stopped")  # noqa: TRY400
                 since = clock.now()
@@ -101,3 +105,14 @@ async def keep_looking(look: Callable[[], Awaitable[object]], feed: str, every: 
             backoff.reset()
             since = None
             await asyncio.sleep(every)
+
+
+async def _whole(look: Callable[[], Awaitable[object]]) -> None:
+    """Raises Unavailable (`look-endless`)."""
+    try:
+        async with asyncio.timeout(LONGEST_LOOK.total_seconds()) as end:
+            await look()
+    except TimeoutError:
+        if not end.expired():
+            raise
+        raise Unavailable("look-endless", "A look had no end and was given up; the next begins where it can.") from None

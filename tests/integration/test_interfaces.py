@@ -94,6 +94,31 @@ async def test_a_cursor_leads_through_an_empty_page_and_never_in_a_circle(reader
         await reader.look(pages=pages)
 
 
+async def test_cursors_that_lead_in_a_wider_circle_or_nowhere(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A, B, A; and empty pages, each with a cursor that was never seen."""
+    monkeypatch.setattr("adapters.interfaces.front.MOST_PAGES", 5)
+    pages = {"by": "cursor", "parameter": "cursor", "next": "data.next"}
+    circle = [{"list": [record(1)], "next": "b"}, {"list": [record(2)], "next": "a"}] * 2
+    nowhere = [{"list": [], "next": f"at-{number}"} for number in range(9)]
+    for answers, asked in ((circle, 3), (nowhere, 6)):
+        reader.department.asked.clear()
+        reader.department.troubles = [says({"code": 0, "data": one}) for one in answers]
+        with pytest.raises(Unavailable, match=r"interface-error.*no end"):
+            await reader.look(pages=pages)
+        assert len(reader.department.asked) == asked
+
+
+async def test_a_page_number_that_means_nothing_behind_the_end(reader: Reader) -> None:
+    """As some servers answer: the last page, again and again, and no total that would say so."""
+    last = says({"code": 0, "data": {"list": [record(1), record(2)]}})
+    reader.department.troubles = [last] * 9
+    with pytest.raises(Unavailable, match=r"interface-error.*come twice"):
+        await reader.look(**NO_TOTAL)
+    assert len(reader.department.asked) == 2
+
+
 async def test_every_request_has_a_digest_of_its_own_and_the_secret_never_travels(reader: Reader) -> None:
     department = reader.department
     await reader.look()

@@ -1,5 +1,6 @@
 """A way in that gets nowhere: it goes on looking, and after an hour says so aloud."""
 
+import asyncio
 import io
 import json
 from datetime import timedelta
@@ -8,6 +9,7 @@ import pytest
 
 from gateway.clock import ManualClock
 from gateway.errors import Unavailable
+from gateway.ways_in import run
 from gateway.ways_in.run import keep_looking
 
 
@@ -51,3 +53,22 @@ async def test_one_look_that_went_well_begins_the_hour_anew(log_lines: io.String
 async def test_the_alarm_comes_again_each_hour(log_lines: io.StringIO) -> None:
     await looked([0, 60, 60, 60])
     assert len(alarms(log_lines)) == 3
+
+
+async def test_a_look_without_an_end_is_given_up_and_told(
+    log_lines: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "LONGEST_LOOK", timedelta(milliseconds=1))
+    clock, looks = ManualClock(), 0
+
+    async def look() -> None:
+        nonlocal looks
+        looks += 1
+        if looks > 1:
+            raise Enough
+        clock.advance(timedelta(hours=2))
+        await asyncio.Event().wait()
+
+    with pytest.raises(Enough):
+        await run.keep_looking(look, "dishonest-debtor", 0.001, clock)
+    assert alarms(log_lines) == ["look-endless"]
