@@ -71,12 +71,16 @@ class Spool:
         self._database.close()
 
     def reading(self) -> Reading | None:
+        """How far the last one came; None where there is none, or one of another version of this program."""
         with _errors():
             found = self._database.execute("SELECT body FROM state").fetchone()
         if found is None:
             return None
-        said: JsonObject = orjson.loads(found[0])
-        return Reading(**said | {"seen": tuple(said["seen"])})  # type: ignore[arg-type]
+        try:
+            said: JsonObject = orjson.loads(found[0])
+            return Reading(**said | {"seen": tuple(said["seen"])})  # type: ignore[arg-type]
+        except (orjson.JSONDecodeError, TypeError, KeyError):
+            return None
 
     def keep(self, reading: Reading, rows: Sequence[Spooled], unkeyed: Sequence[Spooled]) -> Reading:
         """The reading as it stands with what its last page brought: uneven where it had any of the `rows` before."""

@@ -95,10 +95,12 @@ async def keep_looking(look: Callable[[], Awaitable[object]], feed: str, every: 
         since = since or clock.now()
         try:
             await _whole(look)
-        except FuyuanError as error:
-            log.error("way-in-waits", feed=feed, code=error.code)  # noqa: TRY400 - its frames say nothing
+        except Exception as error:  # noqa: BLE001 - what nobody expected must not end it without an alarm
+            code = error.code if isinstance(error, FuyuanError) else "internal"
+            frames: dict[str, object] = {} if isinstance(error, FuyuanError) else {"exc_info": error}
+            log.error("way-in-waits", feed=feed, code=code, **frames)  # noqa: TRY400
             if clock.now() - since >= ALARM_AFTER:
-                log.error("alarm", code=error.code, feed=feed, kind="way-in-stopped")  # noqa: TRY400
+                log.error("alarm", code=code, feed=feed, kind="way-in-stopped")  # noqa: TRY400
                 since = clock.now()
             await asyncio.sleep(every + backoff.next())
         else:

@@ -54,13 +54,14 @@ class SftpFolder:
 
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncIterator["OpenSftp"]:
-        """Raises Refused (`sftp-host-key`, `sftp-login`), Unavailable (`sftp-away`, `sftp-silent`)."""
+        """Raises Refused (`sftp-host-key`, `sftp-login`, `sftp-settings`), Unavailable (`sftp-away`, `sftp-silent`)."""
+        known = _host_keys(self.host_keys)
         try:
             connection = await asyncssh.connect(
                 self.host,
                 self.port,
                 username=self.user,
-                known_hosts=str(self.host_keys),
+                known_hosts=known,
                 client_keys=[str(self.identity)] if self.identity else None,
                 password=self.password,
                 agent_path=None,
@@ -188,6 +189,14 @@ def sftp_folder(url: str, host_keys: Path, identity: Path | None, password_file:
     password = None if password_file is None else read_secret(password_file)
     user, path = unquote(parts.username), unquote(parts.path)
     return SftpFolder(parts.hostname, port, user, path, host_keys, identity, password)
+
+
+def _host_keys(file: Path) -> asyncssh.SSHKnownHosts:
+    """Raises Refused (`sftp-settings`)."""
+    try:
+        return asyncssh.read_known_hosts(str(file))
+    except (ValueError, OSError, asyncssh.KeyImportError):
+        raise Refused("sftp-settings", "The file of --host-keys is none that can be read as known_hosts is.") from None
 
 
 def _stamp(attrs: asyncssh.SFTPAttrs) -> Stamp:

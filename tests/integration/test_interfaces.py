@@ -4,9 +4,11 @@ import asyncio
 import gzip
 import json
 import secrets
+import sqlite3
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -318,6 +320,17 @@ async def test_a_file_of_pages_that_cannot_be_used(reader: Reader) -> None:
     await asyncio.to_thread(pages.write_bytes, b"no database" * 100)
     with pytest.raises(FrontAway, match="cannot be used"):
         await reader.look()
+
+
+async def test_a_reading_of_another_version_begins_anew(reader: Reader) -> None:
+    reader.department.troubles = [then(nothing), says({"code": 0}, 503)]
+    with pytest.raises(Unavailable):
+        await reader.look()
+    with closing(sqlite3.connect(reader.state.with_name("pages"), isolation_level=None)) as database:
+        database.execute("UPDATE state SET body = json_insert(body, '$.of_another', 1)")
+    reader.department.pages()
+    assert (await reader.look())[1] == {"listed": 5}
+    assert reader.department.pages() == ["1", "2", "3", "4"] * 2
 
 
 @pytest.mark.parametrize("days", [2, -2])

@@ -167,6 +167,9 @@ async def test_a_server_with_another_key_is_told_nothing(district: District, ser
         server.host_keys.write_text(known, encoding="ascii")
         with pytest.raises(Refused, match="sftp-host-key"):
             await Desk(district, server).look()
+    server.host_keys.write_text("@no-such-marker host key\n", encoding="ascii")
+    with pytest.raises(Refused, match="sftp-settings"):
+        await Desk(district, server).look()
     assert server.logins == []
 
 

@@ -350,3 +350,17 @@ async def test_a_folder_that_is_gone_is_waited_for(desk: Desk) -> None:
         await desk.look()
     await asyncio.to_thread(desk.path.mkdir)
     assert await desk.look() == Look()
+
+
+async def test_a_mount_that_goes_while_it_is_read_is_waited_for(desk: Desk) -> None:
+    """A handle that the disk no longer knows, as with ESTALE of NFS; and a read that fails."""
+    desk.put("list.ndjson", ndjson(line(1)))
+    with folders.open_folder(desk.path) as opened:
+        (listed,) = opened.files()
+        (desk.path / "list.ndjson").unlink()
+        (desk.path / "list.ndjson").mkdir()
+        with pytest.raises(Unavailable, match="folder-unreadable"):
+            opened.read(listed)
+    for call in (opened.files, lambda: opened.read(listed), lambda: opened.result("list.ndjson")):
+        with pytest.raises(Unavailable, match="folder-unreadable"):
+            call()

@@ -72,3 +72,21 @@ async def test_a_look_without_an_end_is_given_up_and_told(
     with pytest.raises(Enough):
         await run.keep_looking(look, "dishonest-debtor", 0.001, clock)
     assert alarms(log_lines) == ["look-endless"]
+
+
+async def test_what_nobody_expected_ends_nothing_and_repeats_no_value(log_lines: io.StringIO) -> None:
+    clock, looks = ManualClock(), 0
+
+    async def look() -> None:
+        nonlocal looks
+        looks += 1
+        if looks > 2:
+            raise Enough
+        clock.advance(timedelta(hours=1))
+        raise KeyError("王小明")
+
+    with pytest.raises(Enough):
+        await keep_looking(look, "dishonest-debtor", 0.001, clock)
+    assert alarms(log_lines) == ["internal"] * 2
+    assert "KeyError" in log_lines.getvalue()
+    assert "王小明" not in log_lines.getvalue()
