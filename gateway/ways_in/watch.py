@@ -152,7 +152,7 @@ async def _checked(folder: OpenFolder, file: Found, *, marked: bool) -> bytes:
     if not file.plain:
         raise Refused("file-linked", "Only a file of its own is read: no link, and none with a second name elsewhere.")
     data = await folder.read(file)
-    if not data.strip():
+    if not data or data.isspace():
         raise BadRequest("file-empty", "The file holds nothing; an export that failed looks like this.")
     if not marked and not await asyncio.to_thread(is_whole, data):
         raise BadRequest("file-unfinished", "The file stops in the middle of its last line; send it whole, end it.")
