@@ -26,6 +26,7 @@ from schemas.canonical import JsonObject
 log = structlog.get_logger(__name__)
 
 MOST_BYTES = 8 * 1024 * 1024  # of one request, where the file can be cut
+MOST_REFUSED_TOLD = 1000  # of one file, as of one request; what is longer than results are read would be no result
 # Refusals of what is in the file. With any other, also one of a proxy with the same status, the file waits.
 ABOUT_THE_FILE = frozenset(
     {
@@ -139,7 +140,8 @@ class Watch:
             answer = await self.client.push(self.feed, piece.body, piece.content_type, piece.key)
             for name, count in answer.counts.items():
                 counts[name] = counts.get(name, 0) + count
-            refused += [_placed(one, piece.before) for one in answer.quarantine]
+            told = answer.quarantine[: MOST_REFUSED_TOLD - len(refused)]
+            refused += [_placed(one, piece.before) for one in told]
             said |= {"counts": {**counts}, "quarantine": [*refused]}
             if journalled := _journalled_at(answer):
                 said["journalled_at"] = journalled

@@ -98,6 +98,16 @@ async def test_lines_are_numbered_through_all_pieces(desk: Desk, monkeypatch: py
     assert [one["line"] for one in desk.result("list.ndjson")["quarantine"]] == [2, 4]
 
 
+async def test_a_result_stays_within_what_is_read_of_one(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.ways_in.watch.MOST_BYTES", 1)
+    monkeypatch.setattr("gateway.ways_in.watch.MOST_REFUSED_TOLD", 3)
+    desk.put("list.ndjson", ndjson({}, {}, line(1), {}, {}, {}))
+    assert await desk.look() == Look(in_part=1)
+    result = desk.result("list.ndjson")
+    assert ([one["line"] for one in result["quarantine"]], result["counts"]["quarantined"]) == ([1, 2, 4], 5)
+    assert await desk.look() == Look()
+
+
 async def test_a_writer_killed_in_the_middle_of_a_write(desk: Desk) -> None:
     whole = ndjson(line(1), line(2))
     program = (
