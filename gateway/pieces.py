@@ -36,7 +36,7 @@ class Piece:
 def pieces(data: bytes, most_bytes: int | None = None) -> Iterator[Piece]:
     """NDJSON is cut at line ends, into `most_bytes` where its lines allow it; anything else goes as one piece.
 
-    Beside the file only one piece is held, however short the lines are. The rows of a table say nothing without the headings over them.
+    The rows of a table say nothing without the headings over them. Beside the file only one piece is held at a time.
     """
     kind = kind_of(data)
     if kind != NDJSON:

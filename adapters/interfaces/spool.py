@@ -29,8 +29,9 @@ AT_ONCE = 500
 class Reading:
     """How far a reading has come. `asked`: what of the interface is read; `place`: where its next page begins.
 
-    `pages` and `rows` count what came, `uneven` is set where a record came twice or the total changed. `seen` are the members that
-    any record had, `mark` is the latest of their marks, `unread` is set where one cannot be read. `number` is 0 for the first of several of the same.
+    `pages` and `rows` count what came, `uneven` is set where a record came twice or the total changed. `seen` are the
+    members that any record had, `mark` is the latest of their marks, `unread` is set where one cannot be read. `number`
+    is 0 for the first of several of the same.
     """
 
     number: int

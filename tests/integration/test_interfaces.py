@@ -96,9 +96,7 @@ async def test_a_cursor_leads_through_an_empty_page_and_never_in_a_circle(reader
         await reader.look(pages=pages)
 
 
-async def test_cursors_that_lead_in_a_wider_circle_or_nowhere(
-    reader: Reader, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_cursors_that_lead_in_a_wider_circle_or_nowhere(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
     """A, B, A; and empty pages, each with a cursor that was never seen."""
     monkeypatch.setattr("adapters.interfaces.front.MOST_PAGES", 5)
     pages = {"by": "cursor", "parameter": "cursor", "next": "data.next"}
