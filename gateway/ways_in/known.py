@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from gateway.errors import Conflict, Unavailable
 
@@ -19,11 +20,24 @@ CREATE TABLE IF NOT EXISTS row (
 );
 CREATE INDEX IF NOT EXISTS row_identity ON row (identity);
 CREATE TABLE IF NOT EXISTS waiting (id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE);
-CREATE TABLE IF NOT EXISTS unsaid (id INTEGER PRIMARY KEY, identity BLOB NOT NULL, named TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS unsaid (
+    id INTEGER PRIMARY KEY, identity BLOB NOT NULL, named TEXT NOT NULL, key TEXT NOT NULL DEFAULT 'null', refused TEXT
+);
 CREATE TABLE IF NOT EXISTS said (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
+LATER = ("key TEXT NOT NULL DEFAULT 'null'", "refused TEXT")  # columns of `unsaid` that older files do not have
 ALIKE = "alike-in-batch"
 AT_ONCE = 500  # values in one IN list
+
+
+@dataclass(frozen=True, slots=True)
+class Unsaid:
+    """A record that a row said before it was put right: to be withdrawn. `named` is JSON, `refused` a code."""
+
+    id: int
+    identity: bytes
+    named: str
+    refused: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +75,10 @@ class Known:
             self._database.execute("BEGIN EXCLUSIVE")
             for statement in TABLES.split(";"):
                 self._database.execute(statement)
+            has = {row[1] for row in self._database.execute("PRAGMA table_info(unsaid)")}
+            for column in LATER:
+                if column.partition(" ")[0] not in has:
+                    self._database.execute(f"ALTER TABLE unsaid ADD COLUMN {column}")
             self._database.execute("INSERT OR IGNORE INTO said VALUES ('id', ?)", (secrets.token_hex(16),))
             self._database.execute("COMMIT")
         except sqlite3.OperationalError as error:
@@ -126,12 +144,16 @@ class Known:
 
     def unsay(self, row: KnownRow) -> None:
         """Its record is no longer what the row says; it is to be withdrawn, unless another row says it."""
-        sql = "INSERT INTO unsaid (identity, named) VALUES (?, ?)"
-        self._write(sql, (row.identity, row.named))
+        sql = "INSERT INTO unsaid (identity, named, key) VALUES (?, ?, ?)"
+        self._write(sql, (row.identity, row.named, row.key))
 
-    def unsaid(self, most: int) -> list[tuple[int, bytes, str]]:
-        """(id, identity, named) of the oldest of these."""
-        return self._read("SELECT id, identity, named FROM unsaid ORDER BY id LIMIT ?", (most,))
+    def unsaid(self, behind: int, most: int, *, refused: bool) -> list[Unsaid]:
+        """The oldest of these; those that were `refused` only where it is asked for."""
+        sql = "SELECT id, identity, named, refused FROM unsaid WHERE id > ? AND (? OR refused IS NULL)"
+        return [Unsaid(*row) for row in self._read(f"{sql} ORDER BY id LIMIT ?", (behind, refused, most))]
+
+    def not_withdrawn(self, id_: int, code: str) -> None:
+        self._write("UPDATE unsaid SET refused = ? WHERE id = ?", (code, id_))
 
     def withdrawn(self, ids: Iterable[int]) -> None:
         self._many("DELETE FROM unsaid WHERE id = ?", ((one,) for one in ids))
@@ -178,6 +200,10 @@ class Known:
         """(key, code) of each row that is refused as it stands."""
         yield from self._read("SELECT key, refused FROM row WHERE refused IS NOT NULL ORDER BY id")
 
+    def standing(self) -> Iterator[tuple[str, str]]:
+        """The same of each row whose earlier record still stands, for its withdrawal is refused."""
+        yield from self._read("SELECT key, refused FROM unsaid WHERE refused IS NOT NULL ORDER BY id")
+
     def wait(self, keys: Iterable[str]) -> None:
         """These are to be sent, behind those that wait already."""
         self._many("INSERT OR IGNORE INTO waiting (key) VALUES (?)", ((key,) for key in keys))
@@ -190,7 +216,6 @@ class Known:
 
     def none_waits(self) -> None:
         self._write("DELETE FROM waiting")
-
 
     def _read(self, sql: str, values: Sequence[object] = ()) -> list[Any]:
         with _usable():

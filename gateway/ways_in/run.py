@@ -76,10 +76,16 @@ async def send_front(
 
 
 def show_refusals(state: Path) -> int:
-    """The key of each row that is refused as it stands, with the code: one JSON line each."""
+    """The key of each row that is refused as it stands, with the code: one JSON line each.
+
+    Then, with `of`, the key of each whose earlier record could not be withdrawn.
+    """
     known = Known(state)
     for key, code in known.refusals():
         sys.stdout.write(orjson.dumps({"key": orjson.loads(key), "code": code}).decode() + "\n")
+    for key, code in known.standing():
+        said = {"key": orjson.loads(key), "code": code, "of": "withdrawal"}
+        sys.stdout.write(orjson.dumps(said).decode() + "\n")
     known.close()
     return 0
 
