@@ -151,12 +151,17 @@ def fetch(
 
 
 def sheet(feed: str, file: ExistingFile, key: KeyFile, gateway: GatewayUrl = LOCAL) -> None:
-    """Push a clerk's table, XLSX or CSV; beside it a copy, FILE.verdict.xlsx, says of each row whether it was taken."""
+    """Push a clerk's table, XLSX or CSV; beside it a copy, FILE.verdict.xlsx, says what became of each row."""
+    from gateway.log import catch_uncaught, configure_logging
     from gateway.provider import open_client
+    from gateway.settings import load_settings
     from gateway.ways_in.sheet import send_sheet
     from gateway.wiring import open_sheet
     from schemas.sheet import SheetFault
 
+    settings = load_settings()
+    configure_logging(settings.log_format, settings.log_level)
+    catch_uncaught()  # its message may hold a row
     if file.stat().st_size > LARGEST_SHEET:
         raise TooLarge("sheet-too-large", f"The file has more than {LARGEST_SHEET // 2**20} MiB; push it, or cut it.")
     try:

@@ -17,6 +17,7 @@ from pathlib import Path
 import orjson
 
 from gateway.errors import TooLarge, Unavailable
+from gateway.ways_in.whole_file import put_whole
 from schemas.canonical import JsonObject
 
 RESULT = ".result.json"
@@ -96,16 +97,9 @@ class Folder:
     def put_result(self, name: str, document: JsonObject) -> None:
         """Whole or not at all: whoever reads results never meets half of one."""
         result, draft = result_name(name), draft_name(name)
+        text = orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
         try:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(draft, dir_fd=self._handle)  # of a run that was killed
-            handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o640, dir_fd=self._handle)
-            with os.fdopen(handle, "wb") as out:
-                out.write(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
-                out.flush()
-                os.fsync(handle)
-            os.replace(draft, result, src_dir_fd=self._handle, dst_dir_fd=self._handle)
-            os.fsync(self._handle)
+            put_whole(self._handle, result, draft, text, 0o640)
         except OSError as error:
             raise Unavailable(
                 "result-unwritable", f"No result can be written into the folder ({type(error).__name__})."
