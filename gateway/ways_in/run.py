@@ -24,7 +24,7 @@ from schemas.front import Front
 
 log = structlog.get_logger(__name__)
 
-IN_QUARANTINE = 3  # exit status of a single run
+IN_QUARANTINE = 3  # exit status of a single run: not all was taken
 ALARM_AFTER = timedelta(hours=1)  # without one look that went well
 LONGEST_LOOK = timedelta(hours=2)  # what was sent until then is known to the next
 
@@ -40,7 +40,10 @@ async def watch_folder(
     marker: str | None,
     once: bool,
 ) -> int:
-    """Push what is put into the folder; `once`: what lies there now, and return 0, or 3 where a result says no."""
+    """Push what is put into the folder; `once`: what lies there now, and return 0.
+
+    3 where a result says no, or a file is left: one that is still written to, or that cannot be read.
+    """
     async with open_client(gateway, key) as client:
         watch = Watch(folder, feed, client, SystemClock(), timedelta(seconds=settle), marker)
         if once:
@@ -49,7 +52,7 @@ async def watch_folder(
                 await asyncio.sleep(settle)
             found = await watch.look()
             refused = first.in_part + first.refused + found.in_part + found.refused
-            return IN_QUARANTINE if refused else 0
+            return IN_QUARANTINE if refused or found.waiting else 0
         return await keep_looking(watch.look, feed, every, SystemClock())
 
 

@@ -4,12 +4,15 @@ import asyncio
 import io
 import json
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from gateway.clock import ManualClock
 from gateway.errors import Unavailable
+from gateway.trust.keys import SigningKey
 from gateway.ways_in import run
+from gateway.ways_in.folder import LocalFolder
 from gateway.ways_in.run import keep_looking
 
 
@@ -90,3 +93,24 @@ async def test_what_nobody_expected_ends_nothing_and_repeats_no_value(log_lines:
     assert alarms(log_lines) == ["internal"] * 2
     assert "KeyError" in log_lines.getvalue()
     assert "王小明" not in log_lines.getvalue()
+
+
+async def test_a_single_run_says_that_a_file_is_left(tmp_path: Path) -> None:
+    """Its writer goes on between the two looks; nothing is pushed, so that no gateway is needed."""
+    folder, key = tmp_path / "out", tmp_path / "court.jwk"
+    folder.mkdir()
+    SigningKey.generate("court", ManualClock().now()).save(key)
+
+    async def once() -> int:
+        return await run.watch_folder(
+            "dishonest-debtor", LocalFolder(folder), gateway="http://127.0.0.1:1", key=key, settle=0.2, every=1,
+            marker=None, once=True,
+        )  # fmt: skip
+
+    assert await once() == 0
+    looking = asyncio.create_task(once())
+    while not looking.done():
+        with (folder / "list.csv").open("ab") as growing:
+            growing.write(b"a,b\n")
+        await asyncio.sleep(0.01)
+    assert await looking == 3
