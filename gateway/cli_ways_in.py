@@ -95,6 +95,7 @@ def front(
     """Push what changes in a department's front-end table (FUYUAN_FRONT_URL), as its mapping file describes it."""
     from gateway.log import catch_uncaught, configure_logging
     from gateway.settings import load_settings
+    from gateway.trust.private_file import read_secret
     from gateway.ways_in.run import send_front, show_refusals
     from gateway.wiring import open_front
     from schemas.front import FrontFault
@@ -106,8 +107,9 @@ def front(
     catch_uncaught()  # its message may hold a row
     if settings.front_url is None:
         raise Refused("front-settings", "Set FUYUAN_FRONT_URL to the database that the table is in.")
+    password = None if settings.front_password_file is None else read_secret(settings.front_password_file)
     try:
-        table = open_front(settings.front_url, mapping)
+        table = open_front(settings.front_url, mapping, password)
     except FrontFault as fault:
         raise Refused("front-settings", f"{fault}.") from None
     sending = send_front(table, state, gateway=gateway, key=key, every=every, once=once, refresh=refresh, allow=allow)

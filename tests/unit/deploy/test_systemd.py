@@ -91,9 +91,10 @@ def test_it_is_hardened(unit: Path) -> None:
     assert parsed(unit)["Install"] == {"WantedBy": ["multi-user.target"]}
 
 
-def test_the_gateway_and_an_agent_on_one_machine_are_different_users() -> None:
-    assert len({service(unit)["User"][0] for unit in SERVERS}) == len(SERVERS)
-    assert {service(unit)["User"][0] for unit in WAYS_IN} == {"fuyuan-ways-in"}
+def test_no_two_on_one_machine_are_one_user() -> None:
+    """What one keeps, and is handed, no other reads."""
+    assert len({service(unit)["User"][0] for unit in UNITS}) == len(UNITS)
+    assert all(service(unit)["Group"] == service(unit)["User"] for unit in UNITS)
 
 
 @each_unit
