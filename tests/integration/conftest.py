@@ -16,6 +16,7 @@ from tests.databases import Databases
 from tests.integration.agency import Agent, open_agency
 from tests.integration.banking import Bank, open_bank
 from tests.integration.controlling import ANSWERS, OFFICERS, REQUESTS, push
+from tests.integration.departments import Reader, open_reader
 from tests.integration.district import ROOT, District, Founded, open_district
 from tests.integration.fed import Feed, open_feed
 from tests.integration.following import Following, open_following
@@ -117,3 +118,9 @@ async def department(district: District, postgres: Postgres, tmp_path: Path) -> 
 async def on_mariadb(district: District, mariadb: MariaDB, tmp_path: Path) -> AsyncIterator[Department]:
     async with open_front_table(district, await asyncio.to_thread(mariadb.create), "mysql+asyncmy", tmp_path) as made:
         yield made
+
+
+@pytest.fixture
+def reader(district: District, tmp_path: Path) -> Iterator[Reader]:
+    with open_reader(district, tmp_path) as opened:
+        yield opened
