@@ -155,7 +155,7 @@ class OpenSftp:
 
     async def _entries(self) -> list[tuple[bytes, asyncssh.SFTPAttrs]]:
         """Raises Unavailable (`folder-too-full`): a listing that has no end would take all memory."""
-        found = []
+        found: list[tuple[bytes, asyncssh.SFTPAttrs]] = []
         async for entry in self._client.scandir(self._path):
             if len(found) == MOST_ENTRIES:
                 raise Unavailable("folder-too-full", f"The folder has more than {MOST_ENTRIES:,} entries; empty it.")
