@@ -8,6 +8,7 @@ from sqlalchemy import make_url
 
 from adapters.fronts.mapping import FrontMapping
 from adapters.fronts.sql import SqlFront
+from gateway.client import GatewayProblem, PushResult
 from gateway.demo.cast import COURT
 from gateway.errors import FuyuanError, Refused, Unavailable
 from gateway.ways_in.front import FrontTable
@@ -149,6 +150,21 @@ async def test_a_row_too_large_for_a_request_is_refused_alone(department: Depart
     await department.add(2, yw="支" * 40_000)
     assert (await department.look("state"))[1] == {"listed": 2}
     assert await department.ask("SELECT zt, fhxx FROM sxbzxr WHERE id = 2") == [(9, "body-too-large")]
+
+
+class Proxy:
+    """One on the way that lets no body pass, with a page of its own."""
+
+    async def push(self, *_: object, **__: object) -> PushResult:
+        raise GatewayProblem(413, "answer-unreadable", "The answer is not a gateway's; check the address.", "")
+
+
+async def test_a_proxy_that_finds_a_row_too_large_refuses_none(department: Department) -> None:
+    await department.add(1, 2)
+    with pytest.raises(GatewayProblem, match="answer-unreadable"):
+        await department.look("state", client=Proxy())
+    assert await department.ask("SELECT zt FROM sxbzxr") == [(0,), (0,)]
+    assert (await department.look("state"))[1] == {"listed": 2}
 
 
 async def test_a_database_that_is_away_is_waited_for(department: Department) -> None:
