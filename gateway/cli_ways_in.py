@@ -10,6 +10,12 @@ import typer
 from gateway.cli_options import LOCAL, ExistingFile, GatewayUrl, KeyFile
 from gateway.errors import BadRequest, Refused, TooLarge
 
+Every = Annotated[float, typer.Option(min=0.1, help="Seconds from one look to the next.")]
+Done = Annotated[str | None, typer.Option(help="Read NAME only once NAME with this ending is there, e.g. .ok")]
+TakeOnce = Annotated[bool, typer.Option("--once", help="Take what lies there now, then end.")]
+SendOnce = Annotated[bool, typer.Option("--once", help="Send what has changed until now, then end.")]
+Allow = Annotated[int, typer.Option(min=0, help="So many may change at once, this time.")]
+SETTLE = "Seconds that a file must lie unchanged before it is read."
 LARGEST_SHEET = 32 * 1024 * 1024  # bytes; a copy of it is made in memory
 
 
@@ -18,14 +24,10 @@ def watch(
     folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Where the files are put.")],
     key: KeyFile,
     gateway: GatewayUrl = LOCAL,
-    settle: Annotated[
-        float, typer.Option(min=1, help="Seconds that a file must lie unchanged before it is read.")
-    ] = 10,
-    every: Annotated[float, typer.Option(min=0.1, help="Seconds from one look to the next.")] = 5,
-    done: Annotated[
-        str | None, typer.Option(help="Read NAME only once NAME with this ending is there, e.g. .ok")
-    ] = None,
-    once: Annotated[bool, typer.Option("--once", help="Take what lies there now, then end.")] = False,
+    settle: Annotated[float, typer.Option(min=1, help=SETTLE)] = 10,
+    every: Every = 5,
+    done: Done = None,
+    once: TakeOnce = False,
 ) -> None:
     """Push every file that is put into a folder; the verdict is put beside it, as NAME.result.json."""
     from gateway.log import catch_uncaught, configure_logging
@@ -56,14 +58,10 @@ def sftp(
         Path | None, typer.Option(help="Or file of the password.", exists=True, dir_okay=False)
     ] = None,
     gateway: GatewayUrl = LOCAL,
-    settle: Annotated[
-        float, typer.Option(min=2, help="Seconds that a file must lie unchanged before it is read.")
-    ] = 10,
-    every: Annotated[float, typer.Option(min=0.1, help="Seconds from one look to the next.")] = 60,
-    done: Annotated[
-        str | None, typer.Option(help="Read NAME only once NAME with this ending is there, e.g. .ok")
-    ] = None,
-    once: Annotated[bool, typer.Option("--once", help="Take what lies there now, then end.")] = False,
+    settle: Annotated[float, typer.Option(min=2, help=SETTLE)] = 10,  # times are told to the second
+    every: Every = 60,
+    done: Done = None,
+    once: TakeOnce = False,
 ) -> None:
     """Push every file that is put into a folder of another machine, as watch does; the verdict is put beside it."""
     from gateway.log import catch_uncaught, configure_logging
@@ -86,15 +84,16 @@ def front(
     key: KeyFile,
     gateway: GatewayUrl = LOCAL,
     state: Annotated[Path, typer.Option(help="File of what was sent; one for each table.")] = Path("front.sqlite"),
-    every: Annotated[float, typer.Option(min=0.1, help="Seconds from one look to the next.")] = 5,
-    once: Annotated[bool, typer.Option("--once", help="Send what has changed until now, then end.")] = False,
+    every: Every = 5,
+    once: SendOnce = False,
     refresh: Annotated[bool, typer.Option("--refresh", help="Compare the whole table, then end.")] = False,
-    allow: Annotated[int, typer.Option(min=0, help="So many rows may change at once, this time.")] = 0,
+    allow: Allow = 0,
     refused: Annotated[bool, typer.Option("--refused", help="Print the rows that are refused, and why.")] = False,
 ) -> None:
     """Push what changes in a department's front-end table (FUYUAN_FRONT_URL), as its mapping file describes it."""
     from gateway.log import catch_uncaught, configure_logging
     from gateway.settings import load_settings
+    from gateway.trust.private_file import read_secret
     from gateway.ways_in.run import send_front, show_refusals
     from gateway.wiring import open_front
     from schemas.front import FrontFault
@@ -106,8 +105,9 @@ def front(
     catch_uncaught()  # its message may hold a row
     if settings.front_url is None:
         raise Refused("front-settings", "Set FUYUAN_FRONT_URL to the database that the table is in.")
+    password = None if settings.front_password_file is None else read_secret(settings.front_password_file)
     try:
-        table = open_front(settings.front_url, mapping)
+        table = open_front(settings.front_url, mapping, password)
     except FrontFault as fault:
         raise Refused("front-settings", f"{fault}.") from None
     sending = send_front(table, state, gateway=gateway, key=key, every=every, once=once, refresh=refresh, allow=allow)
@@ -119,10 +119,10 @@ def fetch(
     key: KeyFile,
     gateway: GatewayUrl = LOCAL,
     state: Annotated[Path, typer.Option(help="File of what was sent; one for each interface.")] = Path("fetch.sqlite"),
-    every: Annotated[float, typer.Option(min=0.1, help="Seconds from one look to the next.")] = 300,
-    once: Annotated[bool, typer.Option("--once", help="Send what has changed until now, then end.")] = False,
+    every: Every = 300,
+    once: SendOnce = False,
     refresh: Annotated[bool, typer.Option("--refresh", help="Compare all records, then end.")] = False,
-    allow: Annotated[int, typer.Option(min=0, help="So many records may change at once, this time.")] = 0,
+    allow: Allow = 0,
     refused: Annotated[bool, typer.Option("--refused", help="Print the records that are refused, and why.")] = False,
 ) -> None:
     """Read a department's interface page by page, as its mapping file describes it, and push what changes there."""
@@ -151,12 +151,17 @@ def fetch(
 
 
 def sheet(feed: str, file: ExistingFile, key: KeyFile, gateway: GatewayUrl = LOCAL) -> None:
-    """Push a clerk's table, XLSX or CSV; beside it a copy, FILE.verdict.xlsx, says of each row whether it was taken."""
+    """Push a clerk's table, XLSX or CSV; beside it a copy, FILE.verdict.xlsx, says what became of each row."""
+    from gateway.log import catch_uncaught, configure_logging
     from gateway.provider import open_client
+    from gateway.settings import load_settings
     from gateway.ways_in.sheet import send_sheet
     from gateway.wiring import open_sheet
     from schemas.sheet import SheetFault
 
+    settings = load_settings()
+    configure_logging(settings.log_format, settings.log_level)
+    catch_uncaught()  # its message may hold a row
     if file.stat().st_size > LARGEST_SHEET:
         raise TooLarge("sheet-too-large", f"The file has more than {LARGEST_SHEET // 2**20} MiB; push it, or cut it.")
     try:

@@ -1,6 +1,7 @@
 """A provider's file as the requests that carry it: what kind it is, where it may be cut, and whether it is whole."""
 
 import hashlib
+import re
 from codecs import BOM_UTF8
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +12,9 @@ from gateway.content import CSV, NDJSON, XLSX
 
 PIECE_LINES = 5000  # lines in one request of a long file
 JSON = "application/json"
+LONGEST_JSON = 8 * 1024 * 1024  # bytes of a document that is read to see whether it is whole
+_LINE = re.compile(rb"[^\r\n]*+(?:\r\n|\r|\n)|[^\r\n]++")  # as splitlines cuts, and one at a time
+_BEGIN = re.compile(b"(?:%s)?\\s*" % BOM_UTF8)
 _END_OF_WORKBOOK = b"PK\x05\x06"  # of the list of a ZIP's members, which stands at its very end
 _LONGEST_END = 22 + 65_535  # that list's end with the longest comment
 
@@ -32,33 +36,36 @@ class Piece:
 def pieces(data: bytes, most_bytes: int | None = None) -> Iterator[Piece]:
     """NDJSON is cut at line ends, into `most_bytes` where its lines allow it; anything else goes as one piece.
 
-    The rows of a table say nothing without the headings over them.
+    The rows of a table say nothing without the headings over them. Beside the file only one piece is held at a time.
     """
     kind = kind_of(data)
     if kind != NDJSON:
         yield Piece(kind, data)
         return
-    piece: list[bytes] = []
-    size = before = said = 0
-    for line in data.splitlines(keepends=True):
-        if piece and (len(piece) == PIECE_LINES or (most_bytes is not None and size + len(line) > most_bytes)):
-            yield Piece(NDJSON, b"".join(piece), before)
-            piece, size, before = [], 0, said
-        piece.append(line)
-        size += len(line)
-        said += bool(line.strip())
-    yield Piece(NDJSON, b"".join(piece), before)
+    start = end = lines = before = said = 0
+    for line in _LINE.finditer(data):
+        if lines and (lines == PIECE_LINES or (most_bytes is not None and line.end() - start > most_bytes)):
+            yield Piece(NDJSON, data[start:end], before)
+            start, lines, before = end, 0, said
+        end = line.end()
+        lines += 1
+        said += not line[0].isspace()
+    yield Piece(NDJSON, data[start:], before)
 
 
 def kind_of(data: bytes) -> str:
     """The content type, told by the bytes: clerks' machines name files as they please."""
-    head = data.removeprefix(BOM_UTF8).lstrip()
-    if head.startswith(b"PK"):
+    begin = _BEGIN.match(data)
+    at = begin.end() if begin else 0
+    if data.startswith(b"PK", at):
         return XLSX
-    if head.startswith(b"["):
+    if data.startswith(b"[", at):
         return JSON
-    first = head.partition(b"\n")[0]
-    return CSV if not head.startswith(b"{") and any(mark in first for mark in (b",", b"\t", b";")) else NDJSON
+    if data.startswith(b"{", at):
+        return NDJSON
+    end = data.find(b"\n", at)
+    first = (at, len(data) if end < 0 else end)
+    return CSV if any(data.find(mark, *first) >= 0 for mark in (b",", b"\t", b";")) else NDJSON
 
 
 def is_whole(data: bytes) -> bool:
@@ -67,16 +74,19 @@ def is_whole(data: bytes) -> bool:
         case kind if kind == XLSX:
             return _END_OF_WORKBOOK in data[-_LONGEST_END:]
         case kind if kind == JSON:
-            return data.rstrip().endswith(b"]")
+            return data[-_LONGEST_END:].rstrip().endswith(b"]")
         case kind if kind == CSV:
             return data.endswith((b"\n", b"\r"))
-    return data.endswith((b"\n", b"\r")) or _is_json(data.splitlines()[-1]) or _is_json(data)
+    last = max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
+    return last == len(data) or _is_json(data, last) or _is_json(data, 0)
 
 
-def _is_json(data: bytes) -> bool:
+def _is_json(data: bytes, start: int) -> bool:
+    if len(data) - start > LONGEST_JSON:
+        return False
     for encoding in ("utf-8-sig", "gb18030"):
         try:
-            orjson.loads(data.decode(encoding))
+            orjson.loads(data[start:].decode(encoding))
         except ValueError:
             continue
         return True

@@ -109,6 +109,7 @@ class Settings(BaseSettings):
     front_url: str | None = Field(
         None, description="`fuyuan front`: the front-end table's database, as a SQLAlchemy URL.", repr=False
     )
+    front_password_file: Path | None = Field(None, description="`fuyuan front`: file of that database's password.")
     line_url: Annotated[str, Field(pattern=r"^https?://[^@?#\s]+$")] | None = Field(
         None, description="`fuyuan line`: where the court's query-and-control service is.", repr=False
     )

@@ -158,9 +158,9 @@ def open_register(url: str, mapping: Path) -> Register:
     return SqlRegister(url, read_mapping(mapping))
 
 
-def open_front(url: str, mapping: Path) -> Front:
+def open_front(url: str, mapping: Path, password: str | None = None) -> Front:
     """A department's front-end table, as its mapping file describes it. Raises FrontFault."""
-    return SqlFront(url, read_front_mapping(mapping))
+    return SqlFront(url, read_front_mapping(mapping), password)
 
 
 def open_line(

@@ -43,10 +43,10 @@ DRIVERS: Final = {
 class SqlFront:
     """The table behind a SQLAlchemy URL, as its mapping describes it."""
 
-    def __init__(self, url: str, mapping: FrontMapping) -> None:
-        """Raises FrontFault for a URL of another database."""
+    def __init__(self, url: str, mapping: FrontMapping, password: str | None = None) -> None:
+        """`password` goes before one in the URL. Raises FrontFault for a URL of another database."""
         try:
-            parsed = make_url(url)
+            parsed = make_url(url).set(password=password)
             driver, arguments = DRIVERS[parsed.get_backend_name()]
         except (ArgumentError, KeyError):
             raise FrontFault("the front-end database's URL is neither PostgreSQL's nor MariaDB's") from None

@@ -8,19 +8,17 @@ that brings other records shows it.
 """
 
 import hashlib
-import re
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
-from zoneinfo import ZoneInfo
 
 import orjson
 
 from adapters.interfaces.call import Caller, Page, at_path
 from adapters.interfaces.mapping import InterfaceMapping
+from adapters.interfaces.mark import order, reached, read_mark, since
 from adapters.interfaces.spool import Reading, Spool, Spooled
 from schemas.canonical import JsonObject, JsonValue
 from schemas.front import Brake, By, FrontAway, FrontFault, FrontRow
@@ -28,10 +26,9 @@ from schemas.front import Brake, By, FrontAway, FrontFault, FrontRow
 READINGS: Final = 6  # of the same, before it is given up for this time
 KEPT: Final = timedelta(hours=1)  # how old a reading may be that goes on
 MOST_RECORDS: Final = 10_000_000  # of a reading; an interface that has no end ends here
+MOST_PAGES: Final = 100_000
 AT_ONCE: Final = 1000
-CHINA: Final = ZoneInfo("Asia/Shanghai")
 ALL: Final = "all"
-_NUMBER: Final = re.compile(r"\d{1,18}", re.ASCII)
 UNKEYED: Final = '["?",'  # how the keys of records begin that have none
 
 
@@ -73,10 +70,11 @@ class InterfaceFront:
             yield [_front_row(row) for row in page]
 
     async def fresh(self, position: str | None) -> AsyncGenerator[tuple[list[FrontRow], str | None], None]:
-        reading = await self._read(ALL if position is None else f"since {self._since(position)}")
-        reached = self._reached(reading.mark) or position
+        behind = since(position, self._mapping.changes)
+        reading = await self._read(ALL if behind is None else f"since {behind}")
+        at = reached(reading.mark, self._now()) or position
         for page in self._spool.pages(reading.number, AT_ONCE):
-            yield [_front_row(row) for row in page], reached
+            yield [_front_row(row) for row in page], at
 
     async def rows(self, keys: Sequence[str]) -> list[FrontRow]:
         found = self._spool.rows(self._number, keys)
@@ -119,24 +117,31 @@ class InterfaceFront:
         page = await self._ask(reading)
         following, done = await self._following(reading, page)
         columns, changes = self._mapping.columns, self._mapping.changes
-        seen, marks = set(reading.seen), [reading.mark] if reading.mark else []
+        seen, marks, unread = set(reading.seen), [reading.mark] if reading.mark else [], reading.unread
         for row in page.rows:
             seen |= {member for member, path in columns.items() if _has(row, path)}
-            if changes.path and (mark := _mark(at_path(row, changes.path))):
+            said = at_path(row, changes.path) if changes.path else None
+            if mark := read_mark(said, changes):
                 marks.append(mark)
+            unread = unread or (mark is None and said not in (None, ""))
         came = replace(
             reading,
             place=following,
+            pages=reading.pages + 1,
             rows=reading.rows + len(page.rows),
             total=page.total,
             uneven=reading.uneven or (reading.rows > 0 and page.total != reading.total),
             seen=tuple(sorted(seen)),
-            mark=max(marks, key=_order, default=None),
+            mark=max(marks, key=order, default=None),
+            unread=unread,
             done=done,
         )
-        if done and came.rows and (missing := self._vanished(came.seen)):
+        if done and came.rows and came.asked == ALL and (missing := self._vanished(came.seen)):
             self._spool.clear()
             raise FrontFault(f"no record has {', '.join(missing)}")
+        if done and changes.path and came.mark is None and (unread or (came.rows and came.asked == ALL)):
+            self._spool.clear()
+            raise FrontFault(f"no record has a {changes.kind} that can be read at {changes.path}")
         spooled = [spooled_row(self._mapping, row) for row in page.rows]
         keyed = [row for row in spooled if not row.key.startswith(UNKEYED)]
         return self._spool.keep(came, keyed, [row for row in spooled if row.key.startswith(UNKEYED)])
@@ -153,17 +158,24 @@ class InterfaceFront:
     async def _following(self, reading: Reading, page: Page) -> tuple[str, bool]:
         """Where the next page begins, and whether there is none."""
         pages, rows = self._mapping.pages, reading.rows + len(page.rows)
-        if rows > MOST_RECORDS or (page.next is not None and page.next == reading.place):
-            raise FrontAway("its pages have no end", "error")
+        goes_on = page.next is not None if pages.by == "cursor" else page.total is None and bool(page.rows)
+        circle = goes_on and (page.next == reading.place or (bool(page.rows) and not self._brings(reading, page.rows)))
+        if circle or rows > MOST_RECORDS or reading.pages >= MOST_PAGES:
+            self._spool.clear()
+            raise FrontAway("its pages have no end, or come twice", "error")
         if pages.by == "cursor":
             if page.next is None and page.total is not None and rows < page.total:
                 raise FrontAway(f"it ends behind {rows} records of {page.total}", "short")
             return page.next or "", page.next is None
         following = str(int(reading.place) + (1 if pages.by == "number" else len(page.rows)))
         if page.total is not None:
-            if not page.rows and rows < page.total:
-                raise FrontAway(f"an empty page behind {rows} records of {page.total}", "short")
-            return following, rows >= page.total
+            if rows < page.total:
+                if not page.rows:
+                    raise FrontAway(f"an empty page behind {rows} records of {page.total}", "short")
+                return following, False
+            if await self._more(replace(reading, place=following), page.rows):
+                raise FrontAway(f"records behind the {page.total} of its total; is that a count of all", "short")
+            return following, True
         if page.rows:
             return following, False
         behind = str(int(reading.place) + (1 if pages.by == "number" else pages.size))
@@ -171,25 +183,22 @@ class InterfaceFront:
             raise FrontAway(f"an empty page behind {rows} records, and records behind it", "short")
         return following, True
 
+    async def _more(self, behind: Reading, last: Sequence[JsonValue]) -> bool:
+        """Whether records stand behind the total. Some answer there with no list, others with their last page again."""
+        try:
+            page = await self._ask(behind)
+        except FrontFault:
+            return False
+        return self._brings(behind, page.rows, last)
+
+    def _brings(self, reading: Reading, rows: Sequence[JsonValue], last: Sequence[JsonValue] = ()) -> bool:
+        """Whether any of these is a record that neither this reading has nor its last page, which is not kept yet."""
+        keys, known = ({spooled_row(self._mapping, row).key for row in some} for some in (rows, last))
+        return not known | self._spool.rows(reading.number, list(keys)).keys() >= keys
+
     def _vanished(self, seen: Sequence[str]) -> list[str]:
         wanted = self._mapping.columns.keys() - set(self._mapping.optional)
         return [self._mapping.columns[member] for member in sorted(wanted.difference(seen))]
-
-    def _since(self, position: str) -> str:
-        """A position as the interface is asked for what is new behind it."""
-        changes = self._mapping.changes
-        kind, _, value = position.partition(" ")
-        if kind == "no":
-            return str(int(value) - changes.overlap)
-        return (datetime.fromisoformat(value) - timedelta(seconds=changes.overlap)).strftime(changes.format)
-
-    def _reached(self, mark: str | None) -> str | None:
-        """A time ahead of this machine's clock would hide all that is written until then."""
-        kind, _, value = (mark or "").partition(" ")
-        if kind != "at":
-            return mark
-        now = self._now().astimezone(CHINA).replace(tzinfo=None, microsecond=0)
-        return f"at {min(datetime.fromisoformat(value), now).isoformat()}"
 
 
 def spooled_row(mapping: InterfaceMapping, row: JsonValue) -> Spooled:
@@ -235,19 +244,3 @@ def _has(value: JsonValue, path: str) -> bool:
 
 def _word(value: JsonValue) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _mark(value: JsonValue) -> str | None:
-    """A record's mark as positions have it: a time in China without its zone, or a whole number."""
-    if type(value) in {int, str} and _NUMBER.fullmatch(str(value)):
-        return f"no {int(str(value))}"
-    with suppress(ValueError):
-        at = datetime.fromisoformat(str(value).strip().replace("/", "-"))
-        at = at if at.tzinfo is None else at.astimezone(CHINA).replace(tzinfo=None)
-        return f"at {at.replace(microsecond=0).isoformat()}"
-    return None
-
-
-def _order(mark: str) -> tuple[int, str]:
-    """Numbers by their size, times by their text."""
-    return (len(mark), mark) if mark.startswith("no ") else (0, mark)

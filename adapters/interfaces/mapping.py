@@ -35,6 +35,7 @@ id = "shanyang-court"
 by = "refresh"                  # the whole each time; or "watermark"
 parameter = "gxsj"              # watermark: sent with the time, or number, from which on changes are wanted
 path = "gxsj"                   # watermark: where a record has it
+kind = "time"                   # watermark: or "number"; 20261124000100 is a time
 format = "%Y-%m-%d %H:%M:%S"    # watermark: how a time is sent, in China time
 overlap = 600                   # watermark: seconds, or numbers, that are read again each time
 """
@@ -93,6 +94,7 @@ class Changes(Part):
     by: Literal["refresh", "watermark"] = "refresh"
     parameter: Name | None = None
     path: Name | None = None
+    kind: Literal["time", "number"] = "time"
     format: str = "%Y-%m-%d %H:%M:%S"
     overlap: int = Field(600, ge=0)
 

@@ -29,19 +29,22 @@ AT_ONCE = 500
 class Reading:
     """How far a reading has come. `asked`: what of the interface is read; `place`: where its next page begins.
 
-    `rows` counts what came, `uneven` is set where a record came twice or the total changed. `seen` are the members that
-    any record had, `mark` is the latest of their marks. `number` is 0 for the first of several of the same.
+    `pages` and `rows` count what came, `uneven` is set where a record came twice or the total changed. `seen` are the
+    members that any record had, `mark` is the latest of their marks, `unread` is set where one cannot be read. `number`
+    is 0 for the first of several of the same.
     """
 
     number: int
     asked: str
     began: str
     place: str
+    pages: int = 0
     rows: int = 0
     total: int | None = None
     uneven: bool = False
     seen: tuple[str, ...] = ()
     mark: str | None = None
+    unread: bool = False
     done: bool = False
 
 
@@ -69,12 +72,16 @@ class Spool:
         self._database.close()
 
     def reading(self) -> Reading | None:
+        """How far the last one came; None where there is none, or one of another version of this program."""
         with _errors():
             found = self._database.execute("SELECT body FROM state").fetchone()
         if found is None:
             return None
-        said: JsonObject = orjson.loads(found[0])
-        return Reading(**said | {"seen": tuple(said["seen"])})  # type: ignore[arg-type]
+        try:
+            said: JsonObject = orjson.loads(found[0])
+            return Reading(**said | {"seen": tuple(said["seen"])})  # type: ignore[arg-type]
+        except (orjson.JSONDecodeError, TypeError, KeyError):
+            return None
 
     def keep(self, reading: Reading, rows: Sequence[Spooled], unkeyed: Sequence[Spooled]) -> Reading:
         """The reading as it stands with what its last page brought: uneven where it had any of the `rows` before."""

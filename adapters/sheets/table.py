@@ -22,6 +22,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 from adapters.feeds.csv_rows import csv_cells
 from adapters.feeds.piece import Piece
 from adapters.feeds.workbook import WHOLE, Place, is_workbook, placed_rows
+from adapters.sheets.covered import check_covered
 from adapters.sheets.spoilt import spoilt
 from adapters.sheets.words import REASON, REFUSED, TAKEN, VERDICT, reason_of
 from schemas.canonical import JsonObject
@@ -45,6 +46,7 @@ def read_sheet(data: bytes) -> Sheet:
         for place, piece in found:
             if place == WHOLE and piece.fault is not None:
                 raise SheetFault(piece.fault.reason)
+        check_covered(data)
         rows = [_row(piece, text_table=False) for _, piece in found]
         return Workbook(data, [place for place, _ in found], rows)
     table = csv_cells(data)

@@ -6,6 +6,7 @@ is followed, and nothing but a regular file with this one name is read.
 
 import asyncio
 import contextlib
+import errno
 import hashlib
 import os
 import stat
@@ -16,6 +17,7 @@ from pathlib import Path
 import orjson
 
 from gateway.errors import TooLarge, Unavailable
+from gateway.ways_in.whole_file import put_whole
 from schemas.canonical import JsonObject
 
 RESULT = ".result.json"
@@ -23,6 +25,8 @@ UNFINISHED = (".part", ".partial", ".filepart", ".crdownload", ".download", ".tm
 LARGEST_FILE = 256 * 1024 * 1024  # bytes; it is read whole
 LARGEST_RESULT = 4 * 1024 * 1024
 LONGEST_NAME = 255  # bytes, on the file systems that are met
+# The name is gone, or a link, a pipe or a device stands there now; any other error is the disk's, or the mount's.
+NOT_THAT_FILE = frozenset({errno.ENOENT, errno.ELOOP, errno.ENXIO, errno.ENODEV})
 
 
 class Moved(Exception):
@@ -55,16 +59,17 @@ class Folder:
 
     def files(self, marker: str | None = None) -> list[Found]:
         """What was put here, oldest first. With a `marker`, only files beside which NAME + marker stands."""
-        with os.scandir(self._handle) as entries:
-            names = {entry.name: entry for entry in entries}
         found = []
-        for name, entry in names.items():
-            if not is_input(name) or (marker and (name.endswith(marker) or name + marker not in names)):
-                continue
-            with contextlib.suppress(FileNotFoundError):
-                info = entry.stat(follow_symlinks=False)
-                if not stat.S_ISDIR(info.st_mode):
-                    found.append(Found(name, _stamp(info), _is_plain(info)))
+        with _readable():
+            with os.scandir(self._handle) as entries:
+                names = {entry.name: entry for entry in entries}
+            for name, entry in names.items():
+                if not is_input(name) or (marker and (name.endswith(marker) or name + marker not in names)):
+                    continue
+                with contextlib.suppress(FileNotFoundError):
+                    info = entry.stat(follow_symlinks=False)
+                    if not stat.S_ISDIR(info.st_mode):
+                        found.append(Found(name, _stamp(info), _is_plain(info)))
         return sorted(found, key=lambda one: (one.stamp.mtime_ns, one.name))
 
     def read(self, file: Found) -> bytes:
@@ -92,16 +97,9 @@ class Folder:
     def put_result(self, name: str, document: JsonObject) -> None:
         """Whole or not at all: whoever reads results never meets half of one."""
         result, draft = result_name(name), draft_name(name)
+        text = orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
         try:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(draft, dir_fd=self._handle)  # of a run that was killed
-            handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o640, dir_fd=self._handle)
-            with os.fdopen(handle, "wb") as out:
-                out.write(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
-                out.flush()
-                os.fsync(handle)
-            os.replace(draft, result, src_dir_fd=self._handle, dst_dir_fd=self._handle)
-            os.fsync(self._handle)
+            put_whole(self._handle, result, draft, text, 0o640)
         except OSError as error:
             raise Unavailable(
                 "result-unwritable", f"No result can be written into the folder ({type(error).__name__})."
@@ -109,16 +107,19 @@ class Folder:
 
     @contextlib.contextmanager
     def _open(self, name: str) -> Iterator[int]:
-        """Raises Moved, PermissionError."""
+        """Raises Moved, PermissionError, Unavailable."""
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe would wait for its writer
         try:
             handle = os.open(name, flags, dir_fd=self._handle)
         except PermissionError:
             raise
-        except OSError:
-            raise Moved from None
+        except OSError as error:
+            if error.errno in NOT_THAT_FILE:
+                raise Moved from None
+            raise _unreadable(error) from None
         try:
-            yield handle
+            with _readable():
+                yield handle
         finally:
             os.close(handle)
 
@@ -126,10 +127,8 @@ class Folder:
 @contextlib.contextmanager
 def open_folder(path: Path) -> Iterator[Folder]:
     """Opened anew for each look: it may be a mount that comes and goes. Raises Unavailable (`folder-unreadable`)."""
-    try:
+    with _readable():
         handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except OSError as error:
-        raise Unavailable("folder-unreadable", f"The folder cannot be opened ({type(error).__name__}).") from None
     try:
         yield Folder(handle)
     finally:
@@ -188,6 +187,19 @@ def is_of(result: JsonObject | None, stamp: Stamp) -> bool:
 
 def is_input(name: str) -> bool:
     return not name.startswith((".", "~")) and not name.lower().endswith((RESULT, *UNFINISHED))
+
+
+@contextlib.contextmanager
+def _readable() -> Iterator[None]:
+    """Raises Unavailable (`folder-unreadable`)."""
+    try:
+        yield
+    except OSError as error:
+        raise _unreadable(error) from None
+
+
+def _unreadable(error: OSError) -> Unavailable:
+    return Unavailable("folder-unreadable", f"The folder cannot be read now ({type(error).__name__}).")
 
 
 def _is_plain(info: os.stat_result) -> bool:

@@ -53,6 +53,7 @@ class FrontTable:
     known: Known
     client: Pusher
     counts: Counter[str] = field(default_factory=Counter)
+    _looked: bool = False
 
     @property
     def _is_history(self) -> bool:
@@ -77,7 +78,8 @@ class FrontTable:
             await self._send_waiting(run)
             if whole:
                 await self._send_gone(run)
-            await self._send_unsaid()
+            await self._send_unsaid(again=whole or not self._looked)
+            self._looked = True
             with self.known.transaction():
                 self.known.put("loaded", "1")
                 if position is not None:
@@ -199,14 +201,23 @@ class FrontTable:
         with self.known.transaction():
             self.known.forget_unlisted(run)
 
-    async def _send_unsaid(self) -> None:
-        while left := self.known.unsaid(ROWS_AT_ONCE):
-            alone = [named for _, identity, named in left if not self.known.stands(identity)]
-            for code in (await self._push([_withdrawal(named, CORRECTED) for named in alone])).values():
-                log.error("alarm", code=code, feed=self.front.feed, kind="withdrawal-refused")
+    async def _send_unsaid(self, *, again: bool) -> None:
+        """What is refused is kept, and sent `again` by a refresh and by the first look of a run: the record stands."""
+        behind = 0
+        while left := self.known.unsaid(behind, ROWS_AT_ONCE, refused=again):
+            behind = left[-1].id
+            # Two rows may have said one record; twice in a batch neither withdrawal would be taken.
+            alone = {one.identity: one for one in left if not self.known.stands(one.identity)}
+            answer = await self._push([_withdrawal(one.named, CORRECTED) for one in alone.values()])
+            codes = dict(zip(alone, map(answer.get, range(len(alone))), strict=True))
             with self.known.transaction():
-                self.known.withdrawn(id_ for id_, _, _ in left)
+                self.known.withdrawn(one.id for one in left if codes.get(one.identity) is None)
                 self.known.put("attempt", "")  # heard of
+                for one in left:
+                    if code := codes.get(one.identity):
+                        self.known.not_withdrawn(one.id, code)
+                        if one.refused is None:
+                            log.error("alarm", code=code, feed=self.front.feed, kind="withdrawal-refused")
 
     async def _push(self, lines: Sequence[JsonObject]) -> dict[int, str]:
         """The codes of the lines that were refused, by place. A line too large for a request is refused alone."""
@@ -219,6 +230,8 @@ class FrontTable:
             if problem.status != 413:
                 raise
             if len(lines) == 1:
+                if problem.code != "body-too-large":
+                    raise  # a proxy's word is none about the row
                 return {0: problem.code}
             half = len(lines) // 2
             first = await self._push(lines[:half])

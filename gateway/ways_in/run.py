@@ -15,7 +15,7 @@ import structlog
 
 from gateway.backoff import Backoff
 from gateway.clock import Clock, SystemClock
-from gateway.errors import FuyuanError
+from gateway.errors import FuyuanError, Unavailable
 from gateway.provider import open_client
 from gateway.ways_in.front import FrontTable
 from gateway.ways_in.known import Known
@@ -24,8 +24,9 @@ from schemas.front import Front
 
 log = structlog.get_logger(__name__)
 
-IN_QUARANTINE = 3  # exit status of a single run
+IN_QUARANTINE = 3  # exit status of a single run: not all was taken
 ALARM_AFTER = timedelta(hours=1)  # without one look that went well
+LONGEST_LOOK = timedelta(hours=2)  # what was sent until then is known to the next
 
 
 async def watch_folder(
@@ -39,7 +40,10 @@ async def watch_folder(
     marker: str | None,
     once: bool,
 ) -> int:
-    """Push what is put into the folder; `once`: what lies there now, and return 0, or 3 where a result says no."""
+    """Push what is put into the folder; `once`: what lies there now, and return 0.
+
+    3 where a result says no, or a file is left: one that is still written to, or that cannot be read.
+    """
     async with open_client(gateway, key) as client:
         watch = Watch(folder, feed, client, SystemClock(), timedelta(seconds=settle), marker)
         if once:
@@ -48,7 +52,7 @@ async def watch_folder(
                 await asyncio.sleep(settle)
             found = await watch.look()
             refused = first.in_part + first.refused + found.in_part + found.refused
-            return IN_QUARANTINE if refused else 0
+            return IN_QUARANTINE if refused or found.waiting else 0
         return await keep_looking(watch.look, feed, every, SystemClock())
 
 
@@ -75,29 +79,51 @@ async def send_front(
 
 
 def show_refusals(state: Path) -> int:
-    """The key of each row that is refused as it stands, with the code: one JSON line each."""
+    """The key of each row that is refused as it stands, with the code: one JSON line each.
+
+    Then, with `of`, the key of each whose earlier record could not be withdrawn.
+    """
     known = Known(state)
     for key, code in known.refusals():
         sys.stdout.write(orjson.dumps({"key": orjson.loads(key), "code": code}).decode() + "\n")
+    for key, code in known.standing():
+        said = {"key": orjson.loads(key), "code": code, "of": "withdrawal"}
+        sys.stdout.write(orjson.dumps(said).decode() + "\n")
     known.close()
     return 0
 
 
 async def keep_looking(look: Callable[[], Awaitable[object]], feed: str, every: float, clock: Clock) -> int:
-    """For ever. What goes wrong is logged, and may have passed by the next look; after an hour of it, with an alarm."""
+    """For ever. What goes wrong is logged, and may have passed by the next look; after an hour of it, with an alarm.
+
+    A look without an end is given up, and has cost more than that hour.
+    """
     backoff = Backoff(first_seconds=every)
     since: datetime | None = None
     while True:
+        since = since or clock.now()
         try:
-            await look()
-        except FuyuanError as error:
-            log.error("way-in-waits", feed=feed, code=error.code)  # noqa: TRY400 - its frames say nothing
-            since = since or clock.now()
+            await _whole(look)
+        except Exception as error:  # noqa: BLE001 - what nobody expected must not end it without an alarm
+            code = error.code if isinstance(error, FuyuanError) else "internal"
+            frames: dict[str, object] = {} if isinstance(error, FuyuanError) else {"exc_info": error}
+            log.error("way-in-waits", feed=feed, code=code, **frames)  # noqa: TRY400
             if clock.now() - since >= ALARM_AFTER:
-                log.error("alarm", code=error.code, feed=feed, kind="way-in-stopped")  # noqa: TRY400
+                log.error("alarm", code=code, feed=feed, kind="way-in-stopped")  # noqa: TRY400
                 since = clock.now()
             await asyncio.sleep(every + backoff.next())
         else:
             backoff.reset()
             since = None
             await asyncio.sleep(every)
+
+
+async def _whole(look: Callable[[], Awaitable[object]]) -> None:
+    """Raises Unavailable (`look-endless`)."""
+    try:
+        async with asyncio.timeout(LONGEST_LOOK.total_seconds()) as end:
+            await look()
+    except TimeoutError:
+        if not end.expired():
+            raise
+        raise Unavailable("look-endless", "A look had no end and was given up; the next begins where it can.") from None

@@ -36,6 +36,7 @@ T = TypeVar("T")
 CONNECT_SECONDS, ANSWER_SECONDS, READ_SECONDS = 30, 60, 900
 KEEPALIVE_SECONDS = 15
 RESULT_MODE = 0o640
+MOST_ENTRIES = 100_000  # of the folder, with results
 
 logging.getLogger("asyncssh").setLevel(logging.WARNING)  # below it tells each step of each look
 
@@ -54,13 +55,16 @@ class SftpFolder:
 
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncIterator["OpenSftp"]:
-        """Raises Refused (`sftp-host-key`, `sftp-login`), Unavailable (`sftp-away`, `sftp-silent`)."""
+        """Raises Refused (`sftp-host-key`, `sftp-login`, `sftp-settings`), Unavailable (`sftp-away`, `sftp-silent`)."""
+        known = _host_keys(self.host_keys)
         try:
             connection = await asyncssh.connect(
                 self.host,
                 self.port,
                 username=self.user,
-                known_hosts=str(self.host_keys),
+                known_hosts=known,
+                x509_trusted_certs=None,  # a certificate of some authority of this machine's names no server here
+                x509_trusted_cert_paths=[],
                 client_keys=[str(self.identity)] if self.identity else None,
                 password=self.password,
                 agent_path=None,
@@ -94,12 +98,12 @@ class OpenSftp:
         self._client, self._path = client, os.fsencode(path)
 
     async def files(self, marker: str | None = None) -> list[Found]:
-        """Raises Unavailable (`folder-unreadable`, `sftp-silent`)."""
+        """Raises Unavailable (`folder-unreadable`, `folder-too-full`, `sftp-silent`)."""
         try:
-            entries = await _within(self._client.readdir(self._path), ANSWER_SECONDS)
+            entries = await _within(self._entries(), ANSWER_SECONDS)
         except asyncssh.SFTPError as error:
             raise Unavailable("folder-unreadable", f"The folder cannot be listed ({type(error).__name__}).") from None
-        names = {os.fsdecode(entry.filename): entry.attrs for entry in entries}
+        names = {os.fsdecode(name): attrs for name, attrs in entries}
         found = []
         for name, attrs in names.items():
             if "/" in name or not is_input(name) or attrs.type == asyncssh.FILEXFER_TYPE_DIRECTORY:
@@ -149,6 +153,15 @@ class OpenSftp:
                 "result-unwritable", f"No result can be written into the folder ({type(error).__name__})."
             ) from None
 
+    async def _entries(self) -> list[tuple[bytes, asyncssh.SFTPAttrs]]:
+        """Raises Unavailable (`folder-too-full`): a listing that has no end would take all memory."""
+        found: list[tuple[bytes, asyncssh.SFTPAttrs]] = []
+        async for entry in self._client.scandir(self._path):
+            if len(found) == MOST_ENTRIES:
+                raise Unavailable("folder-too-full", f"The folder has more than {MOST_ENTRIES:,} entries; empty it.")
+            found.append((os.fsencode(entry.filename), entry.attrs))
+        return found
+
     async def _put(self, result: bytes, draft: bytes, text: bytes) -> None:
         with contextlib.suppress(asyncssh.SFTPNoSuchFile):
             await self._client.remove(draft)  # of a run that was killed
@@ -188,6 +201,14 @@ def sftp_folder(url: str, host_keys: Path, identity: Path | None, password_file:
     password = None if password_file is None else read_secret(password_file)
     user, path = unquote(parts.username), unquote(parts.path)
     return SftpFolder(parts.hostname, port, user, path, host_keys, identity, password)
+
+
+def _host_keys(file: Path) -> asyncssh.SSHKnownHosts:
+    """Raises Refused (`sftp-settings`)."""
+    try:
+        return asyncssh.read_known_hosts(str(file))
+    except (ValueError, OSError, asyncssh.KeyImportError):
+        raise Refused("sftp-settings", "The file of --host-keys is none that can be read as known_hosts is.") from None
 
 
 def _stamp(attrs: asyncssh.SFTPAttrs) -> Stamp:

@@ -1,11 +1,11 @@
 """A clerk's table: what a spreadsheet spoilt is refused here, the rest is pushed, and the verdicts stand in a copy."""
 
-import contextlib
 import os
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
+from itertools import chain, count
 from pathlib import Path
 
 import orjson
@@ -14,6 +14,7 @@ from gateway.content import NDJSON
 from gateway.errors import BadRequest, Unavailable
 from gateway.pieces import Piece
 from gateway.provider import Pusher
+from gateway.ways_in.whole_file import put_whole
 from schemas.canonical import JsonObject
 from schemas.sheet import Refusal, Sheet, SheetFault
 
@@ -41,15 +42,18 @@ async def send_sheet(way: AbstractAsyncContextManager[Pusher], feed: str, file: 
         copy = sheet.with_verdicts(refused)
     except SheetFault as fault:
         raise BadRequest("sheet-unwritable", f"The rows were sent; {fault}.") from None
-    _put(copy, file)
+    written = _put(copy, file)
     not_taken = len([one for one in refused if one is not None])
     said = {"rows": len(refused), "refused": not_taken, "counts": counts, "codes": _codes(refused)}
+    said["copy"] = written.name
     sys.stdout.write(orjson.dumps(said).decode() + "\n")
     return IN_QUARANTINE if not_taken else 0
 
 
-def verdict_path(file: Path) -> Path:
-    return file.with_name(f"{file.stem}.verdict.xlsx")
+def free_path(file: Path) -> Path:
+    """FILE.verdict.xlsx, or numbered: the clerk may have mended rows in an earlier copy, or have a CSV of that name."""
+    names = chain([f"{file.stem}.verdict.xlsx"], (f"{file.stem}.verdict-{number}.xlsx" for number in count(2)))
+    return next(path for name in names if not os.path.lexists(path := file.with_name(name)))
 
 
 def _bodies(rows: Sequence[JsonObject | Refusal]) -> Iterator[tuple[list[int], bytes]]:
@@ -75,19 +79,17 @@ def _codes(refused: Sequence[Refusal | None]) -> dict[str, int]:
     return dict(Counter(one.code for one in refused if one is not None))
 
 
-def _put(copy: bytes, file: Path) -> None:
-    """Whole or not at all, to be read by whoever may read the file itself."""
-    target = verdict_path(file)
-    draft = target.with_name(f".{target.name}.tmp")
+def _put(copy: bytes, file: Path) -> Path:
+    """Where it stands: to be read by whoever may read the file itself."""
+    target = free_path(file)
     try:
-        with contextlib.suppress(FileNotFoundError):
-            draft.unlink()  # of a run that was stopped
-        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, file.stat().st_mode & 0o666)
-        with os.fdopen(handle, "wb") as out:
-            out.write(copy)
-            out.flush()
-            os.fsync(handle)
-        draft.replace(target)
+        mode = file.stat().st_mode & 0o666
+        folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            put_whole(folder, target.name, f".{target.name}.tmp", copy, mode)
+        finally:
+            os.close(folder)
     except OSError as error:
         reason = f"The rows were sent, and the copy cannot be written ({type(error).__name__}); run it again."
         raise Unavailable("verdict-unwritable", reason) from None
+    return target

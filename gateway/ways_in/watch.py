@@ -26,9 +26,14 @@ from schemas.canonical import JsonObject
 log = structlog.get_logger(__name__)
 
 MOST_BYTES = 8 * 1024 * 1024  # of one request, where the file can be cut
-# Refusals that are about the file. Any other is about the sender or the hour: the file waits.
-ABOUT_THE_FILE = frozenset({400, 409, 413, 415, 422})
-OF_THE_HOUR = frozenset({"submission-in-progress"})
+MOST_REFUSED_TOLD = 1000  # of one file, as of one request; what is longer than results are read would be no result
+# Refusals of what is in the file. With any other, also one of a proxy with the same status, the file waits.
+ABOUT_THE_FILE = frozenset(
+    {
+        "file-empty", "file-linked", "file-too-large", "file-unfinished",
+        "body-too-large", "content-type", "idempotency-key-reused", "text-unusable",
+    }
+)  # fmt: skip
 
 
 class OpenFolder(Protocol):
@@ -113,7 +118,7 @@ class Watch:
             log.error("file-unreadable", feed=self.feed, size=file.stamp.size)  # noqa: TRY400 - its frames say nothing
             return
         except FuyuanError as error:
-            if error.status not in ABOUT_THE_FILE or error.code in OF_THE_HOUR:
+            if error.code not in ABOUT_THE_FILE:
                 raise
             said |= {"verdict": "refused", "code": error.code, "detail": error.detail}
             said |= {"error_id": getattr(error, "error_id", ""), "at": stamp(self.clock.now())}
@@ -135,7 +140,8 @@ class Watch:
             answer = await self.client.push(self.feed, piece.body, piece.content_type, piece.key)
             for name, count in answer.counts.items():
                 counts[name] = counts.get(name, 0) + count
-            refused += [_placed(one, piece.before) for one in answer.quarantine]
+            told = answer.quarantine[: MOST_REFUSED_TOLD - len(refused)]
+            refused += [_placed(one, piece.before) for one in told]
             said |= {"counts": {**counts}, "quarantine": [*refused]}
             if journalled := _journalled_at(answer):
                 said["journalled_at"] = journalled
@@ -148,7 +154,7 @@ async def _checked(folder: OpenFolder, file: Found, *, marked: bool) -> bytes:
     if not file.plain:
         raise Refused("file-linked", "Only a file of its own is read: no link, and none with a second name elsewhere.")
     data = await folder.read(file)
-    if not data.strip():
+    if not data or data.isspace():
         raise BadRequest("file-empty", "The file holds nothing; an export that failed looks like this.")
     if not marked and not await asyncio.to_thread(is_whole, data):
         raise BadRequest("file-unfinished", "The file stops in the middle of its last line; send it whole, end it.")

@@ -218,7 +218,11 @@ def test_a_provider_has_a_front_end_table(desk: Desk, gateway: None, postgres: P
     unset = desk.run(*front, "--once")
     assert (unset.returncode, unset.stderr.partition(":")[0]) == (1, "front-settings")
     url = postgres.create()
-    desk = replace(desk, more={"FUYUAN_FRONT_URL": url.replace("+asyncpg", "")})
+    at, secret = make_url(url).set(drivername="postgresql"), desk.folder / "front-password"
+    secret.write_text(at.password or "none", encoding="utf-8")
+    secret.chmod(0o600)
+    address = at._replace(password=None).render_as_string()
+    desk = replace(desk, more={"FUYUAN_FRONT_URL": address, "FUYUAN_FRONT_PASSWORD_FILE": str(secret)})
     court, code, name = LINE["courtName"], LINE["cardNum"], LINE["iname"]
     rows = ", ".join(
         f"({n}, '（2026）豫0811执{200 + n}号', '{name}', '{code}', '{court}', '2026-10-09')" for n in (1, 2)

@@ -110,7 +110,7 @@ async def test_an_interface_read_by_a_process_that_is_killed(desk: Desk) -> None
         assert department.pages() == ["1", "2"]
         status, out, err = await desk.run("fetch", "fetch.toml", "--once", **more)
         assert (status, json.loads(out)["counts"]["listed"]) == (3, 4), err
-        assert department.pages() == ["2", "3", "1", "2", "3"], "it goes on at its page"
+        assert department.pages() == [*"2341234"], "it goes on at its page"
         status, out, _ = await desk.run("fetch", "fetch.toml", "--refused")
         assert (status, json.loads(out)["key"]) == (0, [5])
         del department.records[0]

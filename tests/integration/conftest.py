@@ -16,13 +16,17 @@ from tests.databases import Databases
 from tests.integration.agency import Agent, open_agency
 from tests.integration.banking import Bank, open_bank
 from tests.integration.controlling import ANSWERS, OFFICERS, REQUESTS, push
+from tests.integration.departments import Reader, open_reader
 from tests.integration.district import ROOT, District, Founded, open_district
 from tests.integration.fed import Feed, open_feed
 from tests.integration.following import Following, open_following
+from tests.integration.fronts import Department, open_front_table
 from tests.integration.spans import recorded_spans
 from tests.integration.test_list_feeds import agree
 from tests.servers.court_line import CourtLine, court_line
 from tests.servers.kafka import Kafka
+from tests.servers.mariadb import MariaDB
+from tests.servers.postgres import Postgres
 from tests.unit.adapters.feeds.controls import officer
 
 
@@ -99,4 +103,24 @@ def court() -> Iterator[CourtLine]:
 @pytest.fixture
 async def bank(court: CourtLine, tmp_path: Path, log_lines: io.StringIO) -> AsyncIterator[Bank]:
     async with open_bank(court, tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def department(district: District, postgres: Postgres, tmp_path: Path) -> AsyncIterator[Department]:
+    url = await asyncio.to_thread(postgres.create)
+    async with open_front_table(district, url, "postgresql+asyncpg", tmp_path) as made:
+        yield made
+    await asyncio.to_thread(postgres.drop, url)
+
+
+@pytest.fixture
+async def on_mariadb(district: District, mariadb: MariaDB, tmp_path: Path) -> AsyncIterator[Department]:
+    async with open_front_table(district, await asyncio.to_thread(mariadb.create), "mysql+asyncmy", tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def reader(district: District, tmp_path: Path) -> Iterator[Reader]:
+    with open_reader(district, tmp_path) as opened:
         yield opened

@@ -1,6 +1,8 @@
 """A department that has an interface, before a real gateway, and one run of the process that reads it."""
 
-from collections.abc import Callable
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ from gateway.provider import Pusher
 from gateway.ways_in.front import FrontTable, Survey
 from gateway.ways_in.known import Known
 from tests.integration.district import MARKET, TO_MARKET, District
-from tests.servers.interface import PAASID, Department
+from tests.servers.interface import PAASID, Department, Handler, interface_server
 
 NAME = "焦作市山阳区示例建材有限公司"
 CODE = "91410811MA47YB0X60"
@@ -81,3 +83,32 @@ class Reader:
         for event in sorted((one for one in events if one["record"]), key=lambda one: int(one["cause"])):
             last[event["record"]["record_id"]] = event
         return sorted(one["record"]["case"]["number"] for one in last.values() if one["kind"] == "upsert")
+
+
+def then(do: Callable[[], object]) -> Callable[[Handler], bool]:
+    """Something happens at the department just before it answers."""
+
+    def trouble(_: Handler) -> bool:
+        do()
+        return False
+
+    return trouble
+
+
+def nothing() -> None:
+    pass
+
+
+def says(value: object, status: int = 200, **headers: str) -> Callable[[Handler], bool]:
+    def trouble(handler: Handler) -> bool:
+        handler.say(value, status, **headers)
+        return True
+
+    return trouble
+
+
+@contextmanager
+def open_reader(district: District, folder: Path) -> Iterator[Reader]:
+    with interface_server(secrets.token_urlsafe(18)) as department:
+        department.records = [record(number) for number in range(1, 6)]
+        yield Reader(district, department, folder / "state" / "fetch.sqlite")

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from adapters.conformance import front_conforms
 from adapters.fronts import sql
 from adapters.fronts.mapping import FrontMapping
-from tests.integration.test_front_tables import BY, CODE, MAPPING, NAME, TABLE
+from tests.integration.fronts import BY, CODE, MAPPING, NAME, TABLE
 from tests.servers.mariadb import MariaDB
 from tests.servers.postgres import Postgres
 

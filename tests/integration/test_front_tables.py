@@ -1,132 +1,17 @@
 """Front-end tables in a real PostgreSQL, before a real gateway: what a department's program does to its rows."""
 
-import asyncio
-import tracemalloc
-from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import Any
-
+import orjson
 import pytest
-from sqlalchemy import make_url, text
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from adapters.fronts.mapping import FrontMapping
 from adapters.fronts.sql import SqlFront
-from gateway.client import GatewayClient, PushResult
+from gateway.client import PushResult
 from gateway.demo.cast import COURT
-from gateway.errors import FuyuanError, Refused, Unavailable
-from gateway.provider import Pusher
+from gateway.errors import Refused
 from gateway.ways_in.front import FrontTable, Survey
 from gateway.ways_in.known import Known
-from tests.integration.district import MARKET, TO_MARKET, District
-from tests.integration.test_list_feeds import agree
-from tests.servers.mariadb import MariaDB
-from tests.servers.postgres import Postgres
-
-NAME = "焦作市山阳区示例建材有限公司"
-CODE = "91410811MA47YB0X60"
-TABLE = (
-    "CREATE TABLE sxbzxr (id BIGINT PRIMARY KEY, ah VARCHAR(60), bzxrmc VARCHAR(200), zjhm VARCHAR(40),"
-    " fymc VARCHAR(80), fbsj DATE, yw TEXT, zt INT NOT NULL DEFAULT 0, fhxx VARCHAR(40), czlx CHAR(1) DEFAULT 'C',"
-    " scyy VARCHAR(40), gxsj TIMESTAMP NOT NULL DEFAULT LOCALTIMESTAMP)"
-)
-MAPPING: dict[str, Any] = {
-    "feed": "dishonest-debtor",
-    "table": "sxbzxr",
-    "key": ["id"],
-    "columns": {
-        "caseCode": "ah", "iname": "bzxrmc", "cardNum": "zjhm", "courtName": "fymc", "publishDate": "fbsj",
-        "duty": "yw",
-    },
-    "named": {"case_number": "ah", "name": "bzxrmc"},
-    "deletions": {"column": "czlx", "values": ["D"], "reason": "scyy", "gone": "performed"},
-}  # fmt: skip
-BY: dict[str, dict[str, Any]] = {
-    "state": {"by": "state", "column": "zt", "new": ["0"], "taken": "1", "refused": "9", "verdict": "fhxx"},
-    "watermark": {"by": "watermark", "column": "gxsj"},
-    "refresh": {"by": "refresh"},
-}
-
-
-class Department:
-    """The department's database with its table, and the way in beside it."""
-
-    def __init__(self, district: District, url: str, engine: AsyncEngine, state: Path) -> None:
-        self.district, self.url, self.engine, self.state = district, url, engine, state
-
-    async def say(self, *statements: str, **values: object) -> None:
-        async with self.engine.begin() as connection:
-            for statement in statements:
-                await connection.execute(text(statement), values)
-
-    async def ask(self, statement: str) -> list[tuple[Any, ...]]:
-        async with self.engine.connect() as connection:
-            return [tuple(row) for row in await connection.execute(text(statement))]
-
-    async def add(self, *numbers: int, **columns: object) -> None:
-        for number in numbers:
-            row = {
-                "id": number, "ah": f"（2026）豫0811执{number}号", "bzxrmc": NAME, "zjhm": CODE,
-                "fymc": "焦作市山阳区人民法院", "yw": "支付", **columns,
-            }  # fmt: skip
-            names = ", ".join(row)
-            await self.say(
-                f"INSERT INTO sxbzxr ({names}, fbsj) VALUES ({', '.join(':' + one for one in row)}, DATE '2026-10-09')",  # noqa: S608
-                **row,
-            )
-
-    async def look(
-        self, by: str, *, client: Pusher | None = None, refresh: bool = False, allow: int = 0, **changed: Any
-    ) -> tuple[Survey, dict[str, int]]:
-        """One run of the process, from its start to its end."""
-        mapping = FrontMapping.model_validate({**MAPPING, "changes": BY[by], **changed})
-        front, known = SqlFront(self.url, mapping), Known(self.state)
-        table = FrontTable(front, known, client or self.district.client(COURT))
-        try:
-            found = await table.look(refresh=refresh, allow=allow)
-        finally:
-            known.close()
-            await front.close()
-        return found, {name: count for name, count in table.counts.items() if count}
-
-    async def live(self) -> list[str]:
-        """The case numbers that stand at an agency."""
-        events, _ = await self.district.pull(MARKET, TO_MARKET)
-        last: dict[str, Any] = {}
-        for event in sorted((one for one in events if one["record"]), key=lambda one: int(one["cause"])):
-            last[event["record"]["record_id"]] = event
-        return sorted(one["record"]["case"]["number"] for one in last.values() if one["kind"] == "upsert")
-
-
-def cases(*numbers: int) -> list[str]:
-    return sorted(f"（2026）豫0811执{number}号" for number in numbers)
-
-
-@asynccontextmanager
-async def opened(district: District, url: str, driver: str, folder: Path) -> AsyncIterator[Department]:
-    engine = create_async_engine(make_url(url).set(drivername=driver))
-    try:
-        made = Department(district, url, engine, folder / "state" / "front.sqlite")
-        await made.say(TABLE)
-        yield made
-    finally:
-        await engine.dispose()
-
-
-@pytest.fixture
-async def department(district: District, postgres: Postgres, tmp_path: Path) -> AsyncIterator[Department]:
-    url = await asyncio.to_thread(postgres.create)
-    async with opened(district, url, "postgresql+asyncpg", tmp_path) as made:
-        yield made
-    await asyncio.to_thread(postgres.drop, url)
-
-
-@pytest.fixture
-async def on_mariadb(district: District, mariadb: MariaDB, tmp_path: Path) -> AsyncIterator[Department]:
-    async with opened(district, await asyncio.to_thread(mariadb.create), "mysql+asyncmy", tmp_path) as made:
-        yield made
+from gateway.ways_in.run import show_refusals
+from tests.integration.fronts import BY, CODE, MAPPING, NAME, Department, Meanwhile, cases
 
 
 @pytest.mark.parametrize("by", ["state", "watermark", "refresh"])
@@ -183,22 +68,6 @@ async def test_states_are_written_back_with_the_verdict(department: Department) 
     assert await department.ask("SELECT zt, fhxx FROM sxbzxr WHERE id = 2") == [(1, None)]
 
 
-class Meanwhile:
-    """The department writes while a batch is on its way."""
-
-    def __init__(self, department: Department, statement: str) -> None:
-        self.department, self.statement = department, statement
-
-    async def push(
-        self, feed: str, body: bytes, content_type: str, idempotency_key: str, *, relist: bool = False
-    ) -> PushResult:
-        result = await self.department.district.client(COURT).push(
-            feed, body, content_type, idempotency_key, relist=relist
-        )
-        await self.department.say(self.statement)
-        return result
-
-
 async def test_a_row_written_while_it_was_sent_keeps_its_state(department: Department) -> None:
     await department.add(1, 2)
     await department.look("state", client=Meanwhile(department, "UPDATE sxbzxr SET yw = '新' WHERE id = 1"))
@@ -250,6 +119,74 @@ async def test_a_case_number_put_right_takes_the_old_one_back(department: Depart
     assert await department.live() == cases(2, 11)
 
 
+class Nameless:
+    """As long as `on`, withdrawals arrive without the name: the gateway refuses them."""
+
+    def __init__(self, department: Department) -> None:
+        self.client, self.on, self.withdrawals = department.district.client(COURT), True, 0
+
+    async def push(
+        self, feed: str, body: bytes, content_type: str, idempotency_key: str, *, relist: bool = False
+    ) -> PushResult:
+        lines = [orjson.loads(line) for line in body.splitlines()]
+        for line in (one for one in lines if one.get("status") == "withdrawn"):
+            self.withdrawals += 1
+            if self.on:
+                del line["name"]
+        body = b"\n".join(map(orjson.dumps, lines))
+        return await self.client.push(feed, body, content_type, idempotency_key, relist=relist)
+
+
+async def test_a_refused_withdrawal_of_what_a_row_said_before_is_kept_and_shown(
+    department: Department, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await department.add(1, 2)
+    await department.look("state")
+    await department.say("UPDATE sxbzxr SET ah = '（2026）豫0811执11号', zt = 0 WHERE id = 1")
+    nameless = Nameless(department)
+    for times in (1, 2):
+        counts = (await department.look("state", client=nameless))[1]
+        assert (counts["quarantined"], nameless.withdrawals) == (1, times), "each run tries it again"
+    assert show_refusals(department.state) == 0
+    assert capsys.readouterr().out == '{"key":[1],"code":"withdrawal-without-key","of":"withdrawal"}\n'
+    assert await department.live() == cases(1, 2, 11)
+    assert department.district.log.getvalue().count("withdrawal-refused") == 1
+    nameless.on = False
+    assert (await department.look("state", client=nameless))[1] == {"withdrawn": 1}
+    assert await department.live() == cases(2, 11)
+    assert (await department.look("state", client=nameless))[1] == {}
+    show_refusals(department.state)
+    assert capsys.readouterr().out == ""
+
+
+async def test_one_run_sends_a_refused_withdrawal_again_by_a_refresh_only(department: Department) -> None:
+    """Each time is another line in the gateway's quarantine."""
+    await department.add(1)
+    await department.look("state")
+    await department.say("UPDATE sxbzxr SET ah = '（2026）豫0811执11号', zt = 0")
+    nameless = Nameless(department)
+    mapping = FrontMapping.model_validate({**MAPPING, "changes": BY["state"]})
+    front, known = SqlFront(department.url, mapping), Known(department.state)
+    table = FrontTable(front, known, nameless)
+    for refresh, times in ((False, 1), (False, 1), (True, 2)):
+        await table.look(refresh=refresh)
+        assert nameless.withdrawals == times
+    known.close()
+    await front.close()
+
+
+async def test_two_rows_that_said_one_record_withdraw_it_once(department: Department) -> None:
+    """One withdrawal twice in a batch would be refused, both of it, and the record stand."""
+    await department.add(1)
+    await department.look("refresh")
+    await department.add(2, ah="（2026）豫0811执1号")
+    await department.say("UPDATE sxbzxr SET ah = '（2026）豫0811执11号' WHERE id = 1")
+    await department.look("refresh", client=Meanwhile(department, "SELECT 1"))
+    await department.say("UPDATE sxbzxr SET ah = '（2026）豫0811执' || (20 + id) || '号'")
+    await department.look("refresh")
+    assert await department.live() == cases(21, 22)
+
+
 @pytest.mark.parametrize(
     "mend", ["DELETE FROM sxbzxr WHERE id = 2", "UPDATE sxbzxr SET ah = '（2026）豫0811执2号' WHERE id = 2"]
 )
@@ -281,219 +218,3 @@ async def test_two_rows_that_change_places(department: Department) -> None:
     )
     assert (await department.look("refresh"))[1] == {"unchanged": 2}
     assert await department.live() == cases(1, 2)
-
-
-@pytest.mark.parametrize("by", ["state", "watermark", "refresh"])
-@pytest.mark.parametrize(
-    "trouble",
-    [
-        "UPDATE sxbzxr SET czlx = 'D', zt = 0, gxsj = LOCALTIMESTAMP",
-        "UPDATE sxbzxr SET zjhm = NULL, zt = 0, gxsj = LOCALTIMESTAMP",
-    ],
-)
-async def test_the_mass_change_brake_stops_and_asks(department: Department, by: str, trouble: str) -> None:
-    await department.add(*range(1, 26))
-    await department.look(by)
-    await department.say(trouble)
-    with pytest.raises(Refused, match="--allow 25") as stopped:
-        await department.look(by)
-    assert stopped.value.code == "mass-change"
-    assert await department.live() == cases(*range(1, 26))
-    with pytest.raises(Refused):
-        await department.look(by, allow=24)
-    assert sum((await department.look(by, allow=25))[1].values()) == 25
-
-
-async def test_an_emptied_table_withdraws_nobody_unasked(department: Department) -> None:
-    await department.add(*range(1, 26))
-    await department.look("refresh")
-    await department.say("DELETE FROM sxbzxr")
-    with pytest.raises(Refused, match="25 are gone"):
-        await department.look("refresh")
-    await department.add(*range(1, 26))
-    assert (await department.look("refresh"))[1] == {}, "the export was only late"
-    await department.say("DELETE FROM sxbzxr")
-    assert (await department.look("refresh", allow=25))[1] == {"withdrawn": 25}
-
-
-@pytest.mark.parametrize("by", ["state", "watermark", "refresh"])
-async def test_a_column_that_vanished_overnight(department: Department, by: str) -> None:
-    await department.add(1)
-    await department.look(by)
-    await department.say("ALTER TABLE sxbzxr RENAME COLUMN zjhm TO zjhm2", "UPDATE sxbzxr SET zt = 0")
-    with pytest.raises(Refused, match=r"no column zjhm; nothing more is sent") as stopped:
-        await department.look(by)
-    assert stopped.value.code == "front-changed"
-    await department.say("DROP TABLE sxbzxr")
-    with pytest.raises(Refused, match="no such table"):
-        await department.look(by)
-
-
-async def test_two_rows_of_one_key_stop_the_refresh(department: Department) -> None:
-    await department.add(1)
-    await department.say("ALTER TABLE sxbzxr DROP CONSTRAINT sxbzxr_pkey", "INSERT INTO sxbzxr SELECT * FROM sxbzxr")
-    with pytest.raises(Refused, match="two rows have one key"):
-        await department.look("refresh")
-    await department.say("ALTER TABLE sxbzxr ALTER COLUMN id DROP NOT NULL", "UPDATE sxbzxr SET id = NULL")
-    with pytest.raises(Refused, match="never null"):
-        await department.look("refresh")
-
-
-async def test_a_registrys_next_address_takes_no_earlier_one_back(department: Department) -> None:
-    """`service-address` is a history: a row that changed is a further statement, and a row that is gone was true."""
-    await agree(department.district, "addresses-from-market-regulation")
-    words = {"UNISCID": "xydm", "ENTNAME": "mc", "DOM": "zs", "REGSTATE_CN": "zt", "APPRDATE": "hzrq"}
-    mapping = {
-        "feed": "service-address", "table": "qydz", "key": ["xydm"], "columns": words, "deletions": {},
-        "named": {"identifier": "xydm", "effective_from": "hzrq"},
-    }  # fmt: skip
-    await department.say(
-        "CREATE TABLE qydz (xydm VARCHAR(18) PRIMARY KEY, mc TEXT, zs TEXT, zt TEXT, hzrq DATE)",
-        f"INSERT INTO qydz VALUES ('{CODE}', '{NAME}', '焦作市山阳区丰收路1号', '存续', DATE '2026-01-06')",  # noqa: S608
-    )
-    registry = department.district.client(MARKET)
-    assert (await department.look("refresh", client=registry, **mapping))[1] == {"listed": 1}
-    await department.say("UPDATE qydz SET zs = '焦作市山阳区解放路2号', hzrq = DATE '2026-02-01'")
-    assert (await department.look("refresh", client=registry, **mapping))[1] == {"listed": 1}
-    await department.say("DELETE FROM qydz")
-    assert (await department.look("refresh", client=registry, **mapping))[1] == {}
-
-
-class Killed(BaseException):
-    pass
-
-
-class KilledAt:
-    """Ends the run at its `left`th request: before the gateway has it, or right after."""
-
-    def __init__(self, client: GatewayClient, left: int, *, after: bool) -> None:
-        self.client, self.left, self.after = client, left, after
-
-    async def push(
-        self, feed: str, body: bytes, content_type: str, idempotency_key: str, *, relist: bool = False
-    ) -> PushResult:
-        self.left -= 1
-        if self.left == 0 and not self.after:
-            raise Killed
-        result = await self.client.push(feed, body, content_type, idempotency_key, relist=relist)
-        if self.left == 0:
-            raise Killed
-        return result
-
-
-@pytest.mark.parametrize("by", ["state", "watermark", "refresh"])
-async def test_a_run_that_ends_anywhere_is_once(
-    department: Department, by: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Two rows a request: each request in turn is the last one of a run, unsent or unheard of."""
-    monkeypatch.setattr("gateway.ways_in.front.ROWS_AT_ONCE", 2)
-    client = department.district.client(COURT)
-    await department.add(1, 2, 3, 4, 5)
-    for after in (False, True):
-        with pytest.raises(Killed):
-            await department.look(by, client=KilledAt(client, 2, after=after))
-    await department.look(by)
-    await department.say(
-        "UPDATE sxbzxr SET yw = '新', zt = 0, gxsj = LOCALTIMESTAMP WHERE id < 3",
-        "UPDATE sxbzxr SET ah = '（2026）豫0811执33号', zt = 0, gxsj = LOCALTIMESTAMP WHERE id = 3",
-        "UPDATE sxbzxr SET czlx = 'D', zt = 0, gxsj = LOCALTIMESTAMP WHERE id = 4",
-    )
-    for number in (1, 1, 1):
-        for after in (False, True):
-            with pytest.raises(Killed):
-                await department.look(by, client=KilledAt(client, number, after=after))
-        monkeypatch.setattr("gateway.ways_in.front.ROWS_AT_ONCE", 1)
-    await department.look(by)
-    await department.look(by)
-    assert await department.live() == cases(1, 2, 5, 33)
-    assert (await department.look(by))[1] == {}
-    events, _ = await department.district.pull(MARKET, TO_MARKET)
-    kinds = Counter(event["kind"] for event in events if event["lane"] == "priority" and event["kind"] != "contract")
-    assert kinds == {"upsert": 2, "withdrawn": 2}, "each change once, whatever was sent again"
-
-
-async def test_there_and_back_again_while_no_answer_was_heard(department: Department) -> None:
-    """Three batches of which the department's machine knows nothing; the third is in the bytes of the first."""
-    client = department.district.client(COURT)
-    await department.add(1)
-    for words in ("甲", "乙"):
-        await department.say("UPDATE sxbzxr SET yw = :yw", yw=words)
-        with pytest.raises(Killed):
-            await department.look("refresh", client=KilledAt(client, 1, after=True))
-    await department.say("UPDATE sxbzxr SET yw = '甲'")
-    assert (await department.look("refresh"))[1] == {"amended": 1}
-
-
-async def test_one_process_for_one_table(department: Department) -> None:
-    first = Known(department.state)
-    with pytest.raises(FuyuanError, match="state-in-use"):
-        Known(department.state)
-    first.close()
-    assert department.state.stat().st_mode & 0o077 == 0
-
-
-async def test_a_row_too_large_for_a_request_is_refused_alone(department: Department) -> None:
-    await department.add(1, 3)
-    await department.add(2, yw="支" * 40_000)
-    assert (await department.look("state"))[1] == {"listed": 2}
-    assert await department.ask("SELECT zt, fhxx FROM sxbzxr WHERE id = 2") == [(9, "body-too-large")]
-
-
-async def test_a_database_that_is_away_is_waited_for(department: Department) -> None:
-    url = department.url
-    department.url = url.replace(f":{url.rpartition(':')[2].partition('/')[0]}/", ":1/")
-    with pytest.raises(Unavailable, match="front-away"):
-        await department.look("refresh")
-    department.url = make_url(url).set(password="wrong").render_as_string(hide_password=False)
-    with pytest.raises(Unavailable, match="front-away"):
-        await department.look("refresh")
-    department.url = url
-    assert (await department.look("refresh"))[1] == {}
-
-
-async def test_p1_no_value_of_a_row_stands_in_a_log_or_an_error(department: Department) -> None:
-    await department.add(*range(1, 26))
-    await department.add(26, bzxrmc="", zjhm="")
-    await department.look("state")
-    await department.say("UPDATE sxbzxr SET czlx = 'D', zt = 0")
-    with pytest.raises(Refused) as stopped:
-        await department.look("state")
-    await department.say("UPDATE sxbzxr SET czlx = 'C'", "ALTER TABLE sxbzxr ALTER COLUMN zt TYPE TEXT")
-    await department.look("state")
-    written = department.district.log.getvalue() + str(stopped.value)
-    assert "rows-sent" in written
-    assert "mass-change" in written
-    assert not [value for value in (NAME, CODE, "豫0811执") if value in written]
-
-
-async def test_the_file_of_what_was_sent_holds_no_more_than_a_withdrawal_needs(department: Department) -> None:
-    await department.add(1, yw="借款合同")
-    await department.look("refresh")
-    held = department.state.read_bytes()
-    assert CODE.encode() not in held
-    assert "借款合同".encode() not in held
-
-
-async def test_memory_does_not_grow_with_the_table(department: Department) -> None:
-    """Each reading of the table, four times as long: what Python holds at its height stays as it was."""
-    heights = []
-    for rows in (4_000, 16_000):
-        await department.say(
-            "INSERT INTO sxbzxr (id, ah, bzxrmc, yw)"
-            " SELECT n, '（2026）豫0811执' || n || '号', '名' || n, repeat('字', 200)"
-            " FROM generate_series((SELECT count(*) FROM sxbzxr) + 1, :rows) n",
-            rows=rows,
-        )
-        front = SqlFront(department.url, FrontMapping.model_validate({**MAPPING, "changes": BY["refresh"]}))
-        known = Known(department.state)
-        tracemalloc.start()
-        try:
-            killed = KilledAt(department.district.client(COURT), 1, after=False)
-            with pytest.raises(Killed):
-                await FrontTable(front, known, killed).look()
-            heights.append(tracemalloc.get_traced_memory()[1])
-        finally:
-            tracemalloc.stop()
-            known.close()
-            await front.close()
-    assert heights[1] < 1.5 * heights[0]

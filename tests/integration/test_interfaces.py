@@ -1,64 +1,24 @@
 """A department's interface over real HTTP, before a real gateway: what it may answer, and what must not come of it."""
 
-import asyncio
 import gzip
 import json
-import secrets
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gateway.demo.cast import COURT
 from gateway.errors import FuyuanError, Refused, Unavailable
-from schemas.front import FrontAway
-from tests.integration.departments import CODE, NAME, NO_TOTAL, WATERMARK, Reader, cases, record
-from tests.integration.district import District
-from tests.servers.interface import Department, Handler, interface_server
-
-
-@pytest.fixture
-def department() -> Iterator[Department]:
-    with interface_server(secrets.token_urlsafe(18)) as started:
-        yield started
-
-
-@pytest.fixture
-def reader(district: District, department: Department, tmp_path: Path) -> Reader:
-    department.records = [record(number) for number in range(1, 6)]
-    return Reader(district, department, tmp_path / "state" / "fetch.sqlite")
-
-
-def then(do: Callable[[], object]) -> Callable[[Handler], bool]:
-    """Something happens at the department just before it answers."""
-
-    def trouble(_: Handler) -> bool:
-        do()
-        return False
-
-    return trouble
-
-
-def nothing() -> None:
-    pass
-
-
-def says(value: object, status: int = 200, **headers: str) -> Callable[[Handler], bool]:
-    def trouble(handler: Handler) -> bool:
-        handler.say(value, status, **headers)
-        return True
-
-    return trouble
+from tests.integration.departments import CODE, NAME, WATERMARK, Reader, cases, record, says
+from tests.servers.interface import Handler
 
 
 async def test_listed_amended_and_gone_each_once(reader: Reader) -> None:
     records = reader.department.records
     assert (await reader.look())[1] == {"listed": 5}
-    assert reader.department.pages() == ["1", "2", "3"] * 2, "a reading counts when a second one has confirmed it"
+    assert reader.department.pages() == ["1", "2", "3", "4"] * 2, "a reading counts when a second one has confirmed it"
     assert (await reader.look())[1] == {}
     records[0] = record(1, yw="支付货款")
     records[1] = record(2, czlx="D", scyy="全部履行")
@@ -66,31 +26,6 @@ async def test_listed_amended_and_gone_each_once(reader: Reader) -> None:
     assert (await reader.look())[1] == {"amended": 1, "withdrawn": 2}
     assert await reader.live() == cases(1, 4, 5)
     assert (await reader.look())[1] == {}
-
-
-async def test_parameters_in_a_body_and_by_offset(reader: Reader) -> None:
-    """The counterpart pages by number; what travels is what is looked at here."""
-    pages = {"by": "offset", "parameter": "start", "size_parameter": "pageSize", "size": 2, "total": "data.total"}
-    reader.department.troubles = [
-        says({"code": "200", "data": {"list": [record(1), record(2)], "total": "3"}}),
-        says({"code": "200", "data": {"list": [record(3)], "total": "3"}}),
-    ] * 2
-    assert (await reader.look(pages=pages, method="POST", parameters={"region": "410811"}))[1] == {"listed": 3}
-    assert [one["start"] for one in reader.department.asked] == ["0", "2"] * 2
-    assert {one["region"] for one in reader.department.asked} == {"410811"}
-
-
-async def test_a_cursor_leads_through_an_empty_page_and_never_in_a_circle(reader: Reader) -> None:
-    pages = {"by": "cursor", "parameter": "cursor", "next": "data.next"}
-    answers: list[dict[str, Any]] = [
-        {"list": [record(1)], "next": "b"}, {"list": [], "next": "c"}, {"list": [record(2)], "next": ""},
-    ]  # fmt: skip
-    reader.department.troubles = [says({"code": 0, "data": one}) for one in answers] * 2
-    assert (await reader.look(pages=pages))[1] == {"listed": 2}
-    assert [one.get("cursor") for one in reader.department.asked] == [None, "b", "c"] * 2
-    reader.department.troubles = [says({"code": 0, "data": {"list": [record(1)], "next": "b"}})] * 2
-    with pytest.raises(Unavailable, match=r"interface-error.*no end"):
-        await reader.look(pages=pages)
 
 
 async def test_every_request_has_a_digest_of_its_own_and_the_secret_never_travels(reader: Reader) -> None:
@@ -108,26 +43,6 @@ async def test_every_request_has_a_digest_of_its_own_and_the_secret_never_travel
     with pytest.raises(ValueError, match="FUYUAN_FETCH_TOKEN_FILE"):
         await reader.look(token="")
     assert department.token not in reader.district.log.getvalue()
-
-
-async def test_a_reading_goes_on_at_its_page(reader: Reader) -> None:
-    reader.department.troubles = [then(nothing), then(nothing), says({"code": 0}, 503)]
-    with pytest.raises(Unavailable, match="interface-away"):
-        await reader.look()
-    assert reader.department.pages() == ["1", "2", "3"]
-    assert (await reader.look())[1] == {"listed": 5}
-    assert reader.department.pages() == ["3", "1", "2", "3"]
-
-
-async def test_a_reading_of_yesterday_begins_anew(reader: Reader) -> None:
-    reader.department.troubles = [then(nothing), says({"code": 0}, 503)]
-    with pytest.raises(Unavailable):
-        await reader.look()
-    reader.department.pages()
-    tomorrow = {"now": lambda: datetime.now(UTC) + timedelta(days=1)}
-    reader.department.clock_off = 86_400
-    assert (await reader.look(**tomorrow))[1] == {"listed": 5}
-    assert reader.department.pages() == ["1", "2", "3"] * 2
 
 
 class Killed(BaseException):
@@ -200,23 +115,6 @@ async def test_an_answer_that_is_no_json_or_packed_or_without_end(reader: Reader
     assert (await reader.look())[1] == {"listed": 5}
 
 
-async def test_an_empty_page_in_the_middle_ends_nothing(reader: Reader) -> None:
-    """With a total, and without one: then the page behind it tells."""
-    await reader.look()
-    size = (await reader.district.tree_head()).size
-    reader.department.pages()
-    reader.department.troubles = [then(nothing), says({"code": 0, "data": {"list": [], "total": 5}})]
-    with pytest.raises(Unavailable, match=r"interface-short: .*behind 2 records of 5"):
-        await reader.look()
-    assert (await reader.look())[1] == {}
-    assert reader.department.pages() == ["1", "2", "2", "3", "1", "2", "3"], "it goes on at the page that was empty"
-    reader.department.troubles = [then(nothing), says({"code": 0, "data": {"list": []}})]
-    with pytest.raises(Unavailable, match="interface-short"):
-        await reader.look(**NO_TOTAL)
-    assert (await reader.look(**NO_TOTAL))[1] == {}
-    assert (await reader.district.tree_head()).size == size
-
-
 async def test_an_interface_that_has_nothing_any_more_says_nothing(reader: Reader) -> None:
     await reader.look()
     reader.department.records = []
@@ -226,52 +124,6 @@ async def test_an_interface_that_has_nothing_any_more_says_nothing(reader: Reade
     with pytest.raises(Refused, match="mass-change"):
         await reader.look(**empty)
     assert (await reader.look(allow=5, **empty))[1] == {"withdrawn": 5}
-
-
-async def test_a_page_that_shifts_while_it_is_read_loses_nobody(reader: Reader) -> None:
-    """One is deleted on a page that was read, one is added at the end: the total is the same, and 3 is on no page."""
-    await reader.look()
-    records = reader.department.records
-
-    def shift() -> None:
-        del records[0]
-        records.append(record(6))
-
-    reader.department.pages()
-    reader.department.troubles = [then(nothing), then(shift)]
-    assert (await reader.look())[1] == {"listed": 1, "withdrawn": 1}
-    assert await reader.live() == cases(2, 3, 4, 5, 6)
-    assert reader.department.pages() == ["1", "2", "3"] * 3
-
-
-async def test_an_interface_that_never_stands_still_is_named(reader: Reader) -> None:
-    records = reader.department.records
-
-    def change() -> None:
-        records[0] = record(1, yw=secrets.token_hex(4))
-
-    reader.department.troubles = [then(change)] * 40
-    with pytest.raises(Unavailable, match="interface-shifting"):
-        await reader.look()
-    reader.department.troubles.clear()
-    assert (await reader.look())[1] == {"listed": 5}
-
-
-async def test_two_records_under_one_key_are_no_list(reader: Reader) -> None:
-    reader.department.records.append(record(1, ah="（2026）豫0811执99号"))
-    with pytest.raises(Unavailable, match="two records have one key"):
-        await reader.look()
-
-
-async def test_a_file_of_pages_that_cannot_be_used(reader: Reader) -> None:
-    pages = reader.state.with_name("pages")
-    await asyncio.to_thread(pages.mkdir, parents=True)
-    with pytest.raises(FrontAway, match="cannot be used"):
-        await reader.look()
-    await asyncio.to_thread(pages.rmdir)
-    await asyncio.to_thread(pages.write_bytes, b"no database" * 100)
-    with pytest.raises(FrontAway, match="cannot be used"):
-        await reader.look()
 
 
 @pytest.mark.parametrize("days", [2, -2])
@@ -339,6 +191,31 @@ async def test_by_watermark_what_is_new_is_asked_for(reader: Reader) -> None:
     assert max(one["since"] for one in reader.department.asked) < "2099", "a mark ahead of the clock hides nothing"
     del reader.department.records[0]
     assert (await reader.look(refresh=True, **WATERMARK))[1] == {"withdrawn": 1}
+
+
+async def test_by_watermark_one_new_record_without_a_member_stops_nothing(reader: Reader) -> None:
+    """Many leave out what is null; only where all records are read does it say that a member has vanished."""
+    reader.department.records = [record(n, gxsj=f"2026-10-09 0{n}:00:00") for n in range(1, 5)]
+    new = reader.department.records.pop()
+    for one in (new, reader.department.records[-1]):  # the last one is read again, for the overlap
+        del one["yw"]
+    await reader.look(**WATERMARK)
+    reader.department.records.append(new)
+    assert (await reader.look(**WATERMARK))[1] == {"listed": 1}
+    for one in reader.department.records:
+        one.pop("yw", None)
+    with pytest.raises(Refused, match="front-changed: no record has yw"):
+        await reader.look(refresh=True, **WATERMARK)
+
+
+async def test_marks_that_cannot_be_read_are_told(reader: Reader) -> None:
+    """Silence would be for ever: each look would read it all, and what is new would have no place."""
+    for unreadable in ("yesterday", None):
+        reader.department.records = [record(n, gxsj=unreadable) for n in range(1, 4)]
+        with pytest.raises(Refused, match="front-changed: no record has a time that can be read at gxsj"):
+            await reader.look(**WATERMARK)
+    reader.department.records = [record(1, gxsj="2026/1/5 8:00:00"), record(2, gxsj="yesterday"), record(3)]
+    assert (await reader.look(**WATERMARK))[1] == {"listed": 3}
 
 
 async def test_p1_no_record_in_log_or_error_and_no_page_left_behind(reader: Reader) -> None:

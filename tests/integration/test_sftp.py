@@ -153,6 +153,16 @@ async def test_a_server_that_never_renames_over_a_file(desk: Desk) -> None:
     assert sorted(one.name for one in desk.path.iterdir()) == ["list.ndjson", "list.ndjson.result.json"]
 
 
+async def test_a_listing_has_an_end(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sftp, "MOST_ENTRIES", 5)  # with the two that every folder has
+    for name in ("a", "b", "c"):
+        desk.put(f"{name}.ndjson", ndjson(line(1)))
+    assert (await desk.watch.look()).waiting == 3
+    desk.put("d.ndjson", ndjson(line(1)))
+    with pytest.raises(Unavailable, match="folder-too-full"):
+        await desk.watch.look()
+
+
 async def test_names_that_are_no_utf8(desk: Desk) -> None:
     os.rename(desk.put("x.ndjson", ndjson(line(1))), os.fsencode(desk.path) + b"/\xc3\xfb.ndjson")  # noqa: PTH104 - GBK
     assert await desk.look() == Look(taken=1)
@@ -167,6 +177,9 @@ async def test_a_server_with_another_key_is_told_nothing(district: District, ser
         server.host_keys.write_text(known, encoding="ascii")
         with pytest.raises(Refused, match="sftp-host-key"):
             await Desk(district, server).look()
+    server.host_keys.write_text("@no-such-marker host key\n", encoding="ascii")
+    with pytest.raises(Refused, match="sftp-settings"):
+        await Desk(district, server).look()
     assert server.logins == []
 
 
@@ -218,12 +231,13 @@ async def test_a_server_that_is_away_or_says_nothing_is_waited_for(desk: Desk, m
     gone = sftp_folder(f"sftp://court@127.0.0.1:{port}/out", desk.server.host_keys, desk.server.identity, None)
     with pytest.raises(Unavailable, match="sftp-away"):
         await Watch(gone, FEED, desk.district.client(COURT), desk.district.clock, timedelta(0)).look()
-    monkeypatch.setattr(sftp, "ANSWER_SECONDS", 1)
     await desk.watch.look()
     desk.district.clock.advance(SETTLE)
     desk.server.silent = True
-    with pytest.raises(Unavailable, match="sftp-silent"):
-        await desk.watch.look()
+    with monkeypatch.context() as short:  # the looks that must go well have their time
+        short.setattr(sftp, "ANSWER_SECONDS", 1)
+        with pytest.raises(Unavailable, match="sftp-silent"):
+            await desk.watch.look()
     desk.server.silent = False
     assert await desk.look() == Look(taken=1)
     desk.path.rename(desk.path.with_name("moved"))

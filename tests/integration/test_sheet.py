@@ -15,7 +15,7 @@ from adapters.sheets.table import read_sheet
 from gateway.client import GatewayClient
 from gateway.demo.cast import COURT
 from gateway.errors import BadRequest, Unavailable
-from gateway.ways_in.sheet import send_sheet, verdict_path
+from gateway.ways_in.sheet import send_sheet
 from schemas.sheet import SheetFault
 from tests.integration.district import FEED, MARKET, TO_MARKET, District
 
@@ -67,6 +67,7 @@ def csv(*rows: list[Any]) -> bytes:
 class Clerk:
     def __init__(self, district: District, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         self.district, self.folder, self.capsys = district, folder, capsys
+        self.copies: dict[str, Path] = {}
 
     async def send(self, name: str, data: bytes, client: GatewayClient | None = None) -> tuple[int, dict[str, Any]]:
         """Exit status and what is printed."""
@@ -76,10 +77,11 @@ class Clerk:
         assert file.read_bytes() == data, "the clerk's own file is as it was"
         said = json.loads(self.capsys.readouterr().out)
         assert isinstance(said, dict)
+        self.copies[name] = self.folder / said["copy"]
         return status, said
 
     def copy(self, name: str, sheet: int = 0) -> Worksheet:
-        found = openpyxl.load_workbook(verdict_path(self.folder / name)).worksheets[sheet]
+        found = openpyxl.load_workbook(self.copies[name]).worksheets[sheet]
         assert isinstance(found, Worksheet)
         return found
 
@@ -131,6 +133,39 @@ async def test_the_copy_mended_and_sent_again(clerk: Clerk) -> None:
     assert (status, said["counts"]["listed"], said["counts"]["unchanged"]) == (0, 1, 1)
     assert beside(clerk.copy("mended.xlsx"))[1:] == [("核验结果", "核验原因"), ("已接收", None), ("已接收", None)]
     assert clerk.copy("mended.xlsx").max_column == len(HEAD) + 2
+
+
+async def test_a_copy_in_which_rows_were_mended_is_never_written_over(clerk: Clerk) -> None:
+    """Nor that of a CSV beside the workbook, which has the same name before its ending."""
+    data = saved(workbook(row(1), row(2, **ROUNDED)))
+    assert (await clerk.send("list.xlsx", data))[1]["copy"] == "list.verdict.xlsx"
+    mended = b"mended by the clerk"
+    (clerk.folder / "list.verdict.xlsx").write_bytes(mended)
+    assert (await clerk.send("list.xlsx", data))[1]["copy"] == "list.verdict-2.xlsx"
+    assert (await clerk.send("list.csv", csv(row(1))))[1]["copy"] == "list.verdict-3.xlsx"
+    assert (clerk.folder / "list.verdict.xlsx").read_bytes() == mended
+
+
+@pytest.mark.parametrize(
+    "put",
+    [
+        '<mergeCells><mergeCell ref="A1:XFD1048576"/></mergeCells>',
+        "<mergeCells><mergeCell ref='&#65;1:XFD1048576'/></mergeCells>",
+        '<mergeCells><mergeCell ref="A:XFD"/></mergeCells>',
+        '<hyperlinks><hyperlink ref="A1:XFD1048576" location="x"/></hyperlinks>',
+    ],
+)
+def test_ranges_that_would_be_gigabytes_are_refused_before_a_row_is_sent(put: str) -> None:
+    book, out = saved(workbook(row(1))), io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(book)) as old, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new:
+        for part in old.infolist():
+            content = old.read(part)
+            if part.filename == "xl/worksheets/sheet1.xml":
+                content = content.replace(b"</sheetData>", b"</sheetData>" + put.encode())
+                assert put.encode() in content
+            new.writestr(part.filename, content)
+    with pytest.raises(SheetFault, match="cover far more"):
+        read_sheet(out.getvalue())
 
 
 async def test_the_same_table_again_counts_once(clerk: Clerk) -> None:
@@ -203,11 +238,11 @@ async def test_a_cell_far_out_leaves_no_room(clerk: Clerk) -> None:
 
 
 async def test_a_copy_that_cannot_be_written_is_made_by_the_next_run(clerk: Clerk) -> None:
-    (clerk.folder / "list.verdict.xlsx").mkdir()
+    (clerk.folder / ".list.verdict.xlsx.tmp").mkdir()
     data = saved(workbook(row(1)))
     with pytest.raises(Unavailable, match="verdict-unwritable"):
         await clerk.send("list.xlsx", data)
-    (clerk.folder / "list.verdict.xlsx").rmdir()
+    (clerk.folder / ".list.verdict.xlsx.tmp").rmdir()
     assert (await clerk.send("list.xlsx", data))[1]["counts"]["listed"] == 1
     assert sorted(one.name for one in clerk.folder.iterdir() if one.suffix == ".xlsx") == [
         "list.verdict.xlsx", "list.xlsx",

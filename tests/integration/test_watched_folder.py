@@ -11,11 +11,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
-from gateway.client import GatewayClient, PushResult
+from gateway.client import GatewayClient, GatewayProblem, PushResult
 from gateway.demo.cast import COURT
 from gateway.errors import Unavailable
+from gateway.problem import MEDIA_TYPE
 from gateway.provider import Pusher
 from gateway.retry import Patience
 from gateway.ways_in import folder as folders
@@ -94,6 +96,16 @@ async def test_lines_are_numbered_through_all_pieces(desk: Desk, monkeypatch: py
     desk.put("list.ndjson", ndjson(line(1), {}, line(2), {}))
     await desk.look()
     assert [one["line"] for one in desk.result("list.ndjson")["quarantine"]] == [2, 4]
+
+
+async def test_a_result_stays_within_what_is_read_of_one(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.ways_in.watch.MOST_BYTES", 1)
+    monkeypatch.setattr("gateway.ways_in.watch.MOST_REFUSED_TOLD", 3)
+    desk.put("list.ndjson", ndjson({}, {}, line(1), {}, {}, {}))
+    assert await desk.look() == Look(in_part=1)
+    result = desk.result("list.ndjson")
+    assert ([one["line"] for one in result["quarantine"]], result["counts"]["quarantined"]) == ([1, 2, 4], 5)
+    assert await desk.look() == Look()
 
 
 async def test_a_writer_killed_in_the_middle_of_a_write(desk: Desk) -> None:
@@ -304,6 +316,31 @@ async def test_while_the_gateway_is_away_files_wait(desk: Desk) -> None:
     assert await desk.look() == Look(taken=1)
 
 
+@pytest.mark.parametrize("status", [400, 409, 413, 415, 422])
+async def test_an_error_page_of_a_proxy_refuses_no_file(desk: Desk, status: int) -> None:
+    """As nginx answers plain HTTP at a TLS port, or a body above its own limit."""
+    desk.put("list.ndjson", ndjson(line(1)))
+    page = httpx.MockTransport(lambda _: httpx.Response(status, html="<html>no</html>"))
+    key, clock = desk.district.cast.keys[COURT], desk.district.clock
+    async with GatewayClient("http://proxy.test", key, "fuyuan-gateway", clock, page) as client:
+        with pytest.raises(GatewayProblem, match="answer-unreadable"):
+            await Desk(desk.district, desk.path, client).look()
+    assert not (desk.path / "list.ndjson.result.json").exists()
+    assert await desk.look() == Look(taken=1)
+
+
+async def test_a_body_that_was_changed_on_the_way_refuses_no_file(desk: Desk) -> None:
+    desk.put("list.ndjson", ndjson(line(1)))
+    problem = {"code": "digest-mismatch", "detail": "", "error_id": ""}
+    answer = httpx.Response(400, json=problem, headers={"content-type": MEDIA_TYPE})
+    key, clock = desk.district.cast.keys[COURT], desk.district.clock
+    changed = httpx.MockTransport(lambda _: answer)
+    async with GatewayClient("http://proxy.test", key, "fuyuan-gateway", clock, changed) as client:
+        with pytest.raises(GatewayProblem, match="digest-mismatch"):
+            await Desk(desk.district, desk.path, client).look()
+    assert await desk.look() == Look(taken=1)
+
+
 async def test_p1_names_of_files_and_records_stand_in_no_log(desk: Desk) -> None:
     desk.put(f"{NAME}.ndjson", ndjson(line(1), {"iname": NAME}))
     desk.put(f"{NAME}.csv", f"案号,姓名\n1,{NAME}".encode())
@@ -323,3 +360,17 @@ async def test_a_folder_that_is_gone_is_waited_for(desk: Desk) -> None:
         await desk.look()
     await asyncio.to_thread(desk.path.mkdir)
     assert await desk.look() == Look()
+
+
+async def test_a_mount_that_goes_while_it_is_read_is_waited_for(desk: Desk) -> None:
+    """A handle that the disk no longer knows, as with ESTALE of NFS; and a read that fails."""
+    desk.put("list.ndjson", ndjson(line(1)))
+    with folders.open_folder(desk.path) as opened:
+        (listed,) = opened.files()
+        (desk.path / "list.ndjson").unlink()
+        (desk.path / "list.ndjson").mkdir()
+        with pytest.raises(Unavailable, match="folder-unreadable"):
+            opened.read(listed)
+    for call in (opened.files, lambda: opened.read(listed), lambda: opened.result("list.ndjson")):
+        with pytest.raises(Unavailable, match="folder-unreadable"):
+            call()

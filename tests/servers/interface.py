@@ -22,6 +22,7 @@ class Department:
     """`records` is what it has. `troubles` are done to the next requests, one each: True where one has answered.
 
     `asked` holds each request's parameters, `headers` its headers. `clock_off`: seconds that its clock is ahead.
+    `most`: no total is said to be more.
     """
 
     token: str
@@ -32,6 +33,7 @@ class Department:
     nonces: set[str] = field(default_factory=set)
     clock_off: float = 0
     with_total: bool = True
+    most: int | None = None
     stopping: threading.Event = field(default_factory=threading.Event)
     url: str = ""
 
@@ -66,7 +68,7 @@ class Handler(BaseHTTPRequestHandler):
         found = [one for one in department.records if not since or one["gxsj"] >= since]
         page: dict[str, Any] = {"list": found[(number - 1) * size : number * size]}
         if department.with_total:
-            page["total"] = len(found)
+            page["total"] = len(found) if department.most is None else min(len(found), department.most)
         self.say({"code": 0, "data": page})
 
     def _proved(self) -> bool:

@@ -93,9 +93,10 @@ def test_it_is_hardened(unit: Path) -> None:
     assert parsed(unit)["Install"] == {"WantedBy": ["multi-user.target"]}
 
 
-def test_the_gateway_an_agent_and_a_line_on_one_machine_are_different_users() -> None:
-    assert len({service(unit)["User"][0] for unit in (*SERVERS, LINE, WAYS_IN[0])}) == len(SERVERS) + 2
-    assert {service(unit)["User"][0] for unit in WAYS_IN} == {"fuyuan-ways-in"}
+def test_no_two_on_one_machine_are_one_user() -> None:
+    """What one keeps, and is handed, no other reads."""
+    assert len({service(unit)["User"][0] for unit in UNITS}) == len(UNITS)
+    assert all(service(unit)["Group"] == service(unit)["User"] for unit in UNITS)
 
 
 @each_unit
@@ -130,6 +131,14 @@ def test_it_has_more_time_to_stop_than_it_takes(unit: Path) -> None:
     """10 s for what is in flight, and at the agent 10 s for its follower."""
     assert int(service(unit)["TimeoutStopSec"][0]) > 20
     assert service(unit)["KillMode"] == ["mixed"]
+
+
+@pytest.mark.parametrize("unit", WAYS_IN, ids=lambda path: path.name)
+def test_a_way_in_is_started_again_for_ever(unit: Path) -> None:
+    """What it reads belongs to others, and may be away for days; nobody is told of a unit that systemd gave up."""
+    limit = parsed(unit)["Unit"]
+    window, starts = (int(limit[name][0]) for name in ("StartLimitIntervalSec", "StartLimitBurst"))
+    assert int(service(unit)["RestartSec"][0]) * starts > window
 
 
 @each_unit
