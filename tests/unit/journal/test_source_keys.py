@@ -176,9 +176,10 @@ async def test_a_deletion_by_key_keeps_its_reason_and_no_odd_one_stops_it(gatewa
     assert suspended[-1] is (True if reason == "中止执行" else None)
 
 
-async def test_an_update_list_deletes_by_key_too(gateway: Gateway) -> None:
-    await send(gateway, LIST, [KEYED], [])
-    assert counted(await send(gateway, LIST, [{"md5": FIRST, "upstate": "delete"}], [])) == {"withdrawn": 1}
+@pytest.mark.parametrize("feed", FEEDS)
+async def test_an_update_list_deletes_by_key_too(gateway: Gateway, feed: str) -> None:
+    await send(gateway, feed, [{**FEEDS[feed], "md5": FIRST}], [])
+    assert counted(await send(gateway, feed, [{"md5": FIRST, "upstate": "delete"}], [])) == {"withdrawn": 1}
 
 
 async def test_two_gateways_say_the_same_keys_in_opposite_orders(gateway: Gateway) -> None:
@@ -211,3 +212,9 @@ async def test_no_key_names_an_erased_record(gateway: Gateway) -> None:
     await erase_record(gateway.engine, gateway.clock, gateway.keyring.signing, LIST, COURT, first)
     assert codes(await send(gateway, LIST, [], [FIRST])) == ["withdrawal-without-key"]
     assert counted(await send(gateway, LIST, [], [SECOND])) == {"withdrawn": 1}
+
+
+async def test_an_older_key_of_the_same_submission_withdraws_nothing(gateway: Gateway) -> None:
+    both = [KEYED, {**PUBLIC, "md5": SECOND}]
+    assert counted(await send(gateway, LIST, both, [FIRST])) == {"listed": 1, "unchanged": 2}
+    assert counted(await send(gateway, LIST, both, [SECOND])) == {"unchanged": 2, "withdrawn": 1}
