@@ -218,3 +218,15 @@ async def test_an_older_key_of_the_same_submission_withdraws_nothing(gateway: Ga
     both = [KEYED, {**PUBLIC, "md5": SECOND}]
     assert counted(await send(gateway, LIST, both, [FIRST])) == {"listed": 1, "unchanged": 2}
     assert counted(await send(gateway, LIST, both, [SECOND])) == {"unchanged": 2, "withdrawn": 1}
+
+
+async def test_of_keys_that_two_gateways_say_at_once_one_stands(gateway: Gateway) -> None:
+    await send(gateway, LIST, others(6), [])
+    said = [[{**one, "md5": f"{turn} of {number}"} for number, one in enumerate(others(6))] for turn in range(6)]
+    await asyncio.gather(*(send(gateway, LIST, records, []) for records in said))
+    table = tables.source_key
+    async with gateway.engine.connect() as connection:
+        standing = (
+            await connection.execute(select(func.count()).select_from(table).where(table.c.superseded.is_(False)))
+        ).scalar_one()
+    assert standing == 6
