@@ -26,11 +26,11 @@ from gateway.control.admission import FEEDS as CONTROLLED
 from gateway.control.admission import Admission, Basis
 from gateway.errors import Conflict, NotFound, Unavailable
 from gateway.journal import tables
-from gateway.journal.append import NewEntry, append_entries, append_leaf, claim
+from gateway.journal.append import NewEntry, append_entries, append_leaf, claim, lock_head
 from gateway.journal.engine import JournalEngine
 from gateway.journal.heads import read_heads, unchanged_since
 from gateway.journal.plan import Chunk, Plan, cut, plan_chunk
-from gateway.journal.source_keys import remember, resolved
+from gateway.journal.source_keys import remember, resolved, still_named
 from gateway.journal.statements import Statement, sign_statement
 from gateway.trace import span
 from gateway.trust.keyring import Keyring
@@ -247,6 +247,11 @@ class Intake:
         async with self._engine.begin() as connection:
             if sealed is not None:
                 claimed = await claim(connection, len(plan.taken))
+            elif plan.source_keys or plan.named:
+                await lock_head(connection)
+            if not await still_named(connection, feed.name, submission.provider, plan.named):
+                raise HeadMoved
+            if sealed is not None:
                 if not await unchanged_since(connection, feed.name, submission.provider, plan.follows()):
                     raise HeadMoved
                 if basis is not None and not await self._admission.confirm(connection, submission.provider, basis):
@@ -279,7 +284,7 @@ class Intake:
                 document = sign_statement(self._clock, self._keyring.signing, statement)
                 await append_leaf(connection, self._clock, await claim(connection, 1), "statement", document)
                 log.error("alarm", code="withdrawal-without-record", feed=feed.name, count=plan.unmatched)
-            await remember(connection, feed.name, submission.provider, plan.source_keys)
+            await remember(connection, feed.name, submission.provider, plan.source_keys, plan.new())
             if rejected:
                 await connection.execute(insert(tables.quarantine), rejected)
             if along is not None and last:

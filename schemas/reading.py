@@ -51,7 +51,8 @@ class Withdrawal:
 class Rejected:
     """A record for the quarantine. `code` is stable, `reason` repeats no personal value.
 
-    With a `source_key` it is a deletion by that key alone: whoever knows the key's record withdraws it.
+    `record_ids` are those it may be about, where it is read so far: that record was said anew, and refused. With a
+    `source_key` it is a deletion by that key alone, for `status_reason`: whoever knows the key's record withdraws it.
     """
 
     line: int
@@ -59,6 +60,8 @@ class Rejected:
     reason: str
     raw: bytes
     source_key: str | None = None
+    status_reason: str | None = None
+    record_ids: tuple[str, ...] = ()
 
 
 Item: TypeAlias = Accepted | Withdrawal | Rejected

@@ -1,6 +1,6 @@
 """Bytes of a submission to items: cut, parse, recognise, normalise. Nothing a source writes makes it raise."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
@@ -14,6 +14,7 @@ from adapters.feeds.removal import is_removed, removal_reason
 from adapters.feeds.repair import repaired
 from adapters.feeds.said import WrongValue
 from adapters.feeds.shapes import is_fragment, other_feed, recognised
+from adapters.feeds.source_keys import NAME, SourceKeys
 from adapters.feeds.submission import pieces
 from adapters.feeds.twice import key_stands_twice
 from adapters.feeds.withdrawal import BESIDE, replaced, withdrawn_ids
@@ -21,13 +22,9 @@ from schemas.canonical import JsonObject, JsonValue
 from schemas.catalog import UnknownFeed
 from schemas.identifiers import PlaceholderIdentifier, RoundedIdentifier, read_identifier
 from schemas.reading import Accepted, Item, Rejected, Withdrawal
-from schemas.record_id import is_record_id, record_id
+from schemas.record_id import is_record_id
 
 REPAIRED = ("repaired", "obligation")
-SOURCE_KEY = "md5"  # by which update and delete lists name a record
-_WITHOUT_KEY = (
-    "the delete list names a record by a key that is not known; send record id, or what the record is known by"
-)
 
 
 def read(feed: str, data: bytes, *, record_key: bytes, today: date) -> Iterator[Item]:
@@ -35,39 +32,39 @@ def read(feed: str, data: bytes, *, record_key: bytes, today: date) -> Iterator[
     adapter = ADAPTERS.get(feed)
     if adapter is None:
         raise UnknownFeed("no adapter reads this feed")
-    keyed: dict[str, str] = {}
+    keys = SourceKeys(feed, record_key)
     return (
-        _read_piece(adapter, line, piece, keyed, record_key=record_key, today=today)
+        _read_piece(adapter, line, piece, keys, record_key=record_key, today=today)
         for line, piece in enumerate(pieces(data), 1)
     )
 
 
 def _read_piece(
-    adapter: AnyAdapter, line: int, piece: Piece, keyed: dict[str, str], *, record_key: bytes, today: date
+    adapter: AnyAdapter, line: int, piece: Piece, keys: SourceKeys, *, record_key: bytes, today: date
 ) -> Item:
-    """`keyed` holds the record id behind each key of the source's own that was met, for the deletions that follow."""
-    raw = piece.raw
+    """`keys` are those of the source's own that were met, for the deletions that follow."""
+    raw, listing, shape = piece.raw, None, None
     try:
         value, warned = _value(piece)
         if piece.deletes:
-            return _deleted(adapter, line, value, raw, keyed, record_key)
+            return _deleted(adapter, line, value, raw, keys, record_key)
         record, shape = recognised(_record(value))
-        if withdrawal := _withdrawal(adapter, line, record, shape, raw, record_key):
+        if withdrawal := _withdrawal(adapter, line, record, shape, raw, keys, record_key):
             return withdrawal
+        listing = record
         said = _said(adapter, record, shape)
         if warned:
             said = said._replace(warnings=(*said.warnings, REPAIRED))
         found = adapter.make(said, raw, record_key=record_key, today=today)
-        key = None
-        if isinstance(said_key := record.get(SOURCE_KEY), str) and said_key:
-            key = _source_key(adapter, said_key, record_key)
-            same = keyed.setdefault(key, found.record_id) == found.record_id
-            keyed[key] = found.record_id if same else ""  # a key of two records names neither
-        return Accepted(line, found, raw, replaced(record, adapter.feed, shape, record_key, found.record_id), key)
+        instead = replaced(record, adapter.feed, shape, record_key, found.record_id)
+        return Accepted(line, found, raw, instead, keys.took(record, found.record_id))
     except Refused as refused:
-        return Rejected(line, refused.code, str(refused), raw)
+        code, reason = refused.code, str(refused)
     except WrongValue as wrong:
-        return Rejected(line, "wrong-value", str(wrong), raw)
+        code, reason = "wrong-value", str(wrong)
+    about = () if listing is None or code == "wrong-feed" else _about(listing, adapter, shape, record_key)
+    keys.refused(about)
+    return Rejected(line, code, reason, raw, record_ids=about)
 
 
 def _value(piece: Piece) -> tuple[JsonValue, bool]:
@@ -113,43 +110,48 @@ def _is_rounded(text: str) -> bool:
     return False
 
 
-def _source_key(adapter: AnyAdapter, key: str, record_key: bytes) -> str:
-    """What stands for a key of the source's own: it may be a digest of the record, and so tell what is in it."""
-    return record_id(record_key, adapter.feed, "source key", key)
-
-
-def _deleted(
-    adapter: AnyAdapter, line: int, value: JsonValue, raw: bytes, keyed: Mapping[str, str], record_key: bytes
-) -> Item:
+def _deleted(adapter: AnyAdapter, line: int, value: JsonValue, raw: bytes, keys: SourceKeys, record_key: bytes) -> Item:
     """An entry of a delete list: a record id, a record that says what it is known by, or the source's own key alone."""
-    own = value
+    own, reason = value, None
     if isinstance(value, dict):
         record, shape = recognised(value)
+        reason = removal_reason(record)
         if ids := _ids(record, adapter, shape, record_key):
-            return Withdrawal(line, ids, removal_reason(record), raw)
-        own = value.get(SOURCE_KEY)
-    if not isinstance(own, str) or not own:
-        raise Refused("withdrawal-without-key", _WITHOUT_KEY)
-    if is_record_id(own):
-        return Withdrawal(line, (own,), None, raw)
-    key = _source_key(adapter, own, record_key)
-    if found := keyed.get(key):
-        return Withdrawal(line, (found,), None, raw)
-    return Rejected(line, "withdrawal-without-key", _WITHOUT_KEY, raw, None if key in keyed else key)
+            return Withdrawal(line, ids, reason, raw)
+        own = value.get(NAME)
+    if isinstance(own, str) and is_record_id(own):
+        return Withdrawal(line, (own,), reason, raw)
+    return keys.deletion(line, own, reason, raw)
 
 
 def _withdrawal(
-    adapter: AnyAdapter, line: int, record: JsonObject, shape: Row | None, raw: bytes, record_key: bytes
-) -> Withdrawal | None:
+    adapter: AnyAdapter,
+    line: int,
+    record: JsonObject,
+    shape: Row | None,
+    raw: bytes,
+    keys: SourceKeys,
+    record_key: bytes,
+) -> Item | None:
     """Comes first of all: no other defect may keep a debtor on the list (rule J5)."""
     if record.get("status") != "withdrawn" and not is_removed(record, shape.states if shape else None):
         return None
     if record.get("feed", adapter.feed) != adapter.feed:
         raise Refused("wrong-feed", "the withdrawal is for another feed")
     ids = _ids(record, adapter, shape, record_key)
+    if not ids and record.get(NAME):
+        return keys.deletion(line, record[NAME], removal_reason(record), raw)
     if not ids:
         raise Refused("withdrawal-without-key", f"a withdrawal needs the record id, or {adapter.known_by}")
     return Withdrawal(line, ids, removal_reason(record), raw)
+
+
+def _about(record: JsonObject, adapter: AnyAdapter, shape: Row | None, record_key: bytes) -> tuple[str, ...]:
+    """The ids that a refused record may have, as far as it says what it is known by."""
+    try:
+        return _ids(record, adapter, shape, record_key)
+    except (Refused, WrongValue):
+        return ()
 
 
 def _ids(record: JsonObject, adapter: AnyAdapter, shape: Row | None, record_key: bytes) -> tuple[str, ...]:

@@ -43,19 +43,21 @@ def is_removed(record: JsonObject, states: States | None) -> bool:
         return False
     said = [_said(record, key, _YES_OR_NO) for key in record.keys() & _SAID_SO]
     said += [_said(record, key, states[key]) for key in record.keys() & states.keys()]
-    given = any(_word(record, key) not in EMPTY_WORDS for key in record.keys() & _REASONS)
-    return given or any(said) or (_UPSTATE in record and _word(record, _UPSTATE) in _GONE)
+    if any(said) or (_UPSTATE in record and _word(record, _UPSTATE) in _GONE):
+        return True  # whatever stands where the reason would
+    return any(_word(record, key) not in EMPTY_WORDS for key in record.keys() & _REASONS)
 
 
 def removal_reason(record: JsonObject) -> str | None:
-    """Why it is taken back: a code where the words have one. Our own line may say it in words of its own."""
+    """Why it is taken back: a code where the words have one. Our own line may say it in words of its own.
+
+    What is no text tells no reason, and stops no withdrawal.
+    """
     own = record.get("status_reason")
     if isinstance(own, str):
         return reason_in(own) or own
-    said = [text(record, key) for key in sorted(record.keys() & _REASONS)]
-    if labels.STATE_KEY in record:
-        said.append(text(record, labels.STATE_KEY))
-    return next((code for one in said if (code := reason_in(one))), None)
+    said = [record[key] for key in (*sorted(record.keys() & _REASONS), labels.STATE_KEY) if key in record]
+    return next((code for one in said if isinstance(one, str) and (code := reason_in(one))), None)
 
 
 def _said(record: JsonObject, key: str, words: Mapping[str, bool]) -> bool:

@@ -23,6 +23,7 @@ WORDS: Final = {
     "alike-in-batch": "与表中另一行是同一记录",
     "stale-listing": "该记录已撤下，且未重新发布",
     "withdrawal-without-key": "撤下记录须写明案号和姓名或名称",
+    "deleted-and-listed": "同时要求撤下和列入同一记录",
     "unparseable": "此行无法读取",
 }
 

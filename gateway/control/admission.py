@@ -6,7 +6,7 @@ transaction that journals it, so two gateways cannot take two answers of which o
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Final
 
@@ -178,7 +178,7 @@ class Admission:
             judge(item, item.record) if isinstance(item, Accepted) and isinstance(item.record, ControlRequest) else item
             for item in chunk.items
         ]
-        return Chunk(items, chunk.before), basis
+        return replace(chunk, items=items), basis
 
     async def _answers(
         self, connection: AsyncConnection, police: str, chunk: Chunk, heads: Mapping[str, Head]
@@ -188,7 +188,12 @@ class Admission:
             for item in chunk.items
             if isinstance(item, Accepted) and isinstance(record := item.record, ControlFeedback)
         }
-        taken_back = [one for item in chunk.items if isinstance(item, Withdrawal) for one in item.record_ids]
+        taken_back = [
+            one
+            for item in chunk.items
+            if isinstance(item, Withdrawal) and not item.superseded
+            for one in item.record_ids
+        ]
         answered = await requests_of(connection, police, taken_back)
         asked = await read_asked(connection, {*named, *answered.values()})
         basis = Basis({one: _copied(asked.get(one)) for one in (*named, *answered.values())})
@@ -205,7 +210,7 @@ class Admission:
                     items.append(item)
                 case _:
                     items.append(item)
-        return Chunk(items, chunk.before), basis
+        return replace(chunk, items=items), basis
 
     def _judge(
         self,

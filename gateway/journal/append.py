@@ -24,6 +24,7 @@ _CLAIM: Final = (
     .values(size=journal_head.c.size + bindparam("positions", type_=BigInteger), leaves=journal_head.c.leaves + 1)
     .returning(journal_head.c.size, journal_head.c.leaves)
 )
+_LOCK: Final = select(journal_head.c.size).where(journal_head.c.id == 1).with_for_update()
 _LEAF: Final = insert(journal_leaf)
 _NODE: Final = insert(journal_node)
 _NODES: Final = select(journal_node).where(
@@ -68,6 +69,11 @@ async def claim(connection: AsyncConnection, positions: int) -> tuple[int, int]:
     if row is None:
         raise Unavailable("journal-not-ready", "The journal has not been set up; start the gateway once.")
     return row.size - positions + 1, row.leaves - 1
+
+
+async def lock_head(connection: AsyncConnection) -> None:
+    """Wait for whoever claims, and keep others waiting: for what is written in one order and takes no position."""
+    await connection.execute(_LOCK)
 
 
 async def append_leaf(

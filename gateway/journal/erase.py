@@ -6,6 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from gateway.clock import Clock
 from gateway.errors import NotFound
 from gateway.journal.append import Place, append_leaf, claim
+from gateway.journal.source_keys import forget
 from gateway.journal.statements import Statement, sign_statement
 from gateway.journal.tables import entry, secret
 from gateway.trust.keys import SigningKey
@@ -32,5 +33,6 @@ async def erase_record(
         if not positions:
             raise NotFound("unknown-record", "No such record; give the record id as the journal has it.")
         await connection.execute(delete(secret).where(secret.c.position.in_(positions)))
+        await forget(connection, feed, provider, record_id)
         await connection.execute(update(entry).where(entry.c.position.in_(positions)).values(body=None))
         return await append_leaf(connection, clock, claimed, "statement", sign_statement(clock, key, statement))

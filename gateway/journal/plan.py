@@ -1,9 +1,10 @@
 """What a chunk of items becomes: how a submission is cut (J3), and what is decided of each item (J4, J5). No state."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from typing import Final, NamedTuple
 
 import orjson
 
@@ -18,7 +19,15 @@ from schemas.withdrawal_reasons import CORRECTED, RESUMED, SUSPENDED
 FIRST_STANDS = frozenset({"receipt"})  # feeds whose records are somebody's signed word, never amended (D12)
 NOT_CONTENT = frozenset({"status_reason", "source_updated_at"})  # they change without the record changing (J4)
 
+NEITHER: Final = ""  # in place of a record id: two records came under this key
 _NO_WORDS = b""  # the source's words stand with one record alone, so that erasing that record erases them (J7)
+
+
+class Named(NamedTuple):
+    """What a source's own key names. `superseded`: the record came under another key since."""
+
+    record_id: str
+    superseded: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +44,8 @@ class Taken:
 @dataclass(slots=True)
 class Plan:
     """A chunk as decided against the heads. `unmatched` counts withdrawals of what was never listed; `source_keys` are
-    those of the records that stand, each with its record's id, empty where it came with two.
+    those of the records that stand, each with its record's id, empty where it came with two; a record's last key is
+    the last. `named` is what was found of the keys that it deletes by.
     """
 
     taken: list[Taken] = field(default_factory=list)
@@ -43,10 +53,15 @@ class Plan:
     counts: Counter[str] = field(default_factory=Counter)
     unmatched: int = 0
     source_keys: dict[str, str] = field(default_factory=dict)
+    named: Mapping[str, Named] = field(default_factory=dict)
 
     def follows(self) -> dict[str, int | None]:
         """The head each taken version was decided against: record id to position, None for a new record."""
         return {taken.draft.record_id: None if taken.head is None else taken.head.position for taken in self.taken}
+
+    def new(self) -> frozenset[str]:
+        """The records that were never listed before."""
+        return frozenset(taken.draft.record_id for taken in self.taken if taken.head is None)
 
 
 def record_ids(item: Item) -> tuple[str, ...]:
@@ -63,7 +78,7 @@ def _listed(item: Item) -> tuple[str, ...]:
 
 def _withdrawn(item: Item) -> tuple[str, ...]:
     match item:
-        case Withdrawal():
+        case Withdrawal(superseded=False):
             return item.record_ids
         case Accepted(replaces=Replaced(ids)):
             return ids
@@ -104,10 +119,16 @@ def fingerprint(keyring: Keyring, feed: Feed, values: Sequence[JsonValue]) -> by
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Items for one sealed batch. `before`: those of its ids that earlier chunks of the same submission listed."""
+    """Items for one sealed batch. `before`: those of its ids that earlier chunks of the same submission listed.
+
+    Deletions by a source's own key stand in chunks of their own. `said`: the ids of all records that their submission
+    says, taken or refused; `named`: what their keys were found to name.
+    """
 
     items: list[Item]
     before: frozenset[str]
+    said: frozenset[str] = frozenset()
+    named: Mapping[str, Named] = field(default_factory=dict)
 
     def record_ids(self) -> set[str]:
         return {record_id for item in self.items for record_id in record_ids(item)}
@@ -117,13 +138,21 @@ def cut(feed: Feed, items: Iterator[Item], size: int) -> Iterator[Chunk]:
     """Chunks of at most `size` items, the same for the same input every time (J3).
 
     A chunk also ends before an item that withdraws what the chunk lists, or lists what it withdraws, so that each
-    chunk holds at most one version of a record and the order of the input is kept.
+    chunk holds at most one version of a record and the order of the input is kept. Deletions by a source's own key come
+    last, and alone: what one means hangs on all that its submission says, and never on where a chunk ends.
     """
     listed: set[str] = set()
     withdrawn: set[str] = set()
     before: set[str] = set()
+    said: set[str] = set()
     chunk: list[Item] = []
+    by_key: list[Item] = []
     for item in items:
+        if isinstance(item, Rejected):
+            said.update(item.record_ids)
+            if item.source_key is not None:
+                by_key.append(item)
+                continue
         taken, left = _listed(item), _withdrawn(item)
         if len(chunk) == size or not withdrawn.isdisjoint(taken) or not listed.isdisjoint(left):
             yield Chunk(_refuse_alike(feed, chunk), frozenset(before & listed))
@@ -135,8 +164,12 @@ def cut(feed: Feed, items: Iterator[Item], size: int) -> Iterator[Chunk]:
         chunk.append(item)
         listed.update(taken)
         withdrawn.update(left)
+        said.difference_update(left)
+        said.update(taken)
     if chunk:
         yield Chunk(_refuse_alike(feed, chunk), frozenset(before & listed))
+    for start in range(0, len(by_key), size):
+        yield Chunk(by_key[start : start + size], frozenset(), frozenset(said))
 
 
 def _refuse_alike(feed: Feed, chunk: list[Item]) -> list[Item]:
@@ -160,7 +193,7 @@ def _alike(item: Accepted) -> Rejected:
 
 def plan_chunk(feed: Feed, keyring: Keyring, chunk: Chunk, heads: dict[str, Head], *, relist: bool) -> Plan:
     """Decide each item in order against the heads."""
-    plan = Plan()
+    plan = Plan(named=chunk.named)
     done: set[str] = set()
     for item in chunk.items:
         match item:
@@ -170,8 +203,8 @@ def plan_chunk(feed: Feed, keyring: Keyring, chunk: Chunk, heads: dict[str, Head
                 head = heads.get(item.record.record_id)
                 stands = _plan_listing(plan, done, feed, keyring, item, head, chunk.before, relist=relist)
                 if stands and item.source_key is not None:
-                    same = plan.source_keys.setdefault(item.source_key, item.record.record_id) == item.record.record_id
-                    plan.source_keys[item.source_key] = item.record.record_id if same else ""
+                    same = plan.source_keys.pop(item.source_key, item.record.record_id) == item.record.record_id
+                    plan.source_keys[item.source_key] = item.record.record_id if same else NEITHER
                 if stands and item.replaces is not None:
                     for replaced in item.replaces.record_ids:  # never listed, or withdrawn already: nothing is amiss
                         if replaced not in done and decide_withdrawal(heads.get(replaced)) == "withdrawn":

@@ -2,23 +2,23 @@
 comes later says the key and nothing else.
 
 A key is kept as the reader made it, under the provider's record key: a digest of a record, as sources take for one,
-would itself be an oracle. A key of two records names neither. A record that came again under a new key stands by that
-one, and whoever deletes the old key deletes nothing: sources tell a change so.
+would itself be an oracle. A key of two records names neither. A record stands by the last key that it came under, and
+whoever deletes an older one deletes nothing: sources tell a change so. All is written under the lock on the journal's
+head, and what was found without it is looked up again there.
 """
 
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Final
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.journal.bulk import padded
 from gateway.journal.heads import PARAMETERS
-from gateway.journal.plan import Chunk
+from gateway.journal.plan import NEITHER, Chunk, Named
 from gateway.journal.tables import source_key
-from schemas.reading import Accepted, Item, Rejected, Withdrawal
-
-NEITHER: Final = ""  # in place of a record id: two records came under this key
+from schemas.reading import Item, Rejected, Withdrawal
 
 _OF_PROVIDER: Final = (source_key.c.provider == bindparam("of_provider")) & (source_key.c.feed == bindparam("of_feed"))
 _FOUND: Final = select(source_key.c.key, source_key.c.record_id, source_key.c.superseded).where(
@@ -35,62 +35,92 @@ _SUPERSEDE: Final = (
 _POINT: Final = (
     update(source_key)
     .where(_OF_PROVIDER, source_key.c.key == bindparam("by_key"))
-    .values(record_id=bindparam("to_record"), superseded=False)
+    .values(record_id=bindparam("to_record"), superseded=bindparam("is_superseded"))
+)
+_FORGET: Final = delete(source_key).where(_OF_PROVIDER, source_key.c.record_id == bindparam("of_record"))
+_SAID_ANEW: Final = (
+    "the key is deleted of a record that the same submission says; send the deletion alone if it is meant"
 )
 
 
 async def resolved(connection: AsyncConnection, feed: str, provider: str, chunk: Chunk) -> Chunk:
-    """The chunk with every deletion by a key that is known as the withdrawal of its record."""
+    """The chunk with every deletion by a key that is known as the withdrawal of its record, or as the refusal of it."""
     wanted = [item.source_key for item in chunk.items if isinstance(item, Rejected) and item.source_key]
     if not wanted:
         return chunk
     found = await _find(connection, feed, provider, wanted)
-    listed = {item.record.record_id: item.source_key for item in chunk.items if isinstance(item, Accepted)}
 
     def known(item: Item) -> Item:
         if not isinstance(item, Rejected) or item.source_key is None:
             return item
-        record_id, superseded = found.get(item.source_key, (NEITHER, False))
+        record_id, superseded = found.get(item.source_key, Named(NEITHER, superseded=False))
         if record_id == NEITHER:
             return item
-        superseded = superseded or listed.get(record_id, item.source_key) != item.source_key
-        return Withdrawal(item.line, (record_id,), None, item.raw, superseded)
+        if record_id in chunk.said and not superseded:  # the newer version was refused, or has the very same key
+            return Rejected(item.line, "deleted-and-listed", _SAID_ANEW, item.raw)
+        return Withdrawal(item.line, (record_id,), item.status_reason, item.raw, superseded)
 
-    return replace(chunk, items=[known(item) for item in chunk.items])
+    named = {key: found.get(key, Named(NEITHER, superseded=False)) for key in wanted}
+    return replace(chunk, items=[known(item) for item in chunk.items], named=named)
 
 
-async def remember(connection: AsyncConnection, feed: str, provider: str, keys: dict[str, str]) -> None:
-    """What each key names from now on: key -> record id."""
+async def still_named(connection: AsyncConnection, feed: str, provider: str, named: Mapping[str, Named]) -> bool:
+    """Whether the keys name what they were found to name. Called after the journal's head is locked."""
+    found = await _find(connection, feed, provider, named)
+    return all(found.get(key, Named(NEITHER, superseded=False)) == one for key, one in named.items())
+
+
+async def remember(
+    connection: AsyncConnection, feed: str, provider: str, keys: Mapping[str, str], new: frozenset[str]
+) -> None:
+    """What each key names from now on: key -> record id, the last of a record's keys last. `new` are the records that
+    were never listed before, and so have no older key. Called after the journal's head is locked.
+    """
     if not keys:
         return
-    found = await _find(connection, feed, provider, list(keys))
+    found = await _find(connection, feed, provider, keys)
+    names = {
+        key: NEITHER if key in found and found[key].record_id != record_id else record_id
+        for key, record_id in keys.items()
+    }
+    last = {record_id: key for key, record_id in names.items()}
+    changed: dict[str, Named] = {}
+    for key, record_id in names.items():
+        now = Named(record_id, superseded=record_id != NEITHER and last[record_id] != key)
+        if found.get(key) != now:
+            changed[key] = now
     of_provider = {"of_provider": provider, "of_feed": feed}
-    changed = {key: record_id for key, record_id in keys.items() if found.get(key) != (record_id, False)}
     rows = [
-        {"provider": provider, "feed": feed, "key": key, "record_id": record_id, "superseded": False}
-        for key, record_id in changed.items()
+        {"provider": provider, "feed": feed, "key": key, "record_id": now.record_id, "superseded": now.superseded}
+        for key, now in sorted(changed.items())
         if key not in found
     ]
-    moved = [
-        {**of_provider, "by_key": key, "to_record": record_id if found[key][0] == record_id else NEITHER}
-        for key, record_id in changed.items()
+    moves = [
+        {**of_provider, "by_key": key, "to_record": now.record_id, "is_superseded": now.superseded}
+        for key, now in sorted(changed.items())
         if key in found
     ]
     superseding = [
-        {**of_provider, "of_record": record_id, "by_key": key}
-        for key, record_id in changed.items()
-        if record_id != NEITHER
+        {**of_provider, "of_record": now.record_id, "by_key": key}
+        for key, now in sorted(changed.items())
+        if now.record_id != NEITHER and now.record_id not in new and not now.superseded
     ]
-    for statement, values in ((insert(source_key), rows), (_POINT, moved), (_SUPERSEDE, superseding)):
+    for statement, values in ((insert(source_key), rows), (_POINT, moves), (_SUPERSEDE, superseding)):
         if values:
             await connection.execute(statement, values)
 
 
-async def _find(connection: AsyncConnection, feed: str, provider: str, keys: list[str]) -> dict[str, tuple[str, bool]]:
-    """Of each key that is known: the record's id, and whether the record came under another key since."""
-    found: dict[str, tuple[str, bool]] = {}
-    for start in range(0, len(keys), PARAMETERS):
-        some = padded(keys[start : start + PARAMETERS])
+async def forget(connection: AsyncConnection, feed: str, provider: str, record_id: str) -> None:
+    """Nothing names the record any more."""
+    await connection.execute(_FORGET, {"of_feed": feed, "of_provider": provider, "of_record": record_id})
+
+
+async def _find(connection: AsyncConnection, feed: str, provider: str, keys: Iterable[str]) -> dict[str, Named]:
+    """What each key that is known names."""
+    found: dict[str, Named] = {}
+    ordered = sorted(keys)
+    for start in range(0, len(ordered), PARAMETERS):
+        some = padded(ordered[start : start + PARAMETERS])
         rows = await connection.execute(_FOUND, {"of_feed": feed, "of_provider": provider, "keys": some})
-        found |= {row.key: (row.record_id, bool(row.superseded)) for row in rows}
+        found |= {row.key: Named(row.record_id, bool(row.superseded)) for row in rows}
     return found

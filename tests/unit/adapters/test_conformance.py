@@ -10,19 +10,29 @@ from types import ModuleType
 
 import orjson
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import Connection, create_engine, delete, text
 
 from adapters import fronts, registers
 from adapters.conformance import feed_conforms, register_conforms
 from adapters.feeds import read
 from adapters.feeds.registry import ADAPTERS
 from adapters.feeds.shapes import recognised
-from adapters.registers.sql import RegisterMapping, SqlRegister
+from adapters.registers.sql import HOLDS, RegisterMapping, SqlRegister
 from schemas.canonical import JsonValue
-from schemas.reading import Accepted, Item, Rejected
+from schemas.reading import Accepted, Item, Rejected, Withdrawal
 
 SAMPLES = Path(__file__).parents[2] / "data/conformance"
 FEED = "judgment-debtor"
+NAME = "焦城执行有限公司"
+PERSONAL = (
+    NAME,
+    "焦城试验有限公司",
+    "苏嘉川",
+    "苗明棠",
+    "李执行",
+    "某派出所",
+    "焦作市示例镇人民政府",
+)  # of one sample or another
 
 
 def sample(feed: str) -> list[bytes]:
@@ -35,7 +45,7 @@ def in_gb18030(lines: list[bytes] | tuple[bytes, ...]) -> bytes:
 
 @pytest.mark.parametrize("feed", ADAPTERS)
 def test_every_adapter_conforms(feed: str) -> None:
-    feed_conforms(feed, sample(feed))
+    feed_conforms(feed, sample(feed), PERSONAL)
 
 
 @pytest.mark.parametrize("feed", ADAPTERS)
@@ -73,7 +83,9 @@ def url(tmp_path: Path) -> str:
     with engine.begin() as connection:
         connection.execute(text("CREATE TABLE licences (no INTEGER, holder TEXT, code TEXT, blocked INT DEFAULT 0)"))
         connection.execute(
-            text("INSERT INTO licences VALUES (1, '某公司', '91999999MA3X12345U', 0), (2, '甲', 'x', 0)")
+            text(
+                "INSERT INTO licences VALUES (1, '某公司', '91999999MA3X12345U', 0), (2, '甲', '91999999MA3X12346T', 0)"
+            )
         )
     engine.dispose()
     return url
@@ -117,6 +129,35 @@ def test_a_register_that_does_an_operation_twice_is_found(url: str) -> None:
 
     with pytest.raises(AssertionError, match=r"^order: a hold that was done before"):
         register_conforms(forgetful, [("cn-uscc", "91999999MA3X12345U")], held(url))
+
+
+class Generous(SqlRegister):
+    """Lets a row go altogether where one measure does."""
+
+    def _let_go(self, connection: Connection, row: str, measure: str) -> None:  # noqa: ARG002
+        connection.execute(delete(HOLDS).where(HOLDS.c.row == row))
+
+
+def test_a_register_that_frees_what_another_measure_holds_is_found(url: str) -> None:
+    SqlRegister(url, MAPPING).close()
+    with pytest.raises(AssertionError, match=r"^order: a release lets go what another measure holds"):
+        register_conforms(lambda: Generous(url, MAPPING), [("cn-uscc", "91999999MA3X12345U")], held(url))
+
+
+class OfOneRow(SqlRegister):
+    """Holds the first row only."""
+
+    def hold(self, op_id: str, row: str, measure: str, order: Mapping[str, JsonValue]) -> None:
+        if row == "1":
+            super().hold(op_id, row, measure, order)
+
+
+def test_a_register_that_holds_but_its_first_row_is_found(url: str) -> None:
+    SqlRegister(url, MAPPING).close()
+    wanted = [("cn-uscc", "91999999MA3X12345U"), ("cn-uscc", "91999999MA3X12346T")]
+    register_conforms(lambda: SqlRegister(url, MAPPING), wanted, held(url))
+    with pytest.raises(AssertionError, match=r"^once: a hold holds nothing"):
+        register_conforms(lambda: OfOneRow(url, MAPPING), wanted, held(url))
 
 
 # Readers that break a rule each, and what the suite says of them.
@@ -174,6 +215,12 @@ def spreads(feed: str, data: bytes, record_key: bytes, today: date) -> Iterator[
         yield Rejected(item.line, "unparseable", "the file is broken", item.raw) if broken else item
 
 
+def forgets_whose_withdrawals(feed: str, data: bytes, record_key: bytes, today: date) -> Iterator[Item]:
+    known = list(items(feed, data, b"one key for everybody, 32 bytes.", today))
+    for item, same in zip(items(feed, data, record_key, today), known, strict=True):
+        yield same if isinstance(item, Withdrawal) else item
+
+
 def takes_rubble(feed: str, data: bytes, record_key: bytes, today: date) -> Iterator[Item]:
     known = list(items(feed, b"\n".join(sample(feed)), record_key, today))
     first = next(item for item in known if isinstance(item, Accepted))
@@ -204,6 +251,7 @@ def prints(feed: str, data: bytes, record_key: bytes, today: date) -> Iterator[I
         (Remembers(), "restart"),
         (named_by_the_day, "once"),
         (named_without_the_key, "once"),
+        (forgets_whose_withdrawals, "once"),
         (spreads, "poison"),
         (takes_rubble, "poison"),
         (repeats, "silence"),
@@ -213,9 +261,42 @@ def prints(feed: str, data: bytes, record_key: bytes, today: date) -> Iterator[I
 )
 def test_what_breaks_a_rule_is_found_and_named(reader: Callable[..., Iterator[Item]], rule: str) -> None:
     with pytest.raises(AssertionError, match=f"^{rule}: ") as found:
-        feed_conforms(FEED, sample(FEED), read=reader)
+        feed_conforms(FEED, sample(FEED), [NAME], read=reader)
     assert "焦城" not in str(found.value)
 
 
 def test_the_packing_is_the_adapter_s_own_affair() -> None:
-    feed_conforms(FEED, sample(FEED)[:1], pack=in_gb18030)
+    feed_conforms(FEED, sample(FEED)[:1], [NAME], pack=in_gb18030)
+
+
+def piped(feed: str, data: bytes, record_key: bytes, today: date) -> Iterator[Item]:
+    """An adapter of another format: case number, name and court between bars."""
+    keys = ("caseCode", "pname", "execCourtName")
+    lines = [
+        orjson.dumps(dict(zip(keys, cells, strict=True)))
+        if len(cells := line.decode("utf-8", "replace").split("|")) == len(keys)
+        else line
+        for line in data.split(b"\n")
+    ]
+    return items(feed, b"\n".join(lines), record_key, today)
+
+
+def piped_and_printed(feed: str, data: bytes, record_key: bytes, today: date) -> Iterator[Item]:
+    for item in piped(feed, data, record_key, today):
+        print(NAME) if NAME.encode() in item.raw else None
+        yield item
+
+
+PIPED = [f"(2018)豫0811执{number}号|{NAME}|焦作市山阳区人民法院".encode() for number in (86, 87)]
+
+
+def test_another_format_conforms_and_its_prints_are_found() -> None:
+    feed_conforms(FEED, PIPED, [NAME], read=piped)
+    with pytest.raises(AssertionError, match=r"^silence: a value"):
+        feed_conforms(FEED, PIPED, [NAME], read=piped_and_printed)
+
+
+@pytest.mark.parametrize("personal", [[], [""], ["of no record"]])
+def test_silence_is_not_tried_without_a_value_to_look_for(personal: list[str]) -> None:
+    with pytest.raises(AssertionError, match=r"^silence: no personal value"):
+        feed_conforms(FEED, PIPED, personal, read=piped)
