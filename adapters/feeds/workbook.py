@@ -22,6 +22,7 @@ from adapters.feeds.piece import Fault, Piece
 from adapters.feeds.removal import is_removed
 from adapters.feeds.said import WrongValue
 from adapters.feeds.shapes import recognised
+from adapters.feeds.units import unit_in_title
 from schemas.canonical import JsonObject, JsonValue
 
 EXACT = 10**15  # whole numbers below it are kept by a spreadsheet to the last digit
@@ -92,16 +93,18 @@ def _rows(sheet: int, rows: Iterator[Row]) -> Iterator[tuple[Place, Piece]]:
     """Under its headings each. Rows of one cell over them are titles; where no headings follow they are rows."""
     headings: Headings | None = None
     titles: list[tuple[Place, Piece]] = []
-    head = 0
+    head, unit = 0, None
     for row in rows:
         if headings is not None:
             yield Place(sheet, row.number, head), _piece(headings, row)
             continue
-        headings = headings_of([str(cell) for cell in row.cells])
+        texts = [str(cell) for cell in row.cells]
+        headings = headings_of(texts, unit)
         if headings is not None:
             head = row.number
             titles.clear()
             continue
+        unit = unit_in_title(texts) or unit
         titles.append((Place(sheet, row.number, 0), Piece(orjson.dumps(row.raw), fault=_HEADLESS)))
         if len(titles) > TITLES or sum(cell != "" for cell in row.raw) > 1:
             yield from titles
