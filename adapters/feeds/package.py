@@ -7,8 +7,10 @@ text where its cell's type has none, a sheet that is not there.
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import lru_cache
 from io import BytesIO
-from typing import Final, NamedTuple
+from typing import IO, Final, NamedTuple
 from xml.parsers import expat
 from zipfile import ZipFile
 
@@ -75,14 +77,27 @@ class Unfit(Exception):
         self.fault = fault
 
 
+@contextmanager
+def taken_for_broken() -> Iterator[None]:
+    """Around a library alone: on a broken package it raises whatever it meets."""
+    try:
+        yield
+    except Unfit:
+        raise
+    except Exception:  # noqa: BLE001
+        raise Unfit(_BROKEN) from None
+
+
 def sheets(data: bytes) -> list[Rows]:
-    """What stands in each sheet, in the order of the workbook. Raises Unfit; of a broken package, whatever there is."""
-    with ZipFile(BytesIO(data)) as package:
+    """What stands in each sheet, in the order of the workbook. Raises Unfit."""
+    with taken_for_broken():
+        package = ZipFile(BytesIO(data))
+    with package:
         parts = package.namelist()
         unpacked = sum(part.file_size for part in package.infolist())
         if len(parts) > MOST_PARTS or unpacked > min(MOST_UNPACKED, MOST_PACKED * len(data) + (1 << 20)):
             raise Unfit(_TOO_LARGE)
-        if len(set(parts)) < len(parts):
+        if len(set(parts)) < len(parts) or ARC_CONTENT_TYPES not in parts:
             raise Unfit(_BROKEN)
         _scan(package, ARC_CONTENT_TYPES, None)  # the library builds it whole, to say what the others are
         roots = _declared(_opened(data))
@@ -102,8 +117,9 @@ def sheets(data: bytes) -> list[Rows]:
 
 
 def _opened(data: bytes) -> ExcelReader:
-    reader = ExcelReader(BytesIO(data), read_only=True, data_only=True, keep_links=False)
-    reader.read_manifest()
+    with taken_for_broken():
+        reader = ExcelReader(BytesIO(data), read_only=True, data_only=True, keep_links=False)
+        reader.read_manifest()
     return reader
 
 
@@ -119,8 +135,9 @@ def _declared(reader: ExcelReader) -> dict[str, str]:
 def _sheets(data: bytes) -> Iterator[str]:
     """The parts of the sheets but for charts, as the workbook names them. Raises Unfit."""
     reader = _opened(data)
-    reader.read_workbook()
-    related = reader.parser.rels
+    with taken_for_broken():
+        reader.read_workbook()
+        related = reader.parser.rels
     named = [related.get(sheet.id) for sheet in reader.parser.sheets]
     targets = [one.target for one in named if one is not None]
     if len(targets) < len(named) or len(set(targets)) < len(targets) or not set(targets) <= set(reader.valid_files):
@@ -131,8 +148,10 @@ def _sheets(data: bytes) -> Iterator[str]:
 def _scan(package: ZipFile, part: str, root: str | None) -> "_Scan | None":
     """Where XML breaks off the scan ends, as the library's reading will. None for a picture, or the like."""
     scan = _Scan(root)
-    with package.open(part) as stream:
-        chunk, fed = stream.read(_CHUNK), 0
+    with taken_for_broken():
+        stream = package.open(part)
+    with stream:
+        chunk, fed = _chunk(stream), 0
         head = chunk.lstrip(_BEFORE_XML)
         if head[:1] not in (b"<", b""):
             return None
@@ -146,10 +165,15 @@ def _scan(package: ZipFile, part: str, root: str | None) -> "_Scan | None":
                 scan.parser.Parse(chunk, False)
                 if fed - max(scan.parser.CurrentByteIndex, 0) > LONGEST_TAG:
                     raise Unfit(_TOO_LARGE)
-                chunk = stream.read(_CHUNK)
+                chunk = _chunk(stream)
         except expat.ExpatError:
             pass
     return scan
+
+
+def _chunk(stream: IO[bytes]) -> bytes:
+    with taken_for_broken():
+        return stream.read(_CHUNK)
 
 
 class _Scan:
@@ -222,7 +246,7 @@ class _Scan:
             return
         if tag == _CELL:
             where = attributes.get("r")
-            column = self._column + 1 if where is None else column_index_from_string(where.rstrip("0123456789"))
+            column = self._column + 1 if where is None else _column(where.rstrip("0123456789"))
             if not self._column < column <= LAST_COLUMN:
                 raise Unfit(_ORDER)
             self._column, self._kind = column, attributes.get("t", "n")
@@ -252,3 +276,12 @@ class _Scan:
             self._unit = ""
             if self.root:
                 self.elements = self._beside
+
+
+@lru_cache(maxsize=1024)
+def _column(letters: str) -> int:
+    """0 where it is none."""
+    try:
+        return column_index_from_string(letters)
+    except ValueError:
+        return 0

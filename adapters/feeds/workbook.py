@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from io import BytesIO
+from itertools import count
 from typing import NamedTuple
 
 import openpyxl
@@ -17,7 +18,7 @@ from openpyxl.cell.cell import Cell, MergedCell
 from openpyxl.utils.escape import unescape
 
 from adapters.feeds.headings import TITLES, Headings, headings_of, row_under
-from adapters.feeds.package import Unfit, sheets
+from adapters.feeds.package import Unfit, sheets, taken_for_broken
 from adapters.feeds.piece import Fault, Piece
 from adapters.feeds.removal import is_removed
 from adapters.feeds.said import WrongValue
@@ -29,7 +30,6 @@ EXACT = 10**15  # whole numbers below it are kept by a spreadsheet to the last d
 
 _ZIP, _OLD = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _OLD_FORM = Fault("unparseable", "a workbook of the old form; save it as .xlsx")
-_BROKEN = Fault("unparseable", "the workbook cannot be read, or not from here on")
 _HEADLESS = Fault("unknown-shape", "no row of headings that are known stands over this row")
 _ERROR = Fault("wrong-value", "a cell holds the error of a formula")
 
@@ -75,18 +75,33 @@ def placed_rows(data: bytes) -> Iterator[tuple[Place, Piece]]:
         yield WHOLE, Piece(data, fault=_OLD_FORM)
         return
     try:
-        looked_through = sheets(data)
-        book = openpyxl.load_workbook(BytesIO(data), read_only=True, data_only=True, keep_links=False)
-        _tell_days(book)
-        for number, (sheet, rows) in enumerate(zip(book.worksheets, looked_through, strict=True)):
-            sheet.reset_dimensions()  # a sheet's own word on its size may be wrong
-            found = enumerate(sheet.iter_rows(max_col=rows.width), 1)
-            filled = (Row(row, *_cells(cells, rows.faults[row])) for row, cells in found if row in rows.faults)
-            yield from _rows(number, filled)
+        for number, rows in enumerate(_sheets(data)):
+            yield from _rows(number, rows)
     except Unfit as unfit:
         yield WHOLE, Piece(data, fault=unfit.fault)
-    except Exception:  # noqa: BLE001 - on a broken package the library raises whatever it meets
-        yield WHOLE, Piece(data, fault=_BROKEN)
+
+
+def _sheets(data: bytes) -> Iterator[Iterator[Row]]:
+    """The rows of each sheet that hold anything. Raises Unfit."""
+    looked_through = sheets(data)
+    with taken_for_broken():
+        book = openpyxl.load_workbook(BytesIO(data), read_only=True, data_only=True, keep_links=False)
+        _tell_days(book)
+        opened = list(zip(book.worksheets, looked_through, strict=True))
+    for sheet, rows in opened:
+        sheet.reset_dimensions()  # a sheet's own word on its size may be wrong
+        found = _read(sheet.iter_rows(max_col=rows.width))
+        yield (Row(row, *_cells(cells, rows.faults[row])) for row, cells in found if row in rows.faults)
+
+
+def _read(rows: Iterator[tuple[Cell | MergedCell, ...]]) -> Iterator[tuple[int, tuple[Cell | MergedCell, ...]]]:
+    """Each row by its number. Around the library alone: what is wrong in our own code must be seen."""
+    for number in count(1):
+        with taken_for_broken():
+            row = next(rows, None)
+        if row is None:
+            return
+        yield number, row
 
 
 def _rows(sheet: int, rows: Iterator[Row]) -> Iterator[tuple[Place, Piece]]:
