@@ -21,7 +21,7 @@ test-faults: $(VENV)/.ready
 
 # Other inputs each time, and many; what it finds is kept in .hypothesis and tried again first.
 fuzz: $(VENV)/.ready
-	FUYUAN_FUZZ_EXAMPLES=$${FUYUAN_FUZZ_EXAMPLES:-5000} $(BIN)/python -m pytest -n 2 $$(find tests/unit -name test_fuzz.py)
+	FUYUAN_FUZZ_EXAMPLES=$${FUYUAN_FUZZ_EXAMPLES:-5000} $(BIN)/python -m pytest -n 2 --timeout 0 $$(find tests/unit -name test_fuzz.py)
 
 bench: $(VENV)/.ready
 	$(BIN)/python -m tests.bench
