@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo kafka test test-faults bench lint types arrows check lock clean
+.PHONY: demo kafka test test-faults fuzz bench lint types arrows check lock clean
 
 demo: $(VENV)/.ready
 	$(BIN)/fuyuan demo
@@ -18,6 +18,10 @@ test: $(VENV)/.ready
 
 test-faults: $(VENV)/.ready
 	FUYUAN_FAULT_RUNS=200 FUYUAN_FAULT_RUNS_REAL=300 $(BIN)/python -m pytest tests/faults -s
+
+# Other inputs each time, and many; what it finds is kept in .hypothesis and tried again first.
+fuzz: $(VENV)/.ready
+	FUYUAN_FUZZ_EXAMPLES=$${FUYUAN_FUZZ_EXAMPLES:-5000} $(BIN)/python -m pytest -n 2 --timeout 0 $$(find tests/unit -name test_fuzz.py)
 
 bench: $(VENV)/.ready
 	$(BIN)/python -m tests.bench

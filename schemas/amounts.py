@@ -25,6 +25,12 @@ _SCALES = {
     "亿": 10**8,
     "十亿": 10**9,
 }
+_THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?![\d,])[^,]*", re.ASCII)
+_SCALED = re.compile("[万萬亿億]|[0-9.][十百千]+$")
+_YUAN = re.compile("[元圆]整?$|整$")
+_UNIT = re.compile(
+    r"以?(?:人民币|CNY|RMB)?:?(十亿|千万|百万|十万|亿|万|千)?[元圆]?(?:人民币|CNY|RMB)?计?", re.IGNORECASE
+)
 _ZEROS = "零〇"
 _DIGITS = {
     word: value for words in ("一二三四五六七八九", "壹贰叁肆伍陆柒捌玖") for value, word in enumerate(words, 1)
@@ -43,19 +49,30 @@ class UnreadableAmount(ValueError):
 def read_amount(value: JsonValue, unit: str = "") -> str | None:
     """The amount in yuan, or None where nothing is said. `unit` is the source's own word beside it: 元, 万元.
 
-    Raises UnreadableAmount.
+    It holds where the text says no scale of its own, and no 元; an unknown one stands against all but 元. Raises
+    UnreadableAmount.
     """
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise UnreadableAmount("the amount is neither a number nor a text")
-    text = bare(str(value)).replace(",", "")
+    text = bare(str(value))
     if text in EMPTY_WORDS:
         return None
-    amount = _read(_MONEY_WORDS.sub("", text)) * _scale(unit)
+    plain = _MONEY_WORDS.sub("", text)
+    if "," in plain and not _THOUSANDS.fullmatch(plain):
+        raise UnreadableAmount("the commas of the amount part no thousands")
+    scale = 1 if _YUAN.search(text) else _scale(unit)
+    amount = _read(plain.replace(",", "")) * (1 if _SCALED.search(plain) else scale)
     if amount >= LARGEST:
         raise UnreadableAmount("the amount is larger than any")
     return str(amount.quantize(_CENT, ROUND_HALF_UP))
+
+
+def unit_of(text: str) -> str | None:
+    """The unit that a text names, if amounts are read in it: 万元 for 万元人民币, 以万元计, 人民币：万元."""
+    found = _UNIT.fullmatch(bare(text)) if bare(text) else None
+    return f"{found[1] or ''}元" if found else None
 
 
 def _read(text: str) -> Decimal:
@@ -65,10 +82,10 @@ def _read(text: str) -> Decimal:
 
 
 def _scale(unit: str) -> int:
-    word = bare(unit).removesuffix("元")
-    if word not in _SCALES:
+    found = _UNIT.fullmatch(bare(unit))
+    if found is None:
         raise UnreadableAmount("the unit of the amount is not known")
-    return _SCALES[word]
+    return _SCALES[found[1] or ""]
 
 
 def _read_words(text: str) -> int:

@@ -9,12 +9,16 @@ from hypothesis import settings
 
 from tests.captured_log import captured_log
 from tests.databases import Databases, SqliteFolder, databases_of
+from tests.fuzzing import FUZZ_EXAMPLES, FUZZES
 from tests.servers.kafka import Kafka, kafka_server
 from tests.servers.mariadb import MariaDB, mariadb_server
 from tests.servers.postgres import NotHere, Postgres, postgres_server
 
-settings.register_profile("project", deadline=None)  # no test is timed
-settings.load_profile("project")
+# No test is timed. Inputs are the same in every run, here and where CI is set: what fails is no chance. `make fuzz`
+# looks for others, and keeps what it finds in .hypothesis.
+settings.register_profile("project", deadline=None, derandomize=True, database=None)
+settings.register_profile("fuzz", deadline=None, derandomize=False, max_examples=FUZZ_EXAMPLES)
+settings.load_profile("fuzz" if FUZZES else "project")
 
 
 @pytest.fixture(scope="session")

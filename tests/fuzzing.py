@@ -5,6 +5,7 @@ hangs, and drops nothing. `tests/data/fuzz/<parser>/` keeps small inputs: one of
 """
 
 import contextlib
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ import pytest
 from hypothesis import strategies as st
 
 CORPUS = Path(__file__).parent / "data/fuzz"
+FUZZES = "FUYUAN_FUZZ_EXAMPLES" in os.environ  # as `make fuzz` does
+FUZZ_EXAMPLES = int(os.environ.get("FUYUAN_FUZZ_EXAMPLES", "100"))
 LARGEST = 20_000  # bytes of one input
 _TOKENS = (
     b'"', b"\\", b"{", b"}", b"[", b"]", b",", b":", b"\n", b"\r", b"\t", b"\x00", b"\xff", b"\xef\xbb\xbf", b"<", b">",
@@ -37,6 +40,11 @@ class Parser:
     def any_input(self) -> st.SearchStrategy[bytes]:
         own = () if self.inputs is None else (self.inputs,)
         return st.one_of(*own, mutated(self.samples), st.binary(max_size=300), rubble())
+
+
+def examples(usual: int) -> int:
+    """How many inputs a test tries; `make fuzz` says so for all."""
+    return FUZZ_EXAMPLES if FUZZES else usual
 
 
 def rubble() -> st.SearchStrategy[bytes]:

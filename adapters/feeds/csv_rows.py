@@ -10,6 +10,7 @@ from typing import NamedTuple
 from adapters.feeds.encodings import BOM, Encoding, encoding_of
 from adapters.feeds.headings import TITLES, Headings, headings_of, row_under
 from adapters.feeds.piece import Fault, Piece
+from adapters.feeds.units import unit_in_title
 
 MOST_LINES = 1000  # of one row: a text with line breaks in it
 _DELIMITERS = (",", "\t", ";", "|")
@@ -53,15 +54,16 @@ def _table(data: bytes) -> _Table | None:
         return None
     lines = data.removeprefix(BOM).splitlines(keepends=True)
     encoding = encoding_of(data)
-    titles = 0
+    titles, unit = 0, None
     for place, line in enumerate(lines):
         if not line.strip(_NO_RECORD):
             continue
         text = line.decode(encoding, "replace")
         for delimiter in _DELIMITERS:
             cells, used, _ = _read(lines, place, encoding, delimiter)
-            if headings := headings_of(cells):
+            if headings := headings_of(cells, unit):
                 return _Table(lines, place + used, encoding, delimiter, headings)
+        unit = unit_in_title([text]) or unit
         titles += 1
         if titles > TITLES or len([cell for cell in text.split(",") if cell.strip()]) > 1:
             return None

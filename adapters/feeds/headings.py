@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from adapters.feeds.piece import Fault
-from adapters.feeds.shapes import KNOWN_KEYS, OTHER_FEEDS, spelled_as_zxgk
-from adapters.feeds.units import LONGEST, YUAN, in_unit, unit_behind
+from adapters.feeds.shapes import AMOUNTS, KNOWN_KEYS, OTHER_FEEDS, spelled_as_zxgk
+from adapters.feeds.units import LONGEST, NO_UNITS, YUAN, in_unit, note_behind, unit_behind
 from schemas.canonical import JsonObject, JsonValue
 from schemas.text import visible
 
@@ -40,8 +40,10 @@ class Headings:
         return len(self.names)
 
 
-def headings_of(cells: Sequence[str]) -> Headings | None:
-    """The headings, where these cells are some: at least two of them are known."""
+def headings_of(cells: Sequence[str], unit: str | None = None) -> Headings | None:
+    """The headings, where these cells are some: at least two of them are known. `unit` is that of a title over them;
+    it holds for the amounts whose heading says none.
+    """
     names = [_heading(cell) for cell in cells]
     while names and not names[-1]:
         names.pop()
@@ -49,8 +51,9 @@ def headings_of(cells: Sequence[str]) -> Headings | None:
     if len(known) < 2:
         return None
     named = tuple(name or f"column {place}" for place, name in enumerate(names, 1))
-    units = tuple((place, unit) for place in known if (unit := _unit(cells[place])) != YUAN)
-    return Headings(named, tuple(cells[: len(names)]), (known[0], known[1]), units)
+    units = [(place, _unit(cells[place], names[place], unit)) for place in known]
+    others = tuple((place, one) for place, one in units if one != YUAN)
+    return Headings(named, tuple(cells[: len(names)]), (known[0], known[1]), others)
 
 
 def _heading(cell: str) -> str:
@@ -67,9 +70,15 @@ def _heading(cell: str) -> str:
     return plain
 
 
-def _unit(cell: str) -> str:
-    found = unit_behind(_MARKS.sub("", cell.strip()))
-    return found[1] if found else YUAN
+def _unit(cell: str, name: str, of_all: str | None) -> str:
+    """A note behind an amount is its unit, also where nobody knows it: it may be another than yuan."""
+    label = _MARKS.sub("", cell.strip())
+    if found := unit_behind(label):
+        return found[1]
+    if name not in AMOUNTS:
+        return YUAN
+    note = note_behind(label)
+    return note[1] if note and note[1] not in NO_UNITS else of_all or YUAN
 
 
 def _is_known(heading: str) -> bool:

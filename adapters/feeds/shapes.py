@@ -38,6 +38,7 @@ OTHER_FEEDS: tuple[tuple[str, frozenset[str]], ...] = tuple(
 _FRAGMENT = (frozenset({"corporationtypename", "iname"}), frozenset({"cardNum", "corporationtypename", "iname"}))
 
 KNOWN_KEYS = frozenset().union(*(shape.known for shape in TABLE))
+AMOUNTS = frozenset(key for shape in TABLE for key in shape.amounts)
 FREE_TEXT = frozenset(key for shape in TABLE for key in shape.free_text)
 _UNNAMED = ("column 1", "Unnamed: 0")  # row numbers, as programs put them before a table
 

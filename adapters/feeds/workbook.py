@@ -1,43 +1,52 @@
 """An XLSX workbook cut into the rows of its sheets.
 
-The package is measured and looked through before it is opened: a few kilobytes can unpack to gigabytes, a document type
-can name entities that grow without end, and of rows that stand twice nobody knows which one counts. A cell that holds a
-number of more than 15 digits has lost them: it stays a number, and whoever reads an identifier there refuses it.
+The package is looked through before it is opened (`package`). A cell that holds a number of more than 15 digits has
+lost them: it stays a number, and whoever reads an identifier there refuses it. A cell with the error of a formula, or
+with a formula that was never calculated, spoils its row, but for a withdrawal: that comes first (rule J5).
 """
 
-import re
+import warnings
 from collections.abc import Iterator, Sequence
+from datetime import date, datetime
 from io import BytesIO
-from itertools import pairwise
+from itertools import count
 from typing import NamedTuple
-from zipfile import ZipFile
 
+import openpyxl
 import orjson
+from openpyxl.cell.cell import Cell, MergedCell
+from openpyxl.utils.escape import unescape
 
 from adapters.feeds.headings import TITLES, Headings, headings_of, row_under
+from adapters.feeds.package import Unfit, sheets, taken_for_broken
 from adapters.feeds.piece import Fault, Piece
-from adapters.feeds.xlsx import Row, sheets
-from schemas.canonical import JsonValue
+from adapters.feeds.removal import is_removed
+from adapters.feeds.said import WrongValue
+from adapters.feeds.shapes import recognised
+from adapters.feeds.units import unit_in_title
+from schemas.canonical import JsonObject, JsonValue
 
-MOST_UNPACKED = 256 * 1024 * 1024  # bytes of all parts
-MOST_PARTS = 1000
-MOST_PACKED = 200  # how many times smaller than its parts a package may be, past the first MiB
-LAST_ROW = 1_048_576  # a sheet has no more
+EXACT = 10**15  # whole numbers below it are kept by a spreadsheet to the last digit
 
 _ZIP, _OLD = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_TOO_LARGE = Fault("unparseable", "the workbook unpacks to far more than a list can be")
 _OLD_FORM = Fault("unparseable", "a workbook of the old form; save it as .xlsx")
-_BROKEN = Fault("unparseable", "the workbook cannot be read, or not from here on")
-_DOCUMENT_TYPE = Fault("unparseable", "a part of the workbook declares a document type, which none may")
-_ROWS = Fault("unparseable", "the rows of a sheet are not in their order")
 _HEADLESS = Fault("unknown-shape", "no row of headings that are known stands over this row")
 _ERROR = Fault("wrong-value", "a cell holds the error of a formula")
-_FAR_OUT = Fault("shifted-columns", "a cell stands far behind all columns that a list has")
 
-_BEGINS_AS_XML = re.compile(rb"[\xef\xbb\xbf\xfe\xff\x00 \t\r\n]*<")  # behind marks of byte order and blanks
-_DECLARES = re.compile(rb"<\x00?!\x00?D|\x00<\x00!\x00D")  # in UTF-8 and in UTF-16
-_ROW = re.compile(rb"<(?:\w+:)?row\s(?:[^>]*?\s)?r=[\"'](\d+)")
+_EAST_ASIAN_DAYS = frozenset((*range(27, 37), *range(50, 59)))  # formats of numbers that are built in, and no others
 _ERRORS = frozenset({"#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A"})
+
+# A warning of the library may hold a cell's value (rule P1); what it warns of is found here.
+warnings.filterwarnings("ignore", module=r"openpyxl\..*")
+
+
+class Row(NamedTuple):
+    """`fault` is what makes a cell of it unreadable; such a cell is empty here, and in `raw` as it stands."""
+
+    number: int
+    cells: list[JsonValue]
+    raw: list[JsonValue]
+    fault: Fault | None
 
 
 class Place(NamedTuple):
@@ -62,58 +71,111 @@ def workbook_rows(data: bytes) -> Iterator[Piece]:
 
 def placed_rows(data: bytes) -> Iterator[tuple[Place, Piece]]:
     """The same, with where each stands."""
-    fault = _OLD_FORM if data.startswith(_OLD) else _fault(data)
-    if fault is not None:
-        yield WHOLE, Piece(data, fault=fault)
+    if data.startswith(_OLD):
+        yield WHOLE, Piece(data, fault=_OLD_FORM)
         return
     try:
-        with ZipFile(BytesIO(data)) as package:
-            for number, rows in enumerate(sheets(package)):
-                yield from _rows(number, rows)
-    except Exception:  # noqa: BLE001 - a broken package may hold anything, and so raise anything
-        yield WHOLE, Piece(data, fault=_BROKEN)
+        for number, rows in enumerate(_sheets(data)):
+            yield from _rows(number, rows)
+    except Unfit as unfit:
+        yield WHOLE, Piece(data, fault=unfit.fault)
 
 
-def _fault(data: bytes) -> Fault | None:
-    """Why the package is not to be opened. Its parts are read as far as they say they go, and no further."""
-    try:
-        with ZipFile(BytesIO(data)) as package:
-            parts = package.infolist()
-            unpacked = sum(part.file_size for part in parts)
-            if len(parts) > MOST_PARTS or unpacked > min(MOST_UNPACKED, MOST_PACKED * len(data) + (1 << 20)):
-                return _TOO_LARGE
-            return next((found for part in parts if (found := _fault_of_part(package.read(part)))), None)
-    except Exception:  # noqa: BLE001 - here too
-        return _BROKEN
+def _sheets(data: bytes) -> Iterator[Iterator[Row]]:
+    """The rows of each sheet that hold anything. Raises Unfit."""
+    looked_through = sheets(data)
+    with taken_for_broken():
+        book = openpyxl.load_workbook(BytesIO(data), read_only=True, data_only=True, keep_links=False)
+        _tell_days(book)
+        opened = list(zip(book.worksheets, looked_through, strict=True))
+    for sheet, rows in opened:
+        sheet.reset_dimensions()  # a sheet's own word on its size may be wrong
+        found = _read(sheet.iter_rows(max_col=rows.width))
+        yield (Row(row, *_cells(cells, rows.faults[row])) for row, cells in found if row in rows.faults)
 
 
-def _fault_of_part(content: bytes) -> Fault | None:
-    if not _BEGINS_AS_XML.match(content):
-        return None  # a picture, or the like
-    if _DECLARES.search(content):
-        return _DOCUMENT_TYPE
-    rows = [int(row) for row in _ROW.findall(content)]
-    in_order = all(before < row for before, row in pairwise(rows))
-    return None if in_order and (not rows or rows[-1] <= LAST_ROW) else _ROWS
+def _read(rows: Iterator[tuple[Cell | MergedCell, ...]]) -> Iterator[tuple[int, tuple[Cell | MergedCell, ...]]]:
+    """Each row by its number. Around the library alone: what is wrong in our own code must be seen."""
+    for number in count(1):
+        with taken_for_broken():
+            row = next(rows, None)
+        if row is None:
+            return
+        yield number, row
 
 
 def _rows(sheet: int, rows: Iterator[Row]) -> Iterator[tuple[Place, Piece]]:
+    """Under its headings each. Rows of one cell over them are titles; where no headings follow they are rows."""
     headings: Headings | None = None
-    titles = head = 0
-    for number, cells, far_out in rows:
-        if far_out:
-            yield Place(sheet, number, head), Piece(_raw(cells), fault=_FAR_OUT)
+    titles: list[tuple[Place, Piece]] = []
+    head, unit = 0, None
+    for row in rows:
+        if headings is not None:
+            yield Place(sheet, row.number, head), _piece(headings, row)
             continue
-        if headings is None:
-            headings = headings_of([str(cell) for cell in cells])
-            titles += 1
-            head = number if headings else 0
-            if headings is None and (sum(cell != "" for cell in cells) > 1 or titles > TITLES):
-                yield Place(sheet, number, 0), Piece(_raw(cells), fault=_HEADLESS)
+        texts = [str(cell) for cell in row.cells]
+        headings = headings_of(texts, unit)
+        if headings is not None:
+            head = row.number
+            titles.clear()
             continue
-        row = row_under(headings, cells) if _ERRORS.isdisjoint(cells) else _ERROR
-        piece = Piece(_raw(cells), fault=row) if isinstance(row, Fault) else Piece(orjson.dumps(row), row=row)
-        yield Place(sheet, number, head), piece
+        unit = unit_in_title(texts) or unit
+        titles.append((Place(sheet, row.number, 0), Piece(orjson.dumps(row.raw), fault=_HEADLESS)))
+        if len(titles) > TITLES or sum(cell != "" for cell in row.raw) > 1:
+            yield from titles
+            titles.clear()
+    yield from titles
+
+
+def _piece(headings: Headings, row: Row) -> Piece:
+    said = row_under(headings, row.cells)
+    if isinstance(said, Fault):
+        return Piece(orjson.dumps(row.raw), fault=row.fault or said)
+    if row.fault is not None and not _takes_back(said):
+        return Piece(orjson.dumps(row.raw), fault=row.fault)
+    return Piece(orjson.dumps(said), row=said)
+
+
+def _takes_back(row: JsonObject) -> bool:
+    record, shape = recognised(row)
+    try:
+        return is_removed(record, shape.states if shape else None)
+    except WrongValue:
+        return False
+
+
+def _cells(
+    found: Sequence[Cell | MergedCell], fault: Fault | None
+) -> tuple[list[JsonValue], list[JsonValue], Fault | None]:
+    raw = [_cell(cell.value) for cell in found]
+    wrong = {place for place, cell in enumerate(found) if cell.data_type == "e" or cell.value in _ERRORS}
+    cells = ["" if place in wrong else cell for place, cell in enumerate(raw)] if wrong else raw
+    return cells, raw, fault or (_ERROR if wrong else None)
+
+
+def _tell_days(book: openpyxl.Workbook) -> None:
+    """The library takes a day in a format of East Asia for a number."""
+    days: set[int] = vars(book)["_date_formats"]
+    days.update(place for place, style in enumerate(vars(book)["_cell_styles"]) if style.numFmtId in _EAST_ASIAN_DAYS)
+
+
+def _cell(value: object) -> JsonValue:
+    """A cell as text. A number stays one where digits are lost, or where it is a fraction."""
+    match value:
+        case None:
+            return ""
+        case str():
+            return unescape(value) if "_x" in value else value
+        case bool():
+            return "是" if value else "否"
+        case int() | float():
+            return str(int(value)) if abs(value) < EXACT and value == int(value) else float(value)
+        case datetime():
+            return value.strftime("%Y-%m-%d %H:%M:%S")
+        case date():
+            return value.isoformat()
+        case _:
+            return str(value)
 
 
 def _raw(cells: Sequence[JsonValue]) -> bytes:

@@ -105,7 +105,7 @@ def read_front_mapping(path: Path) -> FrontMapping:
     """Raises FrontFault, naming the member."""
     try:
         return FrontMapping.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError):
         raise FrontFault("the mapping is no TOML") from None
     except ValidationError as error:
         raise fault_of(error) from None

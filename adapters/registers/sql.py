@@ -104,7 +104,7 @@ def read_mapping(path: Path) -> RegisterMapping:
     """Raises MappingError where the file is no TOML, lacks a member or has an unknown one."""
     try:
         members = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError):
         raise MappingError("the register's mapping is no TOML") from None
     known = {"table", "row", "name", "held", "identifiers"}
     if set(members) - known or known - set(members) - {"held"}:

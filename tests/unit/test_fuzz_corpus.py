@@ -3,9 +3,12 @@
 import importlib
 from pathlib import Path
 
+import pytest
+
 from tests.fuzzing import CORPUS, LARGEST, Parser
 
 UNIT = Path(__file__).parent
+OF_ANOTHER_KIND = {"jws": [1], "receipt": [1]}  # a heartbeat, signed as a receipt is
 MODULES = sorted(UNIT.rglob("test_fuzz.py"))
 
 
@@ -26,3 +29,19 @@ def test_every_parser_keeps_a_small_corpus_and_every_folder_has_a_parser() -> No
     for name, files in folders.items():
         assert files, name
         assert all(file.stat().st_size <= LARGEST for file in files), name
+
+
+@pytest.mark.parametrize("name", parsers())
+def test_every_parser_takes_its_samples_before_they_are_spoilt(name: str) -> None:
+    """Else damage would be tried on what is refused at its first byte."""
+    parser = parsers()[name]
+    refused = [place for place, sample in enumerate(parser.samples) if not taken(parser, sample)]
+    assert refused == OF_ANOTHER_KIND.get(name, [])
+
+
+def taken(parser: Parser, sample: bytes) -> bool:
+    try:
+        parser.run(sample)
+    except parser.refuses:
+        return False
+    return True

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from adapters.fronts.mapping import read_front_mapping
 from adapters.registers.sql import MappingError, read_mapping
 from schemas.front import FrontFault
-from tests.fuzzing import Parser, kept
+from tests.fuzzing import Parser, examples, kept
 
 FRONT = b"""feed = "dishonest-debtor"
 table = "sxbzxr"
@@ -54,7 +54,7 @@ PARSERS = {
 
 
 @pytest.mark.parametrize("name", PARSERS)
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(data=st.data())
 def test_any_bytes(name: str, data: st.DataObject) -> None:
     PARSERS[name](data.draw(PARSERS[name].any_input()))

@@ -18,7 +18,7 @@ from gateway.errors import BadRequest
 from gateway.trace import read_parent
 from schemas.canonical import canonical
 from schemas.envelope import EVENT, BadMessage
-from tests.fuzzing import Parser, kept
+from tests.fuzzing import Parser, examples, kept
 
 ASKED = canonical(
     {
@@ -71,7 +71,7 @@ PARSERS = {
 
 
 @pytest.mark.parametrize("name", PARSERS)
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(data=st.data())
 def test_any_bytes(name: str, data: st.DataObject) -> None:
     PARSERS[name](data.draw(PARSERS[name].any_input()))

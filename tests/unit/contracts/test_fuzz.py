@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import contracts
 from contracts.load import ContractFileError, load_agreement, load_party
 from contracts.strict_yaml import YamlError, read_mapping
-from tests.fuzzing import Parser, kept
+from tests.fuzzing import Parser, examples, kept
 
 FOLDER = Path(contracts.__file__).parent
 
@@ -38,7 +38,7 @@ PARSERS = {
 
 
 @pytest.mark.parametrize("name", PARSERS)
-@settings(max_examples=120)
+@settings(max_examples=examples(120))
 @given(data=st.data())
 def test_any_bytes(name: str, data: st.DataObject) -> None:
     PARSERS[name](data.draw(PARSERS[name].any_input()))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gateway.delivery.cursor import Cursor, read_cursor
 from gateway.errors import BadRequest
-from tests.fuzzing import Parser, kept
+from tests.fuzzing import Parser, examples, kept
 
 
 def place(data: bytes) -> None:
@@ -19,7 +19,7 @@ def place(data: bytes) -> None:
 PARSERS = {"cursor": Parser(place, [Cursor(5, 700).write().encode(), Cursor(0, 0).write().encode()], (BadRequest,))}
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(data=st.data())
 def test_any_bytes(data: st.DataObject) -> None:
     PARSERS["cursor"](data.draw(PARSERS["cursor"].any_input()))

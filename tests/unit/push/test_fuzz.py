@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gateway.errors import BadRequest, Unauthenticated
 from gateway.push.message import Arrived
-from tests.fuzzing import Parser, kept
+from tests.fuzzing import Parser, examples, kept
 from tests.unit.push.test_message import PUSHED, REPLIES, check_push, check_reply, push, reply
 
 
@@ -39,7 +39,7 @@ PARSERS = {
 
 
 @pytest.mark.parametrize("name", PARSERS)
-@settings(max_examples=120)
+@settings(max_examples=examples(120))
 @given(data=st.data())
 def test_any_bytes(name: str, data: st.DataObject) -> None:
     PARSERS[name](data.draw(PARSERS[name].any_input()))

@@ -20,6 +20,15 @@ from schemas.amounts import UnreadableAmount, read_amount
         ("1，200", "", "1200.00"),
         ("84.9348", "万元", "849348.00"),
         ("84.9348万元", "", "849348.00"),
+        ("12.5万元", "万元", "125000.00"),
+        ("120000元", "万元", "120000.00"),
+        ("￥12.5", "万元", "125000.00"),
+        ("一百二十", "万元", "1200000.00"),
+        ("三千", "万元", "30000000.00"),
+        ("5千", "万元", "5000.00"),
+        ("12.5", "万元人民币", "125000.00"),
+        ("12.5", "以万元计", "125000.00"),
+        ("12元", "美元", "12.00"),
         ("1.5亿", "", "150000000.00"),
         ("人民币12000元整", "", "12000.00"),
         ("￥12000", "", "12000.00"),
@@ -40,7 +49,24 @@ def test_an_amount_has_one_spelling(said, unit: str, amount: str | None) -> None
 
 @pytest.mark.parametrize(
     "said",
-    [True, [], {}, "见判决书", "12-13", "-5", -5, "NaN", float("inf"), float("nan"), "1e99", 10**15, "万", "二二"],
+    [
+        True,
+        [],
+        {},
+        "见判决书",
+        "12-13",
+        "-5",
+        -5,
+        "NaN",
+        float("inf"),
+        float("nan"),
+        "1e99",
+        10**15,
+        "万",
+        "二二",
+        "1.234,5",
+        "1,2345",
+    ],
 )
 def test_what_is_no_amount_is_said_to_be_none(said) -> None:
     with pytest.raises(UnreadableAmount):
@@ -50,6 +76,8 @@ def test_what_is_no_amount_is_said_to_be_none(said) -> None:
 def test_an_unknown_unit_is_no_yuan() -> None:
     with pytest.raises(UnreadableAmount):
         read_amount("1", "美元")
+    with pytest.raises(UnreadableAmount):
+        read_amount("1万", "港币")
 
 
 @given(st.one_of(st.text(), st.integers(), st.floats(), st.text("零一二两三十百千万亿元整0123456789.,E")))

@@ -21,7 +21,7 @@ from schemas.record_id import is_record_id
 from schemas.slots import parse_slot
 from schemas.text import is_garbled, said, visible
 from schemas.withdrawal_reasons import reason_in
-from tests.fuzzing import Parser, kept
+from tests.fuzzing import Parser, examples, kept
 
 TODAY = date(2026, 11, 23)
 JSON = [
@@ -93,7 +93,7 @@ PARSERS = {
 
 
 @pytest.mark.parametrize("name", PARSERS)
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(data=st.data())
 def test_any_bytes(name: str, data: st.DataObject) -> None:
     PARSERS[name](data.draw(PARSERS[name].any_input()))

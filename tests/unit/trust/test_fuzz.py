@@ -19,7 +19,7 @@ from gateway.trust.keys import BadKey, KeySet, PublicKey, SigningKey
 from gateway.trust.receipt import read_receipt
 from gateway.trust.verify import verify_line
 from schemas.canonical import CanonicalError, canonical
-from tests.fuzzing import Parser, kept
+from tests.fuzzing import Parser, examples, kept
 
 from .conftest import District
 from .test_verify import DOCUMENTS
@@ -84,7 +84,7 @@ PARSERS = {
 
 
 @pytest.mark.parametrize("name", PARSERS)
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(data=st.data())
 def test_any_bytes(name: str, data: st.DataObject) -> None:
     PARSERS[name](data.draw(PARSERS[name].any_input()))
@@ -95,7 +95,7 @@ def test_the_kept_corpus(name: str, file: Path) -> None:
     PARSERS[name](file.read_bytes())
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(data=st.data())
 def test_a_private_key_file_is_read_or_said_to_be_damaged(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory

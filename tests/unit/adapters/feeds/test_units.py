@@ -47,6 +47,15 @@ def record(feed: str, data: bytes) -> Any:
         ("执行标的（万元）", "120000元", "120000.00"),
         ("执行标的（万元）", "", None),
         ("执行标的（元）", "八千二百", "8200.00"),
+        ("执行标的（万元人民币）", "12.5", "125000.00"),
+        ("执行标的（以万元计）", "12.5", "125000.00"),
+        ("执行标的（人民币万元）", "12.5", "125000.00"),
+        ("执行标的（万元）", "¥12.5", "125000.00"),
+        ("执行标的（万元）", "人民币12.5", "125000.00"),
+        ("执行标的（万元）", "一百二十", "1200000.00"),
+        ("执行标的（百万元）", "一百二十", "120000000.00"),
+        ("执行标的（万元）", "12.5万元", "125000.00"),
+        ("执行标的（万元）", "一百二十万", "1200000.00"),
     ],
 )
 def test_an_amount_is_read_in_the_unit_behind_its_label(form: str, label: str, said: JsonValue, amount: str) -> None:
@@ -55,11 +64,51 @@ def test_an_amount_is_read_in_the_unit_behind_its_label(form: str, label: str, s
     assert (found.amount, found.subject.name, found.state) == (amount, "焦城执行有限公司", "open")
 
 
+TABLES = [form for form in FORMS if form != "json"]
+
+
 @pytest.mark.parametrize("form", FORMS)
-def test_an_amount_in_another_currency_is_no_amount_of_yuan(form: str) -> None:
-    found = record("judgment-debtor", FORMS[form]({**CASES, "执行标的（美元）": "5000"}))
+@pytest.mark.parametrize("said", ["5000", "¥12.5", "5万", "一百二十"])
+@pytest.mark.parametrize("unit", ["美元", "港币", "万港元"])
+def test_an_amount_in_another_currency_is_no_amount_of_yuan(unit: str, said: str, form: str) -> None:
+    found = record("judgment-debtor", FORMS[form]({**CASES, f"执行标的（{unit}）": said}))
     assert found.amount is None
     assert [one.code for one in found.warnings] == ["amount-unreadable"]
+
+
+@pytest.mark.parametrize("form", TABLES)
+def test_a_note_behind_an_amount_that_nobody_knows_may_be_its_unit(form: str) -> None:
+    found = record("judgment-debtor", FORMS[form]({**CASES, "执行标的（按约定）": "12.5"}))
+    assert (found.amount, [one.code for one in found.warnings]) == (None, ["amount-unreadable"])
+    assert record("judgment-debtor", FORMS[form]({**CASES, "执行标的（必填）": "12.5"})).amount == "12.50"
+
+
+@pytest.mark.parametrize("write", [as_csv, as_xlsx], ids=["csv", "xlsx"])
+@pytest.mark.parametrize(
+    ("title", "label", "amount"),
+    [
+        ("单位：万元", "执行标的", "125000.00"), ("（金额单位: 人民币万元）", "执行标的", "125000.00"),
+        ("执行案件清单（单位：万元）", "执行标的", "125000.00"), ("单位：万元", "执行标的（元）", "12.50"),
+        ("单位：万元", "执行标的金额（元）", "12.50"), ("单位：元", "执行标的", "12.50"),
+        ("单位：港币", "执行标的", None), ("币种：人民币 单位：万元", "执行标的", "125000.00"),
+        ("填报单位：山阳区人民法院", "执行标的", "12.50"), ("2026年名单", "执行标的", "12.50"),
+    ],
+)  # fmt: skip
+def test_a_unit_in_a_title_holds_for_the_amounts_that_say_none(write: Any, title: str, label: str, amount: str) -> None:
+    row = {**CASES, label: "12.5"}
+    assert record("judgment-debtor", write([[title], list(row), list(row.values())])).amount == amount
+
+
+def test_a_unit_beside_an_amount_holds_where_the_text_has_none() -> None:
+    line = {
+        "pname": "焦城执行有限公司",
+        "caseCode": CASES["案号"],
+        "partyCardNum": "69670740-9",
+        "execMoneyUnit": "万元",
+    }
+    line |= {"execCourtName": "山阳区人民法院", "caseCreateTime": "2026年01月05日"}
+    for said in ("12.5", "12.5万元", "125000元"):
+        assert record("judgment-debtor", orjson.dumps({**line, "execMoney": said})).amount == "125000.00"
 
 
 def test_what_is_unpaid_and_an_order_s_amount_have_units_too() -> None:
