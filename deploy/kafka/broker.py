@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -50,10 +51,12 @@ def fetch() -> None:
 
 
 def free_port() -> int:
-    """A loopback port that nobody listens on now."""
-    with socket.socket() as one:
-        one.bind((HOST, 0))
-        return int(one.getsockname()[1])
+    """A loopback port that nobody listens on now, below those that outgoing connections get (Linux: from 32768 on)."""
+    while True:
+        port = 15_000 + secrets.randbelow(17_000)
+        with socket.socket() as one, suppress(OSError):
+            one.bind((HOST, port))
+            return port
 
 
 def is_open(port: int) -> bool:

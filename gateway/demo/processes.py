@@ -2,10 +2,11 @@
 
 import asyncio
 import os
+import secrets
 import socket
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import httpx
 
 from gateway.errors import Unavailable
 
+FIRST_PORT, LAST_PORT = 15_000, 32_000
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0
 
@@ -39,11 +41,14 @@ class Process:
 
 
 def free_port() -> int:
-    """A loopback port that nobody listens on at this moment."""
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        port: int = listening.getsockname()[1]
-        return port
+    """A loopback port that nobody listens on at this moment, below those that a system gives away by itself: one of
+    these may be an outgoing connection's a moment later (Linux: from 32768 on).
+    """
+    while True:
+        port = FIRST_PORT + secrets.randbelow(LAST_PORT - FIRST_PORT)
+        with socket.socket() as listening, suppress(OSError):
+            listening.bind(("127.0.0.1", port))
+            return port
 
 
 async def start(

@@ -5,10 +5,11 @@ writes and waits its turn, a committed write is on the disk, and an engine that 
 """
 
 import ipaddress
+import sqlite3
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any, Final
 
 import asyncpg
@@ -22,6 +23,7 @@ from gateway.errors import BadRequest, Refused
 
 DRIVERS = frozenset({"sqlite+aiosqlite", "postgresql+asyncpg"})
 BUSY_SECONDS = 30  # how long a writer waits for its turn
+MODE_TRIES, MODE_PAUSE_SECONDS = 100, 0.02
 
 # A gateway that hangs inside a transaction lets go of the journal's head before those who wait for it give up.
 POSTGRES_SESSION: Final[Mapping[str, str]] = {
@@ -96,6 +98,7 @@ def open_engine(url: str, *, connections: int = 10, patient: bool = False) -> Jo
 def _open_sqlite(url: URL) -> JournalEngine:
     if url.database and url.database != ":memory:":
         _keep_private(Path(url.database))
+        _log_ahead(Path(url.database))
     engine = create_async_engine(url, connect_args={"timeout": BUSY_SECONDS}, hide_parameters=True)
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
@@ -107,6 +110,24 @@ def _keep_private(database: Path) -> None:
     database.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     database.touch(mode=0o600)
     database.chmod(0o600)
+
+
+def _log_ahead(database: Path) -> None:
+    """Have it use a write-ahead log, which stands in the file from then on. To change that SQLite waits for nobody: of
+    several that start together all but one would hear that it is locked. What else is wrong its first user hears.
+    """
+    for _ in range(MODE_TRIES):
+        try:
+            with closing(sqlite3.connect(database)) as connection:
+                connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorname != "SQLITE_BUSY":
+                return
+            sleep(MODE_PAUSE_SECONDS)
+        except sqlite3.DatabaseError:
+            return
+        else:
+            return
 
 
 def _prepare_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:

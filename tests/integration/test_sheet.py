@@ -164,7 +164,9 @@ def test_ranges_that_would_be_gigabytes_are_refused_before_a_row_is_sent(put: st
                 content = content.replace(b"</sheetData>", b"</sheetData>" + put.encode())
                 assert put.encode() in content
             new.writestr(part.filename, content)
-    with pytest.raises(SheetFault, match="cover far more"):
+    with pytest.raises(
+        SheetFault, match=r"cover far more|cannot be read"
+    ):  # of whole columns the reader says so itself
         read_sheet(out.getvalue())
 
 
