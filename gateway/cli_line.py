@@ -25,16 +25,13 @@ def line(
     ] = False,
 ) -> None:
     """Answer a court's queries and controls (查控) through a folder: FUYUAN_LINE_URL says where the court's line is."""
+    from gateway.cli_process import begin
     from gateway.line.run import login_of, run_line, show_refused
-    from gateway.log import catch_uncaught, configure_logging
-    from gateway.settings import load_settings
     from gateway.wiring import open_line
 
     if refused:
         sys.exit(show_refused(state))
-    settings = load_settings()
-    configure_logging(settings.log_format, settings.log_level)
-    catch_uncaught()  # its message may hold a value
+    settings = begin()
     wire = open_line(institution, *login_of(settings), charset, returns)
     running = run_line(wire, settings, desk, state, every=every, answer_seconds=timeout, keep_days=keep, once=once)
     sys.exit(asyncio.run(running))

@@ -30,14 +30,11 @@ def watch(
     once: TakeOnce = False,
 ) -> None:
     """Push every file that is put into a folder; the verdict is put beside it, as NAME.result.json."""
-    from gateway.log import catch_uncaught, configure_logging
-    from gateway.settings import load_settings
+    from gateway.cli_process import begin
     from gateway.ways_in.folder import LocalFolder
     from gateway.ways_in.run import watch_folder
 
-    settings = load_settings()
-    configure_logging(settings.log_format, settings.log_level)
-    catch_uncaught()  # its message may hold a row
+    begin()
     watching = watch_folder(
         feed, LocalFolder(folder), gateway=gateway, key=key, settle=settle, every=every, marker=done or None, once=once
     )
@@ -64,14 +61,11 @@ def sftp(
     once: TakeOnce = False,
 ) -> None:
     """Push every file that is put into a folder of another machine, as watch does; the verdict is put beside it."""
-    from gateway.log import catch_uncaught, configure_logging
-    from gateway.settings import load_settings
+    from gateway.cli_process import begin
     from gateway.ways_in.run import watch_folder
     from gateway.ways_in.sftp import sftp_folder
 
-    settings = load_settings()
-    configure_logging(settings.log_format, settings.log_level)
-    catch_uncaught()  # its message may hold a row
+    begin()
     folder = sftp_folder(url, host_keys, identity, password_file)
     watching = watch_folder(
         feed, folder, gateway=gateway, key=key, settle=settle, every=every, marker=done or None, once=once
@@ -91,8 +85,7 @@ def front(
     refused: Annotated[bool, typer.Option("--refused", help="Print the rows that are refused, and why.")] = False,
 ) -> None:
     """Push what changes in a department's front-end table (FUYUAN_FRONT_URL), as its mapping file describes it."""
-    from gateway.log import catch_uncaught, configure_logging
-    from gateway.settings import load_settings
+    from gateway.cli_process import begin
     from gateway.trust.private_file import read_secret
     from gateway.ways_in.run import send_front, show_refusals
     from gateway.wiring import open_front
@@ -100,9 +93,7 @@ def front(
 
     if refused:
         sys.exit(show_refusals(state))
-    settings = load_settings()
-    configure_logging(settings.log_format, settings.log_level)
-    catch_uncaught()  # its message may hold a row
+    settings = begin()
     if settings.front_url is None:
         raise Refused("front-settings", "Set FUYUAN_FRONT_URL to the database that the table is in.")
     password = None if settings.front_password_file is None else read_secret(settings.front_password_file)
@@ -126,9 +117,8 @@ def fetch(
     refused: Annotated[bool, typer.Option("--refused", help="Print the records that are refused, and why.")] = False,
 ) -> None:
     """Read a department's interface page by page, as its mapping file describes it, and push what changes there."""
+    from gateway.cli_process import begin
     from gateway.clock import SystemClock
-    from gateway.log import catch_uncaught, configure_logging
-    from gateway.settings import load_settings
     from gateway.trust.private_file import read_secret
     from gateway.ways_in.run import send_front, show_refusals
     from gateway.wiring import open_interface
@@ -136,9 +126,7 @@ def fetch(
 
     if refused:
         sys.exit(show_refusals(state))
-    settings = load_settings()
-    configure_logging(settings.log_format, settings.log_level)
-    catch_uncaught()  # its message may hold a record
+    settings = begin()
     token = "" if settings.fetch_token_file is None else read_secret(settings.fetch_token_file)
     try:
         interface = open_interface(mapping, token, state.with_name(state.name + ".pages"), SystemClock())
@@ -152,16 +140,13 @@ def fetch(
 
 def sheet(feed: str, file: ExistingFile, key: KeyFile, gateway: GatewayUrl = LOCAL) -> None:
     """Push a clerk's table, XLSX or CSV; beside it a copy, FILE.verdict.xlsx, says what became of each row."""
-    from gateway.log import catch_uncaught, configure_logging
+    from gateway.cli_process import begin
     from gateway.provider import open_client
-    from gateway.settings import load_settings
     from gateway.ways_in.sheet import send_sheet
     from gateway.wiring import open_sheet
     from schemas.sheet import SheetFault
 
-    settings = load_settings()
-    configure_logging(settings.log_format, settings.log_level)
-    catch_uncaught()  # its message may hold a row
+    begin()
     if file.stat().st_size > LARGEST_SHEET:
         raise TooLarge("sheet-too-large", f"The file has more than {LARGEST_SHEET // 2**20} MiB; push it, or cut it.")
     try:

@@ -15,22 +15,20 @@ from gateway.agent.parts import Parts, open_parts
 from gateway.agent.topics import Topics
 from gateway.agent.trusted import Trust, read_trusted_keys
 from gateway.broker import agent_broker, make_reader
+from gateway.cli_process import begin
 from gateway.client import GatewayClient
 from gateway.clock import Clock, SystemClock
 from gateway.cycles import collect_rarely
 from gateway.errors import FuyuanError
-from gateway.log import catch_uncaught, configure_logging
 from gateway.retry import Patience
-from gateway.settings import Settings, load_settings
+from gateway.settings import Settings
 from gateway.wiring import open_register
 
 NICE = 5  # who follows a long list gives way to who asks at the counter, and to a gateway on the same machine
 
 
 def main() -> int:
-    settings = load_settings()
-    configure_logging(settings.log_format, settings.log_level)
-    catch_uncaught()
+    settings = begin()
     collect_rarely()
     os.nice(NICE)
     clock = SystemClock()
