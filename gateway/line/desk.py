@@ -9,7 +9,6 @@ Everything here is the institution's to move away or to delete. Files are writte
 
 import contextlib
 import hashlib
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -19,6 +18,7 @@ import orjson
 
 from gateway.errors import Unavailable
 from gateway.ways_in.folder import Folder, Found, Moved, Stamp, is_of, open_folder
+from gateway.ways_in.whole_file import put_whole_at
 from schemas.canonical import JsonObject
 from schemas.line import Attachment
 
@@ -112,19 +112,7 @@ def _json(value: JsonObject) -> bytes:
 
 
 def _put(path: Path, data: bytes) -> None:
-    draft = path.with_name(DRAFT)
-    draft.unlink(missing_ok=True)  # of a run that was killed
-    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(handle, "wb") as out:
-        out.write(data)
-        out.flush()
-        os.fsync(handle)
-    draft.replace(path)
-    parent = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(parent)
-    finally:
-        os.close(parent)
+    put_whole_at(path, DRAFT, data, 0o600)
 
 
 @contextlib.contextmanager

@@ -14,7 +14,7 @@ from gateway.content import NDJSON
 from gateway.errors import BadRequest, Unavailable
 from gateway.pieces import Piece
 from gateway.provider import Pusher
-from gateway.ways_in.whole_file import put_whole
+from gateway.ways_in.whole_file import put_whole_at
 from schemas.canonical import JsonObject
 from schemas.sheet import Refusal, Sheet, SheetFault
 
@@ -84,11 +84,7 @@ def _put(copy: bytes, file: Path) -> Path:
     target = free_path(file)
     try:
         mode = file.stat().st_mode & 0o666
-        folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            put_whole(folder, target.name, f".{target.name}.tmp", copy, mode)
-        finally:
-            os.close(folder)
+        put_whole_at(target, f".{target.name}.tmp", copy, mode)
     except OSError as error:
         reason = f"The rows were sent, and the copy cannot be written ({type(error).__name__}); run it again."
         raise Unavailable("verdict-unwritable", reason) from None

@@ -2,6 +2,16 @@
 
 import contextlib
 import os
+from pathlib import Path
+
+
+def put_whole_at(path: Path, draft: str, content: bytes, mode: int) -> None:
+    """As `put_whole`, in the folder that the path names. Raises OSError."""
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        put_whole(folder, path.name, draft, content, mode)
+    finally:
+        os.close(folder)
 
 
 def put_whole(folder: int, name: str, draft: str, content: bytes, mode: int) -> None:
