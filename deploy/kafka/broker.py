@@ -13,7 +13,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -48,15 +47,6 @@ def fetch() -> None:
     if done.returncode:
         raise Missing(f"Maven could not fetch Apache Kafka:\n{(done.stdout + done.stderr).strip()[-2000:]}")
     fetched.write_bytes(pom)
-
-
-def free_port() -> int:
-    """A loopback port that nobody listens on now, below those that outgoing connections get (Linux: from 32768 on)."""
-    while True:
-        port = 15_000 + secrets.randbelow(17_000)
-        with socket.socket() as one, suppress(OSError):
-            one.bind((HOST, port))
-            return port
 
 
 def is_open(port: int) -> bool:

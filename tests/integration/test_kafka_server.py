@@ -11,7 +11,8 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
-from deploy.kafka.broker import free_port, is_open
+from deploy.kafka.broker import is_open
+from gateway.demo.processes import free_port
 from tests.servers.kafka import ADMIN, Kafka
 
 ROOT = Path(__file__).parents[2]

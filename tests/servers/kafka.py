@@ -19,7 +19,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from deploy.kafka.broker import HOST, Broker, Missing, fetch, free_port
+from deploy.kafka.broker import HOST, Broker, Missing, fetch
+from gateway.demo.processes import free_port
 from tests.servers.postgres import NotHere
 
 EXISTING = "FUYUAN_TEST_KAFKA"
