@@ -22,6 +22,7 @@ from gateway.trust.keys import SigningKey
 from schemas.canonical import JsonObject
 
 POLL_SECONDS = 5.0
+NOT_ALL_TAKEN = 3  # exit status: something is in quarantine, refused, or left for later
 
 
 def open_client(gateway: str, key_file: Path) -> GatewayClient:
@@ -61,7 +62,7 @@ async def push_file(
                 refused += result.quarantine
                 progress.advance(task)
     sys.stdout.write(orjson.dumps({"counts": totals, "quarantine": refused}).decode() + "\n")
-    return 3 if totals.get("quarantined") else 0
+    return NOT_ALL_TAKEN if totals.get("quarantined") else 0
 
 
 async def withdraw_record(
@@ -94,7 +95,7 @@ async def withdraw_record(
         sys.stdout.write(orjson.dumps({"counts": result.counts, "quarantine": result.quarantine}).decode() + "\n")
         if result.counts["quarantined"]:
             sys.stderr.write("nothing is withdrawn: the answer's quarantine says what to put right\n")
-            return 3
+            return NOT_ALL_TAKEN
         if result.counts["unmatched"]:
             sys.stderr.write("alarm: nothing that was ever listed matches; check the case number and the name\n")
             return 4

@@ -50,8 +50,8 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from adapters.fronts.mapping import BrakeAt, Deletions, Name, Part, fault_of
 from schemas.front import FrontFault
+from schemas.loopback import is_in_the_clear
 
-LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 
 
@@ -137,8 +137,7 @@ class InterfaceMapping(Part):
 
     @model_validator(mode="after")
     def _encrypted(self) -> Self:
-        parts = urlsplit(self.url)
-        if parts.scheme == "http" and parts.hostname not in LOOPBACK and not self.unencrypted:
+        if is_in_the_clear(self.url) and not self.unencrypted:
             raise ValueError("http lets anybody on the way read and change records; https, or unencrypted = true")
         return self
 

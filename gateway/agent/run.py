@@ -22,11 +22,11 @@ from gateway.listen import check_address, serve_http
 from gateway.log import catch_uncaught, configure_logging
 from gateway.retry import Patience
 from gateway.settings import Settings
+from schemas.loopback import LOOPBACK
 
 log = structlog.get_logger(__name__)
 
 STOP_SECONDS = 10.0
-LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 def run_agent(settings: Settings) -> None:

@@ -4,8 +4,6 @@ import sys
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
-from typing import Final
-from urllib.parse import urlsplit
 
 import orjson
 import structlog
@@ -16,15 +14,15 @@ from gateway.line.court import Court
 from gateway.line.cycle import Cycle
 from gateway.line.desk import Desk
 from gateway.line.kept import Requests, refused
+from gateway.provider import NOT_ALL_TAKEN
 from gateway.settings import Settings
 from gateway.trust.private_file import read_secret
 from gateway.ways_in.run import keep_looking
 from schemas.line import Line
+from schemas.loopback import is_in_the_clear
 
 log = structlog.get_logger(__name__)
 
-LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
-REFUSED = 3  # exit status of a single run
 NOT_WELL = ("unread", "unreadable-list", "returned", "refused", "unfinished", "failed", "postponed")
 
 
@@ -50,7 +48,7 @@ async def run_line(
         if once:
             await cycle.look()
             sys.stdout.write(orjson.dumps({"counts": cycle.counts}).decode() + "\n")
-            return REFUSED if any(cycle.counts[name] for name in NOT_WELL) else 0
+            return NOT_ALL_TAKEN if any(cycle.counts[name] for name in NOT_WELL) else 0
 
         async def look() -> None:
             try:
@@ -74,8 +72,7 @@ def login_of(settings: Settings) -> tuple[str, str]:
     """User and password of the line. Raises Refused (`line-settings`), Broken (`secret-file-open`, `-damaged`)."""
     if settings.line_url is None or settings.line_user is None or settings.line_password_file is None:
         raise Refused("line-settings", "Set FUYUAN_LINE_URL, FUYUAN_LINE_USER and FUYUAN_LINE_PASSWORD_FILE.")
-    parts = urlsplit(settings.line_url)
-    if parts.scheme == "http" and parts.hostname not in LOOPBACK and not settings.line_unencrypted:
+    if is_in_the_clear(settings.line_url) and not settings.line_unencrypted:
         raise Refused(
             "line-settings",
             "http lets anybody on the way read the login and the accounts; https, or FUYUAN_LINE_UNENCRYPTED=true.",

@@ -16,7 +16,7 @@ import structlog
 from gateway.backoff import Backoff
 from gateway.clock import Clock, SystemClock
 from gateway.errors import FuyuanError, Unavailable
-from gateway.provider import open_client
+from gateway.provider import NOT_ALL_TAKEN, open_client
 from gateway.ways_in.front import FrontTable
 from gateway.ways_in.known import Known
 from gateway.ways_in.watch import Watch, WatchedFolder
@@ -24,7 +24,6 @@ from schemas.front import Front
 
 log = structlog.get_logger(__name__)
 
-IN_QUARANTINE = 3  # exit status of a single run: not all was taken
 ALARM_AFTER = timedelta(hours=1)  # without one look that went well
 LONGEST_LOOK = timedelta(hours=2)  # what was sent until then is known to the next
 
@@ -52,7 +51,7 @@ async def watch_folder(
                 await asyncio.sleep(settle)
             found = await watch.look()
             refused = first.in_part + first.refused + found.in_part + found.refused
-            return IN_QUARANTINE if refused or found.waiting else 0
+            return NOT_ALL_TAKEN if refused or found.waiting else 0
         return await keep_looking(watch.look, feed, every, SystemClock())
 
 
@@ -68,7 +67,7 @@ async def send_front(
         if once or refresh:
             await table.look(refresh=refresh, allow=allow)
             sys.stdout.write(orjson.dumps({"counts": table.counts}).decode() + "\n")
-            return IN_QUARANTINE if table.counts["quarantined"] else 0
+            return NOT_ALL_TAKEN if table.counts["quarantined"] else 0
 
         async def look() -> None:
             nonlocal allow

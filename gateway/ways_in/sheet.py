@@ -13,13 +13,12 @@ import orjson
 from gateway.content import NDJSON
 from gateway.errors import BadRequest, Unavailable
 from gateway.pieces import Piece
-from gateway.provider import Pusher
+from gateway.provider import NOT_ALL_TAKEN, Pusher
 from gateway.ways_in.whole_file import put_whole_at
 from schemas.canonical import JsonObject
 from schemas.sheet import Refusal, Sheet, SheetFault
 
 ROWS_AT_ONCE, MOST_BYTES = 500, 1024 * 1024  # in one request
-IN_QUARANTINE = 3  # exit status
 
 
 async def send_sheet(way: AbstractAsyncContextManager[Pusher], feed: str, file: Path, sheet: Sheet) -> int:
@@ -47,7 +46,7 @@ async def send_sheet(way: AbstractAsyncContextManager[Pusher], feed: str, file: 
     said = {"rows": len(refused), "refused": not_taken, "counts": counts, "codes": _codes(refused)}
     said["copy"] = written.name
     sys.stdout.write(orjson.dumps(said).decode() + "\n")
-    return IN_QUARANTINE if not_taken else 0
+    return NOT_ALL_TAKEN if not_taken else 0
 
 
 def free_path(file: Path) -> Path:
