@@ -14,7 +14,6 @@ from typing import Final
 
 import structlog
 
-from contracts.model import Terms
 from gateway.agent.closing import Closing
 from gateway.agent.enforce import Register, Row, Task, next_task, settle
 from gateway.agent.history import expire
@@ -25,7 +24,6 @@ from gateway.agent.outbox import Outbox
 from gateway.agent.pages import Pages
 from gateway.agent.parts import Parts
 from gateway.agent.standing import (
-    Standing,
     is_due,
     read_ground,
     read_standing,
@@ -160,10 +158,6 @@ class Follower:
         self._wake_telling.set()
         self._wake_sending.set()
 
-    def _ground(self) -> tuple[Standing, Terms | None]:
-        with self._parts.index.read() as view:
-            return read_ground(view, self._parts.contract)
-
     async def _watch(self) -> None:
         """Notice what the screening process puts into the outbox."""
         seen = 0
@@ -180,7 +174,7 @@ class Follower:
 
     def _sweep(self) -> None:
         today = china_date(self._clock.now())
-        if not is_due(self._ground()[0], today):
+        if not is_due(self._parts.ground()[0], today):
             return
 
         def work(change: Change) -> None:
@@ -201,7 +195,7 @@ class Follower:
             return True
         while not self._parts.kill_switch.exists():
             task = next_task(self._parts.index, self._parts.keyed)
-            if task is None or unknown_because(*self._ground(), self._clock.now()) is not None:
+            if task is None or unknown_because(*self._parts.ground(), self._clock.now()) is not None:
                 return True
             with spans("match", task.traces, count=len(task.waiting)):
                 rows = register.find(task.wanted) if task.wanted else []

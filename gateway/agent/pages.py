@@ -15,7 +15,7 @@ from contracts.model import Terms
 from gateway.agent.apply import Applied, apply_events, look_up_all
 from gateway.agent.index import Change
 from gateway.agent.parts import Parts
-from gateway.agent.standing import Standing, beaten, read_ground, read_standing, read_terms, write_standing
+from gateway.agent.standing import Standing, beaten, read_standing, read_terms, write_standing
 from gateway.agent.trusted import Checked, Trust, check_tree
 from gateway.client import EventPage, GatewayClient
 from gateway.clock import Clock, china_date, unstamp
@@ -54,7 +54,7 @@ class Pages:
         Raises FuyuanError where they cannot be read.
         """
         await self._renew_trust()
-        standing, terms = self._read()
+        standing, terms = self._parts.ground()
         if terms is None or standing.version > terms.version:
             terms = await self._read_contract()
         return standing, terms
@@ -96,7 +96,7 @@ class Pages:
             standing = read_standing(change, self._parts.contract)
             write_standing(change, self._parts.contract, standing.with_heads(heads))
 
-        standing, _ = self._read()
+        standing, _ = self._parts.ground()
         if standing.with_heads(heads) != standing:
             await asyncio.to_thread(self._parts.index.write, work)
 
@@ -111,7 +111,7 @@ class Pages:
     async def _use(self, checked: Checked, terms: Terms) -> Applied:
         log.debug("step", step="verify", count=len(checked.events))
         async with self._one_at_a_time:
-            standing, _ = self._read()
+            standing, _ = self._parts.ground()
             if checked.heartbeat is not None and _is_older(checked.heartbeat, standing):
                 checked = replace(checked, heartbeat=None)
             if checked.heartbeat is not None:
@@ -138,10 +138,6 @@ class Pages:
         written = _written(self._parts.trusted_keys)
         if written != self._read_as:
             self._trust, self._read_as = await asyncio.to_thread(self._read_trust), written
-
-    def _read(self) -> tuple[Standing, Terms | None]:
-        with self._parts.index.read() as view:
-            return read_ground(view, self._parts.contract)
 
     def _mark(self, code: str) -> None:
         """Decisions are `unknown` until a good page is pulled (rule M3)."""

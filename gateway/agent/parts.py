@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from contracts.model import Terms
 from gateway.agent.applicant import Keyed
 from gateway.agent.index import Index
 from gateway.agent.receipts import Scribe
+from gateway.agent.standing import Standing, read_ground
 from gateway.clock import Clock
 from gateway.errors import Refused
 from gateway.settings import Settings
@@ -23,6 +25,11 @@ class Parts:
     scribe: Scribe
     trusted_keys: Path
     kill_switch: Path
+
+    def ground(self) -> tuple[Standing, Terms | None]:
+        """How far the list is applied at this moment, and the contract's terms; None where they are not known yet."""
+        with self.index.read() as view:
+            return read_ground(view, self.contract)
 
 
 def open_parts(settings: Settings, clock: Clock) -> Parts:
