@@ -22,6 +22,7 @@ import orjson
 
 from gateway.clock import stamp, unstamp
 from gateway.errors import Conflict, Unavailable
+from gateway.state_file import all_or_none
 from schemas.canonical import JsonObject
 from schemas.line import Call, Kind
 
@@ -105,13 +106,8 @@ class Requests:
     def transaction(self) -> Iterator[None]:
         """All or none. Raises Unavailable (`state-unusable`)."""
         try:
-            self._database.execute("BEGIN")
-            try:
+            with all_or_none(self._database):
                 yield
-            except BaseException:
-                self._database.execute("ROLLBACK")
-                raise
-            self._database.execute("COMMIT")
         except sqlite3.DatabaseError:
             raise _unusable() from None
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.errors import Conflict, Unavailable
+from gateway.state_file import all_or_none
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS row (
@@ -94,14 +95,8 @@ class Known:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All of its writes are kept, or none."""
-        with _usable():
-            self._database.execute("BEGIN")
-            try:
-                yield
-            except BaseException:
-                self._database.execute("ROLLBACK")
-                raise
-            self._database.execute("COMMIT")
+        with _usable(), all_or_none(self._database):
+            yield
 
     def get(self, name: str) -> str | None:
         rows = self._read("SELECT value FROM said WHERE name = ?", (name,))
