@@ -14,7 +14,7 @@ repeats no value of a record. The rules, in the order in which they are tried:
     poison    a record that cannot be read costs itself alone
     silence   no value of a record stands in a reason, an error, a log, or what is printed
 
-For front-end tables and an agency's register the same names say what they can mean there.
+For front-end tables the same names say what they can mean there; so they do in `adapters.conformance_register`.
 """
 
 import contextlib
@@ -24,7 +24,6 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from typing import Protocol
 
 import orjson
 
@@ -63,7 +62,7 @@ def feed_conforms(
     """
     lines, named = tuple(records), frozenset(personal)
     stands = any(value.encode() in line for value in named for line in lines)
-    _rule("silence", stands and all(named), "no personal value of the sample is told, so none could be found")
+    rule("silence", stands and all(named), "no personal value of the sample is told, so none could be found")
     sample = _Sample(feed, lines, read or _read, pack, today, named | frozenset(_personal(lines)))
     with _listening() as heard:
         whole = _form(sample, _totals(sample))
@@ -73,7 +72,7 @@ def feed_conforms(
         told = [*_poison(sample, whole), *_spoilt(sample, whole)]
     told += [item.reason for item in whole if isinstance(item, Rejected)]
     told.append(heard.getvalue())
-    _rule(
+    rule(
         "silence",
         not any(value in text for text in told for value in sample.personal),
         "a value of a record was repeated",
@@ -105,32 +104,32 @@ async def front_conforms(opened: Callable[[], Front], broken: Callable[[], Front
     can; `broken` is one that is away or changed. `personal` are values that stand in the rows. What waits is marked.
     """
     front, values = opened(), frozenset(personal)
-    _rule("silence", values and all(values), "no personal value of the rows is told, so none could be found")
+    rule("silence", values and all(values), "no personal value of the rows is told, so none could be found")
     try:
         rows = [row async for page in front.all() for row in page]
         keys = [row.key for row in rows]
-        _rule("totals", len(set(keys)) == len(keys) > 1, "the table has fewer than two rows, or two rows of one key")
+        rule("totals", len(set(keys)) == len(keys) > 1, "the table has fewer than two rows, or two rows of one key")
         backwards = await front.rows(keys[::-1])
         ordered = [row.key for row in backwards] == keys[::-1]
-        _rule("order", ordered, "rows do not come in the order of the keys asked for")
-        _rule("once", _lines(backwards) == _lines(rows), "a row read alone says something else")
+        rule("order", ordered, "rows do not come in the order of the keys asked for")
+        rule("once", _lines(backwards) == _lines(rows), "a row read alone says something else")
         items = [list(_read(front.feed, orjson.dumps(row.line), KEY, TODAY)) for row in rows]
-        _rule("totals", all(len(some) == 1 for some in items), "a row is not one item")
+        rule("totals", all(len(some) == 1 for some in items), "a row is not one item")
         kinds = {type(one) for some in items for one in some}
-        _rule("poison", {Accepted, Rejected} <= kinds, "of the sample's rows none is accepted, or none rejected")
+        rule("poison", {Accepted, Rejected} <= kinds, "of the sample's rows none is accepted, or none rejected")
         await _restart_front(front, opened)
         await front.mark([(row, None) for row in rows])
         left = [row async for page, _ in front.fresh(None) for row in page] if front.by == "state" else []
-        _rule("once", not left, "a row that is marked as taken waits again")
+        rule("once", not left, "a row that is marked as taken waits again")
     finally:
         await front.close()
     other = broken()
     try:
         async for _ in other.all():
             pass
-        _rule("silence", False, "a table that is away or changed is read all the same")
+        rule("silence", False, "a table that is away or changed is read all the same")
     except (FrontAway, FrontFault) as error:
-        _rule("silence", not any(value in str(error) for value in values), "an error repeats a value of a row")
+        rule("silence", not any(value in str(error) for value in values), "an error repeats a value of a row")
     finally:
         await other.close()
 
@@ -140,7 +139,7 @@ async def _restart_front(front: Front, opened: Callable[[], Front]) -> None:
     if front.by == "refresh":
         return
     pages = [page async for page in front.fresh(None)]
-    _rule("restart", len(pages) > 1, "the table comes in one page, behind which nothing can be missing")
+    rule("restart", len(pages) > 1, "the table comes in one page, behind which nothing can be missing")
     for place, (_, position) in enumerate(pages):
         again = opened()
         try:
@@ -148,98 +147,28 @@ async def _restart_front(front: Front, opened: Callable[[], Front]) -> None:
         finally:
             await again.close()
         rest = {row.key for page, _ in pages[place + 1 :] for row in page}
-        _rule("restart", rest <= found, f"behind page {place + 1} a row is missing")
+        rule("restart", rest <= found, f"behind page {place + 1} a row is missing")
 
 
 def _lines(rows: Iterable[FrontRow]) -> dict[str, JsonObject]:
     return {row.key: row.line for row in rows}
 
 
-class Register(Protocol):
-    """What an agent asks of a register; `gateway.agent.enforce` says it in full."""
-
-    def find(self, wanted: Sequence[tuple[str, str]]) -> Sequence["RegisterRow"]: ...
-    def hold(self, op_id: str, row: str, measure: str, order: JsonObject) -> None: ...
-    def release(self, op_id: str, row: str, measure: str) -> None: ...
-    def close(self) -> None: ...
-
-
-class RegisterRow(Protocol):
-    @property
-    def id(self) -> str: ...
-
-
-def register_conforms(
-    opened: Callable[[], Register], wanted: Sequence[tuple[str, str]], held: Callable[[], object]
-) -> None:
-    """A register: `wanted` are identifiers of one row or more, of which none is held; `held` is all that is held now,
-    as something that can be compared. Each call goes to the register `opened` anew, as after a restart.
-    """
-
-    def ask(*calls: Callable[[Register], object]) -> None:
-        register = opened()
-        try:
-            for call in calls:
-                call(register)
-        finally:
-            register.close()
-
-    found: list[str] = []
-    ask(lambda register: found.extend(row.id for row in register.find([*wanted, *wanted])))
-    _rule("totals", found and len(set(found)) == len(found), "a row is not found, or found twice")
-    for row in found:
-        _holds_once(ask, row, held)
-        _holds_twice(ask, row, held)
-
-
-def _holds_once(ask: Callable[..., None], row: str, held: Callable[[], object]) -> None:
-    """A hold and its release, each done again, and neither of a row that is not there."""
-
-    def hold(register: Register) -> None:
-        register.hold(f"hold/{row}", row, "a-measure", {})
-
-    free = held()
-    ask(hold)
-    once = held()
-    _rule("once", once != free, "a hold holds nothing")
-    ask(hold, hold)
-    _rule("once", held() == once, "the same hold done again, after a restart too, is another")
-    ask(lambda register: register.hold(f"hold/nothing/{row}", "no-such-row", "a-measure", {}))
-    ask(lambda register: register.release(f"release/nothing/{row}", "no-such-row", "a-measure"))
-    _rule("poison", held() == once, "an operation on a row that is not there changed another row")
-    ask(lambda register: register.release(f"release/{row}", row, "a-measure"))
-    _rule("order", held() == free, "a release does not undo its hold")
-    ask(hold)
-    _rule("order", held() == free, "a hold that was done before holds again behind its release")
-
-
-def _holds_twice(ask: Callable[..., None], row: str, held: Callable[[], object]) -> None:
-    """Under two measures: the row is free when both have let it go."""
-    free = held()
-    ask(lambda register: register.hold(f"hold/other/{row}", row, "another-measure", {}))
-    other = held()
-    ask(lambda register: register.hold(f"hold/again/{row}", row, "a-measure", {}))
-    _rule("once", free != other != held() != free, "a second measure holds nothing")
-    ask(lambda register: register.release(f"release/again/{row}", row, "a-measure"))
-    _rule("order", held() == other, "a release lets go what another measure holds")
-    ask(lambda register: register.release(f"release/other/{row}", row, "another-measure"))
-    _rule("order", held() == free, "a row that no measure holds is not free")
-
-
 def _read(feed: str, data: bytes, record_key: bytes, today: date) -> Iterator[Item]:
     return read_feeds(feed, data, record_key=record_key, today=today)
 
 
-def _rule(name: str, holds: object, why: str) -> None:
+def rule(name: str, holds: object, why: str) -> None:
+    """Raises AssertionError, with the rule's name, where it does not hold."""
     if not holds:
         raise AssertionError(f"{name}: {why}")
 
 
 def _totals(sample: _Sample) -> list[Item]:
     whole = sample.read(sample.lines)
-    _rule("totals", len(whole) == len(sample.lines), f"{len(sample.lines)} records gave {len(whole)} items")
-    _rule("totals", not sample.read([]), "of an empty submission there are items")
-    _rule("totals", any(isinstance(item, Accepted) for item in whole), "no record of the sample is accepted")
+    rule("totals", len(whole) == len(sample.lines), f"{len(sample.lines)} records gave {len(whole)} items")
+    rule("totals", not sample.read([]), "of an empty submission there are items")
+    rule("totals", any(isinstance(item, Accepted) for item in whole), "no record of the sample is accepted")
     return whole
 
 
@@ -248,53 +177,53 @@ def _form(sample: _Sample, whole: list[Item]) -> list[Item]:
     for item in whole:
         match item:
             case Accepted(record=record):
-                _rule("form", record.feed == shape.name, f"record {item.line} is of another feed")
+                rule("form", record.feed == shape.name, f"record {item.line} is of another feed")
                 written = record.model_dump_json()
                 again = shape.model.model_validate_json(written).model_dump_json()
-                _rule("form", again == written, f"record {item.line} reads otherwise than it was written")
+                rule("form", again == written, f"record {item.line} reads otherwise than it was written")
             case Withdrawal():
-                _rule("form", item.record_ids, f"withdrawal {item.line} names no record")
+                rule("form", item.record_ids, f"withdrawal {item.line} names no record")
             case Rejected():
-                _rule("form", item.code and item.reason, f"rejection {item.line} says no code or reason")
+                rule("form", item.code and item.reason, f"rejection {item.line} says no code or reason")
     return whole
 
 
 def _order(sample: _Sample, whole: list[Item]) -> None:
-    _rule("order", [item.line for item in whole] == list(range(1, len(whole) + 1)), "lines do not count from 1")
+    rule("order", [item.line for item in whole] == list(range(1, len(whole) + 1)), "lines do not count from 1")
     for line, item in zip(sample.lines, whole, strict=True):
-        _rule("order", _same(sample.read([line]), [item]), f"record {item.line} says something else alone")
+        rule("order", _same(sample.read([line]), [item]), f"record {item.line} says something else alone")
 
 
 def _restart(sample: _Sample, whole: list[Item]) -> None:
     for place in range(len(whole)):
         rest = sample.read(sample.lines[place:])
-        _rule("restart", _same(rest, whole[place:]), f"from record {place + 1} on it differs")
+        rule("restart", _same(rest, whole[place:]), f"from record {place + 1} on it differs")
         stopped = sample.begin(sample.lines)
         for _ in range(place):
             next(stopped)
         beside = sample.read(sample.lines)
         rest = [*stopped]
-        _rule("restart", _same(rest, whole[place:]), f"another reading beside it changed it behind record {place}")
-        _rule("restart", _same(beside, whole), f"a reading that stopped at record {place} changed the next")
+        rule("restart", _same(rest, whole[place:]), f"another reading beside it changed it behind record {place}")
+        rule("restart", _same(beside, whole), f"a reading that stopped at record {place} changed the next")
 
 
 def _once(sample: _Sample, whole: list[Item]) -> None:
     """A record keeps its id on another day, and with its keys in another order; another provider's is another."""
-    _rule("once", _same(sample.read(sample.lines), whole), "read again, it differs")
+    rule("once", _same(sample.read(sample.lines), whole), "read again, it differs")
     names = [_names(item) for item in whole]
     twice = [_names(item) for item in sample.read(sample.lines * 2)]
-    _rule("once", twice == names * 2, "the same record twice in one submission is not the same")
+    rule("once", twice == names * 2, "the same record twice in one submission is not the same")
     later = [_names(item) for item in sample.read(sample.lines, today=sample.today + LATER)]
     turned = [_names(item) for item in sample.read([_turned(line) for line in sample.lines])]
     other = [_names(item) for item in sample.read(sample.lines, key=OTHER_KEY)]
     for line, item, *others in zip(sample.lines, whole, later, turned, other, strict=True):
         if not isinstance(item, Rejected):
             own, again, keys, foreign = _names(item), *others
-            _rule("once", own == again, f"record {item.line} is another on another day")
-            _rule("once", own == keys, f"record {item.line} is another with its keys in another order")
+            rule("once", own == again, f"record {item.line} is another on another day")
+            rule("once", own == keys, f"record {item.line} is another with its keys in another order")
             said = all(one.encode() in line for one in own)
             keyed = said or own != foreign
-            _rule("once", keyed, f"the id of record {item.line} can be made without the provider's key")
+            rule("once", keyed, f"the id of record {item.line} can be made without the provider's key")
 
 
 def _poison(sample: _Sample, whole: list[Item]) -> Iterator[str]:
@@ -303,10 +232,10 @@ def _poison(sample: _Sample, whole: list[Item]) -> Iterator[str]:
     for rubble in (*cut, *_RUBBLE):
         for place in {0, len(whole) // 2, len(whole)}:
             found = sample.read([*sample.lines[:place], rubble, *sample.lines[place:]])
-            _rule("totals", len(found) == len(whole) + 1, "a record that cannot be read is not one item")
+            rule("totals", len(found) == len(whole) + 1, "a record that cannot be read is not one item")
             poisoned = found.pop(place)
-            _rule("poison", _same(found, whole), "a record that cannot be read changed another")
-            _rule("poison", isinstance(poisoned, Rejected), "what cannot be read was not rejected")
+            rule("poison", _same(found, whole), "a record that cannot be read changed another")
+            rule("poison", isinstance(poisoned, Rejected), "what cannot be read was not rejected")
             if isinstance(poisoned, Rejected):
                 yield poisoned.reason
 
@@ -317,8 +246,8 @@ def _spoilt(sample: _Sample, whole: list[Item]) -> Iterator[str]:
     for line in sample.lines:
         for spoilt in _spoil(line, sample.personal):
             found = sample.read([sample.lines[0], spoilt, sample.lines[-1]])
-            _rule("totals", len(found) == 3, "a record with one odd field is not one item")
-            _rule("poison", _same([found[0], found[2]], [*first, *last]), "a record with one odd field changed another")
+            rule("totals", len(found) == 3, "a record with one odd field is not one item")
+            rule("poison", _same([found[0], found[2]], [*first, *last]), "a record with one odd field changed another")
             _form(sample, found[1:2])
             if isinstance(found[1], Rejected):
                 yield found[1].reason

@@ -84,7 +84,7 @@ def taken_for_broken() -> Iterator[None]:
         yield
     except Unfit:
         raise
-    except Exception:  # noqa: BLE001
+    except Exception:  # noqa: BLE001 - a broken package may hold anything, and so the library raise anything
         raise Unfit(_BROKEN) from None
 
 

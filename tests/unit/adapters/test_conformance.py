@@ -13,7 +13,8 @@ import pytest
 from sqlalchemy import Connection, create_engine, delete, text
 
 from adapters import fronts, registers
-from adapters.conformance import feed_conforms, register_conforms
+from adapters.conformance import feed_conforms
+from adapters.conformance_register import register_conforms
 from adapters.feeds import read
 from adapters.feeds.registry import ADAPTERS
 from adapters.feeds.shapes import recognised
