@@ -6,6 +6,7 @@ hangs, and drops nothing. `tests/data/fuzz/<parser>/` keeps small inputs: one of
 
 import contextlib
 import os
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +41,18 @@ class Parser:
     def any_input(self) -> st.SearchStrategy[bytes]:
         own = () if self.inputs is None else (self.inputs,)
         return st.one_of(*own, mutated(self.samples), st.binary(max_size=300), rubble())
+
+
+def of_file(read: Callable[[Path], object]) -> Callable[[bytes], object]:
+    """A parser of files, run on bytes."""
+
+    def run(data: bytes) -> object:
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(data)
+            file.flush()
+            return read(Path(file.name))
+
+    return run
 
 
 def examples(usual: int) -> int:

@@ -9,15 +9,12 @@ from typing import Any
 
 from adapters.interfaces.front import InterfaceFront
 from adapters.interfaces.mapping import InterfaceMapping
-from gateway.demo.cast import COURT
 from gateway.provider import Pusher
-from gateway.ways_in.front import FrontTable, Survey
-from gateway.ways_in.known import Known
-from tests.integration.district import MARKET, TO_MARKET, District
+from gateway.ways_in.front import Survey
+from tests.integration.district import District
+from tests.integration.sending import CODE, NAME, live_cases, run_once
 from tests.servers.interface import PAASID, Department, Handler, interface_server
 
-NAME = "焦作市山阳区示例建材有限公司"
-CODE = "91410811MA47YB0X60"
 MAPPING: dict[str, Any] = {
     "feed": "dishonest-debtor",
     "key": ["id"],
@@ -43,10 +40,6 @@ def record(number: int, **changed: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def cases(*numbers: int) -> list[str]:
-    return sorted(f"（2026）豫0811执{number}号" for number in numbers)
-
-
 class Reader:
     """The court's machine: each look is a run of its own, from its start to its end."""
 
@@ -67,22 +60,11 @@ class Reader:
         front = InterfaceFront(
             mapping, self.department.token if token is None else token, self.state.with_name("pages"), now
         )
-        known = Known(self.state)
-        table = FrontTable(front, known, client or self.district.client(COURT))
-        try:
-            found = await table.look(refresh=refresh, allow=allow)
-        finally:
-            known.close()
-            await front.close()
-        return found, {name: count for name, count in table.counts.items() if count}
+        return await run_once(self.district, front, self.state, client, refresh=refresh, allow=allow)
 
     async def live(self) -> list[str]:
         """The case numbers that stand at an agency."""
-        events, _ = await self.district.pull(MARKET, TO_MARKET)
-        last: dict[str, Any] = {}
-        for event in sorted((one for one in events if one["record"]), key=lambda one: int(one["cause"])):
-            last[event["record"]["record_id"]] = event
-        return sorted(one["record"]["case"]["number"] for one in last.values() if one["kind"] == "upsert")
+        return await live_cases(self.district)
 
 
 def then(do: Callable[[], object]) -> Callable[[Handler], bool]:

@@ -10,15 +10,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from adapters.fronts.mapping import FrontMapping
 from adapters.fronts.sql import SqlFront
-from gateway.client import GatewayClient, PushResult
+from gateway.client import PushResult
 from gateway.demo.cast import COURT
 from gateway.provider import Pusher
-from gateway.ways_in.front import FrontTable, Survey
-from gateway.ways_in.known import Known
-from tests.integration.district import MARKET, TO_MARKET, District
+from gateway.ways_in.front import Survey
+from tests.integration.district import District
+from tests.integration.sending import CODE, NAME, live_cases, run_once
 
-NAME = "焦作市山阳区示例建材有限公司"
-CODE = "91410811MA47YB0X60"
 TABLE = (
     "CREATE TABLE sxbzxr (id BIGINT PRIMARY KEY, ah VARCHAR(60), bzxrmc VARCHAR(200), zjhm VARCHAR(40),"
     " fymc VARCHAR(80), fbsj DATE, yw TEXT, zt INT NOT NULL DEFAULT 0, fhxx VARCHAR(40), czlx CHAR(1) DEFAULT 'C',"
@@ -74,26 +72,12 @@ class Department:
     ) -> tuple[Survey, dict[str, int]]:
         """One run of the process, from its start to its end."""
         mapping = FrontMapping.model_validate({**MAPPING, "changes": BY[by], **changed})
-        front, known = SqlFront(self.url, mapping), Known(self.state)
-        table = FrontTable(front, known, client or self.district.client(COURT))
-        try:
-            found = await table.look(refresh=refresh, allow=allow)
-        finally:
-            known.close()
-            await front.close()
-        return found, {name: count for name, count in table.counts.items() if count}
+        front = SqlFront(self.url, mapping)
+        return await run_once(self.district, front, self.state, client, refresh=refresh, allow=allow)
 
     async def live(self) -> list[str]:
         """The case numbers that stand at an agency."""
-        events, _ = await self.district.pull(MARKET, TO_MARKET)
-        last: dict[str, Any] = {}
-        for event in sorted((one for one in events if one["record"]), key=lambda one: int(one["cause"])):
-            last[event["record"]["record_id"]] = event
-        return sorted(one["record"]["case"]["number"] for one in last.values() if one["kind"] == "upsert")
-
-
-def cases(*numbers: int) -> list[str]:
-    return sorted(f"（2026）豫0811执{number}号" for number in numbers)
+        return await live_cases(self.district)
 
 
 @asynccontextmanager
@@ -120,26 +104,4 @@ class Meanwhile:
             feed, body, content_type, idempotency_key, relist=relist
         )
         await self.department.say(self.statement)
-        return result
-
-
-class Killed(BaseException):
-    pass
-
-
-class KilledAt:
-    """Ends the run at its `left`th request: before the gateway has it, or right after."""
-
-    def __init__(self, client: GatewayClient, left: int, *, after: bool) -> None:
-        self.client, self.left, self.after = client, left, after
-
-    async def push(
-        self, feed: str, body: bytes, content_type: str, idempotency_key: str, *, relist: bool = False
-    ) -> PushResult:
-        self.left -= 1
-        if self.left == 0 and not self.after:
-            raise Killed
-        result = await self.client.push(feed, body, content_type, idempotency_key, relist=relist)
-        if self.left == 0:
-            raise Killed
         return result

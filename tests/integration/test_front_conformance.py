@@ -10,7 +10,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from adapters.conformance import front_conforms
 from adapters.fronts import sql
 from adapters.fronts.mapping import FrontMapping
-from tests.integration.fronts import BY, CODE, MAPPING, NAME, TABLE
+from tests.integration.fronts import BY, MAPPING, TABLE
+from tests.integration.sending import CODE, NAME
 from tests.servers.mariadb import MariaDB
 from tests.servers.postgres import Postgres
 

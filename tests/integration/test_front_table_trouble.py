@@ -14,7 +14,9 @@ from gateway.errors import FuyuanError, Refused, Unavailable
 from gateway.ways_in.front import FrontTable
 from gateway.ways_in.known import Known
 from tests.integration.district import MARKET, TO_MARKET
-from tests.integration.fronts import BY, CODE, MAPPING, NAME, Department, Killed, KilledAt, cases
+from tests.integration.fronts import BY, MAPPING, Department
+from tests.integration.killed import Killed, KilledAt
+from tests.integration.sending import CODE, NAME, cases
 from tests.integration.test_list_feeds import agree
 
 

@@ -11,7 +11,8 @@ from gateway.errors import Refused
 from gateway.ways_in.front import FrontTable, Survey
 from gateway.ways_in.known import Known
 from gateway.ways_in.run import show_refusals
-from tests.integration.fronts import BY, CODE, MAPPING, NAME, Department, Meanwhile, cases
+from tests.integration.fronts import BY, MAPPING, Department, Meanwhile
+from tests.integration.sending import CODE, NAME, cases
 
 
 @pytest.mark.parametrize("by", ["state", "watermark", "refresh"])

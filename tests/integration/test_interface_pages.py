@@ -11,7 +11,8 @@ import pytest
 
 from gateway.errors import Unavailable
 from schemas.front import FrontAway
-from tests.integration.departments import NO_TOTAL, Reader, cases, nothing, record, says, then
+from tests.integration.departments import NO_TOTAL, Reader, nothing, record, says, then
+from tests.integration.sending import cases
 
 
 async def test_parameters_in_a_body_and_by_offset(reader: Reader) -> None:

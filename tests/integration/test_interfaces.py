@@ -11,7 +11,8 @@ import pytest
 
 from gateway.demo.cast import COURT
 from gateway.errors import FuyuanError, Refused, Unavailable
-from tests.integration.departments import CODE, NAME, WATERMARK, Reader, cases, record, says
+from tests.integration.departments import WATERMARK, Reader, record, says
+from tests.integration.sending import CODE, NAME, cases
 from tests.servers.interface import Handler
 
 

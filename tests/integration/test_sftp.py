@@ -1,12 +1,10 @@
 """A folder on a real SFTP server, before a real gateway: as a watched folder, and what a line and a server add."""
 
-import json
 import os
 import socket
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import asyncssh
 import pytest
@@ -18,38 +16,16 @@ from gateway.ways_in import folder as folders
 from gateway.ways_in import sftp
 from gateway.ways_in.sftp import sftp_folder
 from gateway.ways_in.watch import Look, Watch
+from tests.integration.desks import NAME, SETTLE, Desk, journalled, line, ndjson
 from tests.integration.district import FEED, District
-from tests.integration.test_watched_folder import NAME, SETTLE, Killed, KilledAfter, line, ndjson
+from tests.integration.killed import Killed, KilledAt
 from tests.servers.sftp import Sftp, sftp_server
 
 
-class Desk:
-    """The court's watcher; the folder lies on the other machine."""
-
-    def __init__(
-        self, district: District, server: Sftp, client: Pusher | None = None, marker: str | None = None
-    ) -> None:
-        self.district, self.server = district, server
-        self.path = server.folder / "out"
-        folder = sftp_folder(server.url, server.host_keys, server.identity, None)
-        self.watch = Watch(folder, FEED, client or district.client(COURT), district.clock, SETTLE, marker)
-
-    async def look(self) -> Look:
-        first = await self.watch.look()
-        self.district.clock.advance(SETTLE)
-        second = await self.watch.look()
-        return Look(
-            first.taken + second.taken, first.in_part + second.in_part, first.refused + second.refused, second.waiting
-        )
-
-    def put(self, name: str, data: bytes) -> Path:
-        (self.path / name).write_bytes(data)
-        return self.path / name
-
-    def result(self, name: str) -> dict[str, Any]:
-        value = json.loads((self.path / folders.result_name(name)).read_bytes())
-        assert isinstance(value, dict)
-        return value
+def remote(district: District, server: Sftp, client: Pusher | None = None, marker: str | None = None) -> Desk:
+    """The folder lies on the other machine."""
+    folder = sftp_folder(server.url, server.host_keys, server.identity, None)
+    return Desk(district, server.folder / "out", folder, client, marker)
 
 
 @pytest.fixture
@@ -60,11 +36,7 @@ async def server(tmp_path: Path) -> AsyncIterator[Sftp]:
 
 @pytest.fixture
 def desk(district: District, server: Sftp) -> Desk:
-    return Desk(district, server)
-
-
-async def journalled(district: District) -> int:
-    return (await district.tree_head()).size
+    return remote(district, server)
 
 
 async def test_a_file_is_pushed_and_its_result_put_beside_it(desk: Desk) -> None:
@@ -79,7 +51,7 @@ async def test_a_file_is_pushed_and_its_result_put_beside_it(desk: Desk) -> None
 
 
 async def test_partial_uploads_renames_and_markers(district: District, server: Sftp) -> None:
-    desk = Desk(district, server)
+    desk = remote(district, server)
     part = desk.put("list.ndjson.filepart", ndjson(line(1)))
     assert await desk.look() == Look()
     part.rename(desk.path / "list.ndjson")
@@ -94,16 +66,16 @@ async def test_partial_uploads_renames_and_markers(district: District, server: S
     desk.put("cut.ndjson", ndjson(line(4))[:-40])
     assert await desk.look() == Look(refused=1)
     assert desk.result("cut.ndjson")["code"] == "file-unfinished"
-    marked = Desk(district, server, marker=".ok")
+    marked = remote(district, server, marker=".ok")
     desk.put("marked.ndjson", ndjson(line(5)))
     assert await marked.look() == Look()
     desk.put("marked.ndjson.ok", b"")
     assert await marked.watch.look() == Look(taken=1)
 
 
-async def test_sent_again_renamed_or_after_a_kill_it_is_one_statement(desk: Desk) -> None:
+async def test_sent_again_renamed_or_after_a_kill_it_is_one_statement(desk: Desk, server: Sftp) -> None:
     first = desk.put("list.ndjson", ndjson(line(1)))
-    killed = Desk(desk.district, desk.server, KilledAfter(desk.district.client(COURT), 1))
+    killed = remote(desk.district, server, KilledAt(desk.district.client(COURT), 1, after=True))
     with pytest.raises(Killed):
         await killed.look()
     size = await journalled(desk.district)
@@ -143,8 +115,8 @@ async def test_a_file_that_changes_behind_the_listing_is_not_taken(desk: Desk) -
             await opened.read(listed)
 
 
-async def test_a_server_that_never_renames_over_a_file(desk: Desk) -> None:
-    desk.server.old = True
+async def test_a_server_that_never_renames_over_a_file(desk: Desk, server: Sftp) -> None:
+    server.old = True
     desk.put("list.ndjson", ndjson(line(1)))
     assert await desk.look() == Look(taken=1)
     desk.put("list.ndjson", ndjson(line(2), line(3)))
@@ -176,10 +148,10 @@ async def test_a_server_with_another_key_is_told_nothing(district: District, ser
     for known in (f"{pinned.split()[0]} {another}", "", f"other.example {pinned.partition(' ')[2]}"):
         server.host_keys.write_text(known, encoding="ascii")
         with pytest.raises(Refused, match="sftp-host-key"):
-            await Desk(district, server).look()
+            await remote(district, server).look()
     server.host_keys.write_text("@no-such-marker host key\n", encoding="ascii")
     with pytest.raises(Refused, match="sftp-settings"):
-        await Desk(district, server).look()
+        await remote(district, server).look()
     assert server.logins == []
 
 
@@ -224,21 +196,23 @@ def test_an_address_that_is_none(url: str, said: str, tmp_path: Path) -> None:
         sftp_folder("sftp://court@host/out", tmp_path, None, None)
 
 
-async def test_a_server_that_is_away_or_says_nothing_is_waited_for(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_server_that_is_away_or_says_nothing_is_waited_for(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, server: Sftp
+) -> None:
     desk.put("list.ndjson", ndjson(line(1)))
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-    gone = sftp_folder(f"sftp://court@127.0.0.1:{port}/out", desk.server.host_keys, desk.server.identity, None)
+    gone = sftp_folder(f"sftp://court@127.0.0.1:{port}/out", server.host_keys, server.identity, None)
     with pytest.raises(Unavailable, match="sftp-away"):
         await Watch(gone, FEED, desk.district.client(COURT), desk.district.clock, timedelta(0)).look()
     await desk.watch.look()
     desk.district.clock.advance(SETTLE)
-    desk.server.silent = True
+    server.silent = True
     with monkeypatch.context() as short:  # the looks that must go well have their time
         short.setattr(sftp, "ANSWER_SECONDS", 1)
         with pytest.raises(Unavailable, match="sftp-silent"):
             await desk.watch.look()
-    desk.server.silent = False
+    server.silent = False
     assert await desk.look() == Look(taken=1)
     desk.path.rename(desk.path.with_name("moved"))
     with pytest.raises(Unavailable, match="folder-unreadable"):

@@ -1,81 +1,38 @@
 """A watched folder, real files and a real gateway: what a court's clerk or program may do to it."""
 
 import asyncio
-import json
 import os
 import signal
 import socket
 import subprocess
 import sys
-from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
-from gateway.client import GatewayClient, GatewayProblem, PushResult
+from gateway.client import GatewayClient, GatewayProblem
 from gateway.demo.cast import COURT
 from gateway.errors import Unavailable
 from gateway.problem import MEDIA_TYPE
 from gateway.provider import Pusher
 from gateway.retry import Patience
 from gateway.ways_in import folder as folders
-from gateway.ways_in.watch import Look, Watch
-from tests.integration.district import FEED, District
-
-NAME = "焦作市山阳区示例建材有限公司"
-SETTLE = timedelta(seconds=10)
-
-
-def line(number: int, **changed: Any) -> dict[str, Any]:
-    return {
-        "caseCode": f"（2026）豫0811执{number}号", "iname": NAME, "cardNum": "91410811MA47YB0X60",
-        "publishDate": "2026年10月09日", "courtName": "焦作市山阳区人民法院", **changed,
-    }  # fmt: skip
+from gateway.ways_in.watch import Look
+from tests.integration.desks import NAME, SETTLE, Desk, journalled, line, ndjson
+from tests.integration.district import District
+from tests.integration.killed import Killed, KilledAt
 
 
-def ndjson(*lines: dict[str, Any]) -> bytes:
-    return b"".join(json.dumps(one, ensure_ascii=False).encode() + b"\n" for one in lines)
-
-
-class Desk:
-    """The court's folder and the process that watches it."""
-
-    def __init__(self, district: District, path: Path, client: Pusher | None = None, marker: str | None = None) -> None:
-        self.district, self.path = district, path
-        self.watch = Watch(
-            folders.LocalFolder(path), FEED, client or district.client(COURT), district.clock, SETTLE, marker
-        )
-
-    async def look(self) -> Look:
-        """Two looks, so far apart that what lay still has settled."""
-        first = await self.watch.look()
-        self.district.clock.advance(SETTLE)
-        second = await self.watch.look()
-        return Look(
-            first.taken + second.taken, first.in_part + second.in_part, first.refused + second.refused, second.waiting
-        )
-
-    def put(self, name: str, data: bytes) -> Path:
-        (self.path / name).write_bytes(data)
-        return self.path / name
-
-    def result(self, name: str) -> dict[str, Any]:
-        value = json.loads((self.path / folders.result_name(name)).read_bytes())
-        assert isinstance(value, dict)
-        return value
+def local(district: District, path: Path, client: Pusher | None = None, marker: str | None = None) -> Desk:
+    return Desk(district, path, folders.LocalFolder(path), client, marker)
 
 
 @pytest.fixture
 def desk(district: District, tmp_path: Path) -> Desk:
     path = tmp_path / "in"
     path.mkdir()
-    return Desk(district, path)
-
-
-async def journalled(district: District) -> int:
-    return (await district.tree_head()).size
+    return local(district, path)
 
 
 async def test_a_file_is_pushed_and_a_poison_record_isolated(desk: Desk) -> None:
@@ -158,7 +115,7 @@ async def test_an_upload_under_another_name_is_read_once_it_is_renamed(desk: Des
 
 
 async def test_a_marker_says_when_a_file_is_whole(district: District, tmp_path: Path) -> None:
-    desk = Desk(district, tmp_path, marker=".ok")
+    desk = local(district, tmp_path, marker=".ok")
     head = "案号,被执行人姓名/名称,身份证号码/组织机构代码,失信被执行人行为具体情形,发布时间"
     table = f"{head}\n（2026）豫0811执1号,{NAME},91410811MA47YB0X60,违反财产报告制度,2026-10-09"
     desk.put("list.csv", table.encode())
@@ -193,31 +150,11 @@ async def test_yesterdays_file_again_blocks_nobody_who_has_paid(desk: Desk) -> N
     assert [one["code"] for one in desk.result("other.ndjson")["quarantine"]] == ["stale-listing"]
 
 
-class Killed(BaseException):
-    pass
-
-
-class KilledAfter:
-    """Ends the run right after the gateway took piece number `left`, before anything was written down."""
-
-    def __init__(self, client: Pusher, left: int) -> None:
-        self.client, self.left = client, left
-
-    async def push(
-        self, feed: str, body: bytes, content_type: str, idempotency_key: str, *, relist: bool = False
-    ) -> PushResult:
-        result = await self.client.push(feed, body, content_type, idempotency_key, relist=relist)
-        self.left -= 1
-        if self.left == 0:
-            raise Killed
-        return result
-
-
 @pytest.mark.parametrize("pieces", [1, 2, 3])
 async def test_a_run_that_ends_anywhere_is_once(desk: Desk, monkeypatch: pytest.MonkeyPatch, pieces: int) -> None:
     monkeypatch.setattr("gateway.ways_in.watch.MOST_BYTES", 1)
     desk.put("list.ndjson", ndjson(line(1), line(2), line(3)))
-    killed = Desk(desk.district, desk.path, KilledAfter(desk.district.client(COURT), pieces))
+    killed = local(desk.district, desk.path, KilledAt(desk.district.client(COURT), pieces, after=True))
     with pytest.raises(Killed):
         await killed.look()
     assert await desk.look() == Look(taken=1)
@@ -311,7 +248,7 @@ async def test_while_the_gateway_is_away_files_wait(desk: Desk) -> None:
     key, once = desk.district.cast.keys[COURT], Patience(attempts=1)
     async with GatewayClient(url, key, "fuyuan-gateway", desk.district.clock, patience=once) as client:
         with pytest.raises(Unavailable, match="gateway-unreachable"):
-            await Desk(desk.district, desk.path, client).look()
+            await local(desk.district, desk.path, client).look()
     assert not (desk.path / "list.ndjson.result.json").exists()
     assert await desk.look() == Look(taken=1)
 
@@ -324,7 +261,7 @@ async def test_an_error_page_of_a_proxy_refuses_no_file(desk: Desk, status: int)
     key, clock = desk.district.cast.keys[COURT], desk.district.clock
     async with GatewayClient("http://proxy.test", key, "fuyuan-gateway", clock, page) as client:
         with pytest.raises(GatewayProblem, match="answer-unreadable"):
-            await Desk(desk.district, desk.path, client).look()
+            await local(desk.district, desk.path, client).look()
     assert not (desk.path / "list.ndjson.result.json").exists()
     assert await desk.look() == Look(taken=1)
 
@@ -337,7 +274,7 @@ async def test_a_body_that_was_changed_on_the_way_refuses_no_file(desk: Desk) ->
     changed = httpx.MockTransport(lambda _: answer)
     async with GatewayClient("http://proxy.test", key, "fuyuan-gateway", clock, changed) as client:
         with pytest.raises(GatewayProblem, match="digest-mismatch"):
-            await Desk(desk.district, desk.path, client).look()
+            await local(desk.district, desk.path, client).look()
     assert await desk.look() == Look(taken=1)
 
 

@@ -1,7 +1,5 @@
 """The mapping files of front-end tables and of registers: any file is a mapping, or is refused in a sentence."""
 
-import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,7 +9,7 @@ from hypothesis import strategies as st
 from adapters.fronts.mapping import read_front_mapping
 from adapters.registers.sql import MappingError, read_mapping
 from schemas.front import FrontFault
-from tests.fuzzing import Parser, examples, kept
+from tests.fuzzing import Parser, examples, kept, of_file
 
 FRONT = b"""feed = "dishonest-debtor"
 table = "sxbzxr"
@@ -35,16 +33,6 @@ values = ["D"]
 percent = 10
 """
 REGISTER = b'table = "licences"\nrow = "no"\nname = "holder"\nheld = "blocked"\n[identifiers]\ncn-uscc = "code"\n'
-
-
-def of_file(read: Callable[[Path], object]) -> Callable[[bytes], object]:
-    def run(data: bytes) -> object:
-        with tempfile.NamedTemporaryFile(suffix=".toml") as file:
-            file.write(data)
-            file.flush()
-            return read(Path(file.name))
-
-    return run
 
 
 PARSERS = {

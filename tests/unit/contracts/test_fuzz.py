@@ -1,7 +1,5 @@
 """Agreements and parties: any file is one, or is refused in a sentence that names member or line."""
 
-import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,23 +9,13 @@ from hypothesis import strategies as st
 import contracts
 from contracts.load import ContractFileError, load_agreement, load_party
 from contracts.strict_yaml import YamlError, read_mapping
-from tests.fuzzing import Parser, examples, kept
+from tests.fuzzing import Parser, examples, kept, of_file
 
 FOLDER = Path(contracts.__file__).parent
 
 
 def files(folder: str) -> list[bytes]:
     return [path.read_bytes() for path in sorted((FOLDER / folder).iterdir())]
-
-
-def of_file(read: Callable[[Path], object]) -> Callable[[bytes], object]:
-    def run(data: bytes) -> object:
-        with tempfile.NamedTemporaryFile(suffix=".yaml") as file:
-            file.write(data)
-            file.flush()
-            return read(Path(file.name))
-
-    return run
 
 
 PARSERS = {
