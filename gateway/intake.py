@@ -11,8 +11,9 @@ import hashlib
 import os
 import secrets
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Final
 
 import orjson
@@ -21,6 +22,7 @@ from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.beside import SHORT, beside
 from gateway.clock import Clock, china_date, stamp
 from gateway.control.admission import FEEDS as CONTROLLED
 from gateway.control.admission import Admission, Basis
@@ -32,6 +34,7 @@ from gateway.journal.heads import read_heads, unchanged_since
 from gateway.journal.plan import Chunk, Plan, cut, plan_chunk
 from gateway.journal.source_keys import remember, resolved, still_named
 from gateway.journal.statements import Statement, sign_statement
+from gateway.precedence import Precedence, overtakes
 from gateway.trace import span
 from gateway.trust.keyring import Keyring
 from gateway.trust.seal import SealedBatch, seal_batch, submission_commitment
@@ -107,6 +110,7 @@ class Intake:
         reader: Reader,
         admission: Admission,
         *,
+        precedence: Precedence,
         batch_records: int = 1000,
         appended: Callable[[], None] = lambda: None,
         counted: Callable[[str, Mapping[str, int]], None] = lambda _feed, _counts: None,
@@ -116,6 +120,7 @@ class Intake:
         self._keyring = keyring
         self._reader = reader
         self._admission = admission
+        self._precedence = precedence
         self._batch_records = batch_records
         self._appended = appended
         self._counted = counted
@@ -151,16 +156,20 @@ class Intake:
                 return result
             chunks = cut(feed, items, self._batch_records)
             with span("parse"):
-                chunk: Chunk | None = await asyncio.to_thread(next, chunks, Chunk([], frozenset()))
+                chunk, following = await asyncio.to_thread(_first_two, chunks)
             number = 0
             while chunk is not None:
                 log.debug("step", step="parse", records=len(chunk.items))
-                with span("parse"):
-                    following = await asyncio.to_thread(next, chunks, None)
                 if number >= done:
-                    await self._journal_chunk(submission, feed, chunk, number, result, along, last=following is None)
+                    with self._precedence.taken() if overtakes(feed, chunk.items) else nullcontext():
+                        await self._journal_chunk(
+                            submission, feed, chunk, number, result, along, last=following is None
+                        )
                 number += 1
                 chunk = following
+                if following is not None:
+                    with span("parse"):
+                        following = await asyncio.to_thread(next, chunks, None)
             log.debug("step", step="acknowledge")
         except OperationalError as error:
             raise Unavailable(
@@ -189,14 +198,15 @@ class Intake:
                         admitted, basis = await self._admission.admit(
                             connection, feed, submission.provider, known, heads
                         )
-                plan = await asyncio.to_thread(
-                    plan_chunk, feed, self._keyring, admitted, heads, relist=submission.relist
-                )
+                decide = partial(plan_chunk, feed, self._keyring, admitted, heads, relist=submission.relist)
+                plan = await beside(len(chunk.items), decide)
             salt = os.urandom(32)
             with span("seal", records=len(plan.taken)):
-                sealed = await asyncio.to_thread(self._seal, submission, feed, plan, salt)
+                sealed = await beside(len(plan.taken), partial(self._seal, submission, feed, plan, salt))
             log.debug("step", step="seal", records=len(plan.taken))
             before = result.counts
+            if len(plan.taken) > SHORT:
+                await self._precedence.give_way()
             try:
                 with span("append", records=len(plan.taken)):
                     await self._append(submission, feed, plan, basis, sealed, salt, number, result, along, last=last)
@@ -313,6 +323,11 @@ class Intake:
             raise Conflict(
                 "submission-in-progress", "The same submission is being journalled; ask again for its result."
             )
+
+
+def _first_two(chunks: Iterator[Chunk]) -> tuple[Chunk | None, Chunk | None]:
+    """For it is journalled with each whether another follows. A submission of nothing has one, which is empty."""
+    return next(chunks, Chunk([], frozenset())), next(chunks, None)
 
 
 async def _reached(connection: AsyncConnection, submission: Submission) -> tuple[int, Result, bool]:

@@ -1,6 +1,7 @@
 """A running gateway: its parts, and the background work between start and stop."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -16,13 +17,14 @@ from gateway.delivery.kafka import KafkaLanes
 from gateway.delivery.neighbours import exchange_signals
 from gateway.delivery.pull import Pull
 from gateway.delivery.reconcile import Reconciler
-from gateway.delivery.route import Router
+from gateway.delivery.route import Behind, Router
 from gateway.delivery.wakeup import Wakeup
 from gateway.intake import Intake
 from gateway.journal.engine import JournalEngine
 from gateway.journal.nonces import Nonces
 from gateway.journal.proofs import Proofs
 from gateway.metrics import Metrics
+from gateway.precedence import Precedence
 from gateway.push.topics import PushTopics
 from gateway.receipt_delays import Delays
 from gateway.receipts import Receipts
@@ -31,6 +33,7 @@ from gateway.settings import Settings
 log = structlog.get_logger(__name__)
 
 IDLE_SECONDS = 1.0
+ABREAST = 4  # lanes that are routed at once; each takes a connection to the database
 PASS_SECONDS = 0.05  # of steps, before it is looked anew for what overtakes them
 
 
@@ -55,7 +58,9 @@ class Running:
     metrics: Metrics
     delays: Delays
     clocks: Clocks
+    precedence: Precedence
     reconciler: Reconciler | None = None
+    _abreast: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(ABREAST))
     _background: list[asyncio.Task[None]] = field(default_factory=list)
 
     def start(self) -> None:
@@ -113,10 +118,30 @@ class Running:
         behind = await self.router.behind()
         for contract_id in set(ids) - {one.contract for one in behind}:
             self.heartbeats.complete(contract_id, before)
-        moved, now = False, asyncio.get_running_loop().time
+        moved = await self._route_priority([one for one in behind if one.lane == "priority"])
+        now = asyncio.get_running_loop().time
         until = now() + PASS_SECONDS
+
+        def grown() -> bool:
+            return self.wakeup.ticket() != ticket
+
         for one in behind:
-            if moved and one.lane == "bulk" and now() >= until and self.wakeup.ticket() != ticket:
+            if one.lane == "priority":
+                continue
+            await self.precedence.give_way(unless=grown)
+            if moved and grown() and (self.precedence.is_taken or now() >= until):
                 break
             moved = await self.router.advance(one) or moved
         return moved
+
+    async def _route_priority(self, behind: Sequence[Behind]) -> bool:
+        """One step for each, some side by side: of ten agencies the last one shall not wait for the other nine."""
+
+        async def advance(one: Behind) -> bool:
+            async with self._abreast:
+                return await self.router.advance(one)
+
+        if not behind:
+            return False
+        with self.precedence.taken():
+            return any(await asyncio.gather(*map(advance, behind)))

@@ -39,6 +39,7 @@ from gateway.journal.nonces import Nonces
 from gateway.journal.proofs import Proofs
 from gateway.journal.schema import upgrade
 from gateway.metrics import Metrics
+from gateway.precedence import Precedence
 from gateway.push.answer import Answers
 from gateway.push.topics import PushTopics
 from gateway.receipt_delays import Delays
@@ -68,12 +69,14 @@ async def open_gateway(settings: Settings, clock: Clock) -> Running:
     await registry.admit({"id": keyring.signing.party, "roles": ["gateway"]}, [keyring.signing.public()])
     metrics = Metrics(engine, clock)
     versions = Versions(keyring.vault)
+    precedence = Precedence()
     intake = Intake(
         engine,
         clock,
         keyring,
         read_feed,
         Admission(clock, keyring, versions, limits_of(settings)),
+        precedence=precedence,
         batch_records=settings.batch_records,
         appended=wakeup.signal,
         counted=metrics.count_intake,
@@ -98,7 +101,8 @@ async def open_gateway(settings: Settings, clock: Clock) -> Running:
         nonces=Nonces(engine, clock, 2 * timedelta(seconds=settings.signature_skew_seconds)),
         router=router,
         heartbeats=heartbeats,
-        kafka=_feed_kafka(settings, engine, clock, sender, heartbeats, numbered),
+        kafka=_feed_kafka(settings, engine, clock, sender, heartbeats, numbered, precedence),
+        precedence=precedence,
         pushes=_read_pushes(settings, engine, clock, intake, registry, keyring.signing, metrics),
         wakeup=wakeup,
         reconciler=reconciler,
@@ -117,13 +121,19 @@ def open_reconciler(settings: Settings, engine: JournalEngine, registry: Registr
 
 
 def _feed_kafka(
-    settings: Settings, engine: JournalEngine, clock: Clock, sender: Sender, heartbeats: Heartbeats, numbered: Wakeup
+    settings: Settings,
+    engine: JournalEngine,
+    clock: Clock,
+    sender: Sender,
+    heartbeats: Heartbeats,
+    numbered: Wakeup,
+    precedence: Precedence,
 ) -> KafkaLanes | None:
     broker = gateway_broker(settings)
     if broker is None:
         return None
     producer = Producer(partial(make_producer, broker))
-    return KafkaLanes(engine, clock, sender, heartbeats, producer, numbered, settings.party)
+    return KafkaLanes(engine, clock, sender, heartbeats, producer, numbered, settings.party, precedence)
 
 
 def _read_pushes(

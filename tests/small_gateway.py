@@ -22,6 +22,7 @@ from gateway.delivery.versions import Versions
 from gateway.intake import Intake, Result, Submission
 from gateway.journal.engine import open_engine
 from gateway.journal.schema import upgrade
+from gateway.precedence import Precedence
 from gateway.settings import Settings
 from gateway.trust import jws
 from gateway.trust.keyring import Keyring, load_keyring
@@ -150,7 +151,15 @@ async def open_test_gateway(folder: Path, database_url: str) -> Gateway:
         clock,
         keyring,
         registry,
-        Intake(engine, clock, keyring, no_reader, admission(clock, keyring, versions), batch_records=3),
+        Intake(
+            engine,
+            clock,
+            keyring,
+            no_reader,
+            admission(clock, keyring, versions),
+            precedence=Precedence(),
+            batch_records=3,
+        ),
         Router(engine, clock, versions),
         Sender(engine, clock, keyring, versions),
         keys,

@@ -22,6 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from contracts.lifecycle import IN_FORCE
 from gateway import trace
 from gateway.backoff import Backoff
+from gateway.beside import SHORT
 from gateway.broker import LARGEST_MESSAGE
 from gateway.clock import Clock, china_date
 from gateway.delivery.claims import Claim, Claims
@@ -29,12 +30,13 @@ from gateway.delivery.coverage import Agreement, read_agreement
 from gateway.delivery.heartbeat import Heartbeats
 from gateway.delivery.log import RUN
 from gateway.delivery.producer import Producer
-from gateway.delivery.send import SHORT, Run, Sender
+from gateway.delivery.send import Run, Sender
 from gateway.delivery.wakeup import Wakeup
 from gateway.errors import FuyuanError, NotFound
 from gateway.journal.engine import JournalEngine
 from gateway.journal.tables import contract, kafka_lane
 from gateway.journal.tables import lane as lane_table
+from gateway.precedence import Precedence
 from gateway.trust.documents import LANES, Lane
 from schemas.envelope import Message, topic_of, write_event, write_heartbeat
 
@@ -58,6 +60,7 @@ class KafkaLanes:
         producer: Producer,
         numbered: Wakeup,
         gateway: str,
+        precedence: Precedence,
     ) -> None:
         """`numbered` is signalled when numbers were given; `gateway` is the party id in the messages' source."""
         self._engine = engine
@@ -67,6 +70,7 @@ class KafkaLanes:
         self._producer = producer
         self._numbered = numbered
         self._gateway = gateway
+        self._precedence = precedence
         self._claims = Claims(engine, clock)
         self._feeding: dict[tuple[str, Lane], asyncio.Task[None]] = {}
         self._beating: dict[str, asyncio.Task[None]] = {}
@@ -133,7 +137,10 @@ class KafkaLanes:
         return count
 
     async def _prepare(self, claim: Claim, sent: int) -> Run | None:
-        async with nullcontext() if claim.lane == "priority" else self._turn:
+        if claim.lane == "priority":
+            return await self._sender.prepare(claim.contract, claim.lane, sent, self._may_feed)
+        async with self._turn:
+            await self._precedence.give_way()
             return await self._sender.prepare(claim.contract, claim.lane, sent, self._may_feed)
 
     async def _produce(self, run: Run) -> None:
@@ -173,7 +180,8 @@ class KafkaLanes:
         try:
             while True:
                 try:
-                    sent = await self.drain(contract_id, lane)
+                    with self._precedence.taken() if lane == "priority" else nullcontext():
+                        sent = await self.drain(contract_id, lane)
                     break
                 except (FuyuanError, SQLAlchemyError) as error:
                     log.warning("lane-delayed", contract=contract_id, lane=lane, error=type(error).__name__)

@@ -1,9 +1,9 @@
 """Sending: what each number shows now, under the contract as it stands at this moment (rules D3, D7, D10, J7)."""
 
-import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import structlog
@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from contracts.lifecycle import may_send
 from contracts.policy import Policy, Source, Values
+from gateway.beside import beside
 from gateway.clock import Clock, stamp
 from gateway.delivery.coverage import Agreement, read_agreement, unknown_contract
 from gateway.delivery.cursor import Cursor
@@ -33,7 +34,6 @@ from schemas.catalog import HISTORIES
 
 log = structlog.get_logger(__name__)
 
-SHORT = 20  # events that are made at once; more are made beside the event loop, where they keep nobody waiting
 BATCHES_KEPT = 64  # decoded batch trees shared by all contracts that stand at one place (D9); they hold no content
 
 
@@ -138,9 +138,7 @@ class Sender:
         positions = [one.routed.position for one in numbers if one.routed.kind != "contract"]
         versions = await self._versions.read(connection, positions)
         batches = await self._batches_of(connection, {version.leaf for version in versions.values()})
-        if len(numbers) <= SHORT:
-            return self._made(agreement, lane, numbers, versions, batches)
-        return await asyncio.to_thread(self._made, agreement, lane, numbers, versions, batches)
+        return await beside(len(numbers), partial(self._made, agreement, lane, numbers, versions, batches))
 
     def _made(
         self,

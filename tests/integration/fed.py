@@ -42,7 +42,8 @@ class Feed:
     def another(self, producer: Producer, clock: Clock | None = None) -> KafkaLanes:
         """A second process's, over the same journal."""
         running, clock = self.district.running, clock or self.district.clock
-        return KafkaLanes(running.engine, clock, self.lanes._sender, running.heartbeats, producer, running.wakeup, "x")
+        sender, woken, precedence = self.lanes._sender, running.wakeup, running.precedence
+        return KafkaLanes(running.engine, clock, sender, running.heartbeats, producer, woken, "x", precedence)
 
     async def send(self) -> int:
         """Route and send all that there is, priority first; the number of events sent."""

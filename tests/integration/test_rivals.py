@@ -28,6 +28,7 @@ from gateway.journal.engine import open_engine
 from gateway.journal.nonces import Nonces
 from gateway.journal.proofs import read_tree_head
 from gateway.journal.tables import delivery_log, entry, journal_head, journal_leaf, lane
+from gateway.precedence import Precedence
 from gateway.settings import Settings
 from gateway.trust.documents import LANES
 from gateway.trust.merkle import root
@@ -47,7 +48,9 @@ async def rivals(tmp_path: Path, database_url: str) -> AsyncIterator[list[Gatewa
         engine = open_engine(database_url)
         versions = Versions(first.keyring.vault)
         admitting = admission(first.clock, first.keyring, versions)
-        intake = Intake(engine, first.clock, first.keyring, no_reader, admitting, batch_records=3)
+        intake = Intake(
+            engine, first.clock, first.keyring, no_reader, admitting, precedence=Precedence(), batch_records=3
+        )
         router = Router(engine, first.clock, versions)
         sender = Sender(engine, first.clock, first.keyring, versions)
         opened.append(replace(first, engine=engine, intake=intake, router=router, sender=sender, sent=number * 1000))

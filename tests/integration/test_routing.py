@@ -3,14 +3,15 @@
 import asyncio
 import threading
 from collections.abc import Callable, Sequence
+from itertools import groupby
 
 import pytest
 from sqlalchemy import select
 
 from gateway.delivery.log import RUN
-from gateway.journal.tables import lane
+from gateway.journal.tables import entry, lane
 from tests.integration.agency import MEASURE, Agent, listing
-from tests.integration.district import TO_MARKET, District
+from tests.integration.district import FEED, TO_MARKET, District
 
 AT_ONCE = 50  # the test gateway takes no larger body
 
@@ -46,6 +47,44 @@ async def test_d1_a_withdrawal_waits_for_one_step_of_a_long_list(
         pass
     assert await lanes(district) == {"priority": 3, "bulk": 2 * RUN}
     assert await running.router.behind() == []
+
+
+async def test_d1_a_long_list_gives_way_to_a_withdrawal_at_the_journal(
+    district: District, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.precedence.LONGEST_SECONDS", 30.0)
+    await district.push(listing(1))
+    with district.running.precedence.taken():
+        pushing = asyncio.create_task(district.push(*map(listing, range(2, AT_ONCE))))
+        await district.withdraw(listing(1))
+        await asyncio.wait([pushing], timeout=0.5)
+        assert not pushing.done()
+    assert (await pushing)["listed"] == AT_ONCE - 2
+    async with district.running.engine.connect() as connection:
+        statuses = await connection.execute(
+            select(entry.c.status).where(entry.c.feed == FEED).order_by(entry.c.position)
+        )
+        assert [status for status, _ in groupby(statuses.scalars())] == ["listed", "withdrawn", "listed"]
+
+
+async def test_d1_what_is_routed_of_a_long_list_gives_way_until_the_journal_grows(
+    district: District, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.precedence.LONGEST_SECONDS", 30.0)
+    running = district.running
+    await list_many(district, AT_ONCE)
+    await running.router.catch_up(TO_MARKET, steps=1)
+    with running.precedence.taken():
+        routing = asyncio.create_task(running._route_each(running.wakeup.ticket()))
+        await asyncio.wait([routing], timeout=0.5)
+        assert await lanes(district) == {"priority": 1, "bulk": 0}
+        await district.withdraw(listing(1))
+        assert await routing  # the other contracts were told of their beginning, so it looks anew
+        assert await lanes(district) == {"priority": 1, "bulk": 0}
+        routing = asyncio.create_task(running._route_each(running.wakeup.ticket()))
+        await asyncio.wait([routing], timeout=0.5)
+        assert await lanes(district) == {"priority": 2, "bulk": 0}
+    assert await routing
 
 
 async def test_d11_only_a_contract_whose_lanes_are_done_is_complete(district: District) -> None:

@@ -1,0 +1,14 @@
+"""Work beside the event loop: what takes long is done in a thread, where it keeps nobody waiting."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+T = TypeVar("T")
+
+SHORT: Final = 20  # records or events; so few are done sooner than a busy process gets to a thread
+
+
+async def beside(count: int, work: Callable[[], T]) -> T:
+    """What comes of `work` on so many records or events."""
+    return work() if count <= SHORT else await asyncio.to_thread(work)

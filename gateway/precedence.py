@@ -1,0 +1,70 @@
+"""Precedence: a withdrawal overtakes a long list in every step of its way, not in its lane alone.
+
+What has precedence says so while it is under way; bulk gives way before each of its steps. It waits a moment at most,
+for a court that withdraws without end must not stop its own list.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final
+
+from gateway.beside import SHORT
+from schemas.catalog import Feed
+from schemas.reading import Accepted, Item, Withdrawal
+from schemas.records.receipt import Receipt
+
+LONGEST_SECONDS: Final = 0.5  # that something has precedence, and that a step of bulk gives way
+NEXT_SECONDS: Final = 0.1  # for what follows from a step of precedence to begin
+LOOK_SECONDS: Final = 0.01
+
+
+class Precedence:
+    """One for all the work of a process."""
+
+    def __init__(self) -> None:
+        self._under_way = 0
+        self._until = float("-inf")
+
+    @property
+    def is_taken(self) -> bool:
+        return asyncio.get_running_loop().time() < self._until
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """Bulk gives way to what is done in here, and for a moment to what follows from it. What takes long, as with a
+        broker that is away, has precedence for LONGEST_SECONDS only.
+        """
+        now = asyncio.get_running_loop().time
+        self._under_way += 1
+        self._until = now() + LONGEST_SECONDS
+        try:
+            yield
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._until = min(self._until, now() + NEXT_SECONDS)
+
+    async def give_way(self, *, unless: Callable[[], bool] = lambda: False) -> None:
+        """Before a step of bulk: wait while something has precedence, and `unless` does not hold, but not for ever."""
+        now = asyncio.get_running_loop().time
+        deadline = now() + LONGEST_SECONDS
+        while self.is_taken and now() < deadline and not unless():  # noqa: ASYNC110 - it ends by the clock
+            await asyncio.sleep(LOOK_SECONDS)
+
+
+def overtakes(feed: Feed, items: Sequence[Item]) -> bool:
+    """Whether these few have precedence: withdrawals, orders, and receipts of what was done to a row."""
+    return len(items) <= SHORT and any(_is_urgent(feed, item) for item in items)
+
+
+def _is_urgent(feed: Feed, item: Item) -> bool:
+    match item:
+        case Withdrawal():
+            return True
+        case Accepted(record=Receipt(kind=kind)):
+            return kind != "received"
+        case Accepted():
+            return feed.is_urgent
+        case _:
+            return False
