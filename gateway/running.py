@@ -33,7 +33,7 @@ from gateway.settings import Settings
 log = structlog.get_logger(__name__)
 
 IDLE_SECONDS = 1.0
-ABREAST = 4  # lanes that are routed at once; each takes a connection to the database
+ABREAST = 8  # lanes that are routed at once; each takes a connection to the database
 PASS_SECONDS = 0.05  # of steps, before it is looked anew for what overtakes them
 
 

@@ -1,10 +1,10 @@
 """`fuyuan serve`: the gateway's HTTP server."""
 
 import asyncio
-import sys
 
 from gateway import trace
 from gateway.api.app import create_app
+from gateway.beside import switch_soon
 from gateway.clock import SystemClock
 from gateway.cycles import collect_rarely
 from gateway.journal.schema import prepare
@@ -13,8 +13,6 @@ from gateway.log import catch_uncaught, configure_logging
 from gateway.running import Running
 from gateway.settings import Settings
 from gateway.wiring import open_gateway
-
-SWITCH_SECONDS = 0.0005  # how long a thread that seals keeps the event loop waiting; Python's own is ten times that
 
 
 def serve(settings: Settings) -> None:
@@ -27,7 +25,7 @@ def serve(settings: Settings) -> None:
     configure_logging(settings.log_format, settings.log_level)
     catch_uncaught()
     collect_rarely()
-    sys.setswitchinterval(SWITCH_SECONDS)
+    switch_soon()
     started: list[Running] = []
 
     async def start() -> Running:

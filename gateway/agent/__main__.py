@@ -14,6 +14,7 @@ from gateway.agent.follow import Follower
 from gateway.agent.parts import Parts, open_parts
 from gateway.agent.topics import Topics
 from gateway.agent.trusted import Trust, read_trusted_keys
+from gateway.beside import switch_soon
 from gateway.broker import agent_broker, make_reader
 from gateway.cli_process import begin
 from gateway.client import GatewayClient
@@ -30,6 +31,7 @@ NICE = 5  # who follows a long list gives way to who asks at the counter, and to
 def main() -> int:
     settings = begin()
     collect_rarely()
+    switch_soon()
     os.nice(NICE)
     clock = SystemClock()
     parts = open_parts(settings, clock)

@@ -1,15 +1,14 @@
 """Following a contract: read, verify, apply, and carry out what follows from it. Loops side by side, for ever.
 
 One pulls, one follows Kafka where that is set, and both write the index. One looks up in the register what waits, and
-judges standing holds anew each day. One tells the register, so that a release waits for no look-up of a long list. One
-sends receipts, its own and those of the screening process.
+judges standing holds anew each day. One tells the register, so that a release waits for no look-up of a long list. Two
+send receipts, those of the screening process too: what was done at once, what was received when more of it is there.
 """
 
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Final
 
 import structlog
@@ -69,7 +68,8 @@ class Follower:
         self._closing = Closing(parts, client.send_receipts)
         self._wake = asyncio.Event()
         self._wake_telling = asyncio.Event()
-        self._wake_sending = asyncio.Event()
+        self._wake_soon = asyncio.Event()
+        self._wake_patient = asyncio.Event()
         self._pages = Pages(parts, clock, client, read_trust, self._applied)
         self._pulled_well = True
         self._kafka = None if topics is None else KafkaFollower(topics, self._pages, clock, self._catch_up)
@@ -83,7 +83,8 @@ class Follower:
                 pulling.add_done_callback(lambda _: following.cancel())
             group.create_task(_again(self._match, self._wake), name="match")
             group.create_task(_again(self._carry_out, self._wake_telling), name="orders")
-            group.create_task(_again(partial(self._send, patient=True), self._wake_sending), name="receipts")
+            group.create_task(_again(self._outbox.send_soon, self._wake_soon), name="receipts")
+            group.create_task(_again(self._send_patiently, self._wake_patient), name="receipts with time")
             group.create_task(self._watch(), name="watch")
 
     async def pull_once(self, wait: float | None = None) -> int:
@@ -100,7 +101,8 @@ class Follower:
         """Judge standing holds anew if that is due, look up what waits, empty the outbox; True where all was done."""
         matched = await self._match()
         carried_out = await self._carry_out()
-        return await self._send() and matched and carried_out
+        sent = await self._outbox.send() and await self._closing.close_if_done()
+        return sent and matched and carried_out
 
     async def _match(self) -> bool:
         """Judge standing holds anew if that is due, and look up in the register what waits."""
@@ -111,16 +113,16 @@ class Follower:
             return False
         finally:
             self._wake_telling.set()
-            self._wake_sending.set()
+            self._wake_senders()
 
     async def _carry_out(self) -> bool:
         carried_out = await self._outbox.carry_out()
-        self._wake_sending.set()
+        self._wake_senders()
         return carried_out
 
-    async def _send(self, *, patient: bool = False) -> bool:
-        """Send what is to be told the court; where nothing is left of that and the contract is over, close it."""
-        return await self._outbox.send(patient=patient) and await self._closing.close_if_done()
+    async def _send_patiently(self) -> bool:
+        """Send the receipts that have time; where nothing is left to do and the contract is over, close it."""
+        return await self._outbox.send_patiently() and await self._closing.close_if_done()
 
     async def _pull(self) -> None:
         """Page by page, until the contract is closed; while Kafka brings the list in time there is nothing to pull."""
@@ -156,7 +158,11 @@ class Follower:
     def _applied(self) -> None:
         self._wake.set()
         self._wake_telling.set()
-        self._wake_sending.set()
+        self._wake_senders()
+
+    def _wake_senders(self) -> None:
+        self._wake_soon.set()
+        self._wake_patient.set()
 
     async def _watch(self) -> None:
         """Notice what the screening process puts into the outbox."""
@@ -165,7 +171,7 @@ class Follower:
             if (number := self._parts.index.last_number()) != seen:
                 seen = number
                 self._wake_telling.set()
-                self._wake_sending.set()
+                self._wake_senders()
             await asyncio.sleep(WATCH_SECONDS)
 
     def _sweep_and_look_up(self) -> bool:

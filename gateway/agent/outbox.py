@@ -52,7 +52,7 @@ class Order:
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """`row` is None where it is about no row; `token` is the receipt as it was signed. Those that are not for `soon`
-    wait for one another.
+    wait for one another, and hold up no other.
     """
 
     number: int
@@ -75,7 +75,7 @@ class Outbox:
         """Go through the orders once; True where none is left of those that stood there."""
         stuck: set[str] = set()
         after = 0
-        while self._any("orders") and (orders := await asyncio.to_thread(self._orders, after)):
+        while self._waiting("orders") and (orders := await asyncio.to_thread(self._orders, after)):
             after = orders[-1].number
             done = []
             for order in orders:
@@ -86,30 +86,39 @@ class Outbox:
             await asyncio.to_thread(self._remove, "orders", done)
         return not stuck
 
-    async def send(self, *, patient: bool = False) -> bool:
-        """Go through the receipts once, in order; True where none is left of those that stood there, or, where it is
-        `patient`, where all that is due has been said to have time, and some were sent less than PATIENT_SECONDS ago.
-        """
+    async def send(self) -> bool:
+        """Go through the receipts once, in order; True where none is left of those that stood there."""
+        return await self._send_those(lambda _: True)
+
+    async def send_soon(self) -> bool:
+        """The same for those that the court shall hear of at once: they wait for none of the others."""
+        return await self._send_those(lambda one: one.soon)
+
+    async def send_patiently(self) -> bool:
+        """The same for those that have time; True also where they wait for more, since some were sent a moment ago."""
+        due = asyncio.get_running_loop().time() >= self._sent_at + PATIENT_SECONDS
+        if not due and self._waiting("receipts") < AT_ONCE:
+            return True
+        return await self._send_those(lambda one: not one.soon)
+
+    async def _send_those(self, meant: Callable[[Receipt], bool]) -> bool:
         after = 0
-        patient = patient and asyncio.get_running_loop().time() < self._sent_at + PATIENT_SECONDS
         whole = True
-        while self._any("receipts") and (receipts := await asyncio.to_thread(self._receipts, after)):
+        while self._waiting("receipts") and (receipts := await asyncio.to_thread(self._receipts, after)):
             after = receipts[-1].number
             with self._index.read() as view:
                 waiting = _rows_waiting(view)
-            due = [one for one in receipts if one.row is None or one.number < waiting.get(one.row, one.number + 1)]
-            whole = whole and len(due) == len(receipts)
-            if patient and len(due) < AT_ONCE and not any(one.soon for one in due):
-                return whole
-            patient = False
+            those = [one for one in receipts if meant(one)]
+            due = [one for one in those if one.row is None or one.number < waiting.get(one.row, one.number + 1)]
+            whole = whole and len(due) == len(those)
             if due and not await self._send_all(due):
                 return False  # what comes behind must not overtake it
         return whole
 
-    def _any(self, db: str) -> bool:
+    def _waiting(self, db: str) -> int:
         """Looked at in passing: mostly there is nothing."""
         with self._index.read() as view:
-            return view.count(db) > 0
+            return view.count(db)
 
     def _orders(self, after: int) -> list[Order]:
         with self._index.read() as view:
@@ -155,7 +164,8 @@ class Outbox:
             return await self._send_all(receipts[:middle]) and await self._send_all(receipts[middle:])
         except FuyuanError as error:
             return _not_sent(error, len(receipts))
-        self._sent_at = asyncio.get_running_loop().time()
+        if not all(one.soon for one in receipts):
+            self._sent_at = asyncio.get_running_loop().time()
         log.debug("step", step="receipt", count=len(receipts))
         await asyncio.to_thread(self._remove, "receipts", [one.number for one in receipts])
         return True

@@ -20,7 +20,7 @@ from schemas.envelope import PARTITION, BadMessage, read_message, read_number, t
 OPEN_SECONDS: Final = 10.0
 ALIVE_SECONDS: Final = 5.0  # how long nothing may come before the broker is asked whether there is anything
 ANSWER_SECONDS: Final = 3.0
-MOST: Final = 500  # messages in one fetch: as long as a withdrawal may have to wait for a page of bulk
+MOST: Final = 250  # messages in one fetch: as long as a withdrawal may have to wait for a page of bulk
 MARGIN: Final = timedelta(minutes=10)  # clocks of brokers and gateways lie less apart
 
 
@@ -53,6 +53,8 @@ class Topics:
         self._places: dict[TopicPartition, Lane] = {
             TopicPartition(topic_of(contract, lane), PARTITION): lane for lane in LANES
         }
+        # The library hands over what it fetched of one topic before the next, and a long list fills many a page.
+        self._first = [place for place, lane in self._places.items() if lane == "priority"]
         self._consumer: AIOKafkaConsumer | None = None
         self._heard = 0.0
 
@@ -82,14 +84,18 @@ class Topics:
         self._heard = asyncio.get_running_loop().time()
 
     async def fetch(self, seconds: float) -> Fetched:
-        """What there is, waiting up to `seconds` for it. Where one message cannot be opened, all is passed over that
-        lies there by now: the numbers tell what is missing, and pull has it. Raises Unavailable (`kafka-away`).
+        """What there is, waiting up to `seconds` for it; what has priority comes first, by itself.
+
+        Where one message cannot be opened, all is passed over that lies there by now: the numbers tell what is missing,
+        and pull has it. Raises Unavailable (`kafka-away`).
         """
         consumer, now = self._consumer, asyncio.get_running_loop().time
         if consumer is None:
             raise _away(None)
         try:
-            came = await consumer.getmany(timeout_ms=int(seconds * 1000), max_records=MOST)
+            came = await consumer.getmany(*self._first, timeout_ms=0, max_records=MOST)
+            if not came:
+                came = await consumer.getmany(timeout_ms=int(seconds * 1000), max_records=MOST)
             if came:
                 self._heard = now()
             elif now() - self._heard > ALIVE_SECONDS:

@@ -48,6 +48,21 @@ async def test_m7_offsets_stand_with_the_numbers_and_a_restart_goes_on_there(fol
     assert "priority" not in fetched.events
 
 
+async def test_d1_a_withdrawal_is_read_before_the_rest_of_a_list(
+    following: Following, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.agent.topics.MOST", 5)
+    await following.feed.district.push(*map(listing, range(1, 31)))
+    await following.feed.send()
+    await following.open()
+    await following.read(1, 1)  # the rest of the list is fetched, and waits in the reader
+    await following.feed.district.withdraw(listing(1))
+    await following.feed.send()
+    await asyncio.sleep(1)
+    assert set((await following.topics.fetch(2)).events) == {"priority"}
+    assert set((await following.topics.fetch(2)).events) == {"bulk"}
+
+
 async def test_from_pull_to_kafka_and_back_nothing_is_repeated_or_skipped(following: Following) -> None:
     district, follower = following.feed.district, following.agent.follower
     await district.push(listing(1), listing(2))

@@ -1,5 +1,6 @@
 """The outbox: in order for each row, again after failures, a refused receipt set aside (rule M7)."""
 
+import asyncio
 from collections.abc import Sequence
 
 import orjson
@@ -113,25 +114,59 @@ async def test_m7_what_was_done_before_a_kill_counts_once(agent: Agent, court: C
 
 
 async def test_d12_receipts_that_have_time_share_a_request(agent: Agent, court: Court, outbox: Outbox) -> None:
-    """What was received may wait for others; what was done to a row is told at once, and takes them along."""
+    """What was received may wait for others; what was done to a row is told at once, and by itself."""
     assert await both(outbox)
     sent = len(court.taken)
     agent.apply(upsert("bulk", 2, 3, debtor("李四", record_id="r2")))
-    assert await outbox.send(patient=True)
+    assert await outbox.send_soon()
+    assert await outbox.send_patiently()
     assert (len(court.taken), left(agent)) == (sent, 1)
     agent.apply(withdrawn(2, 4, "r1"))
-    assert not await outbox.send(patient=True)  # the release is told behind the row, not before
+    assert not await outbox.send_soon()  # the release is told behind the row, not before
     assert len(court.taken) == sent
     await outbox.carry_out()
-    assert await outbox.send(patient=True)
+    assert await outbox.send_soon()
+    assert (len(court.taken), left(agent)) == (sent + 1, 2)
+    outbox._sent_at -= PATIENT_SECONDS
+    assert await outbox.send_patiently()
     assert (len(court.taken), left(agent)) == (sent + 3, 0)
 
 
-async def test_d12_receipts_that_have_time_wait_a_second_and_no_longer(
-    agent: Agent, court: Court, outbox: Outbox
+async def test_d12_receipts_that_have_time_wait_no_longer_than_said(
+    agent: Agent, court: Court, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert await both(outbox)
     agent.apply(upsert("bulk", 2, 3, debtor("李四", record_id="r2")))
     outbox._sent_at -= PATIENT_SECONDS
-    assert await outbox.send(patient=True)
+    assert await outbox.send_patiently()
     assert left(agent) == 0
+    agent.apply(upsert("bulk", 3, 4, debtor("王五", record_id="r3")))
+    assert await outbox.send_patiently()
+    assert left(agent) == 1
+    monkeypatch.setattr("gateway.agent.outbox.AT_ONCE", 1)  # nor do more of them wait than one request takes
+    assert await outbox.send_patiently()
+    assert left(agent) == 0
+
+
+async def test_d12_a_release_is_told_while_a_request_of_others_hangs(agent: Agent, outbox: Outbox) -> None:
+    assert await both(outbox)
+    answer, asked = asyncio.Event(), []
+
+    async def send(tokens: Sequence[str]) -> None:
+        asked.append(len(tokens))
+        if len(asked) == 1:
+            await answer.wait()
+
+    outbox._send = send
+    agent.apply(upsert("bulk", 2, 3, debtor("李四", record_id="r2")))
+    outbox._sent_at -= PATIENT_SECONDS
+    hanging = asyncio.create_task(outbox.send_patiently())
+    async with asyncio.timeout(10):
+        while not asked:  # noqa: ASYNC110 - the outbox reads in a thread
+            await asyncio.sleep(0.01)
+        agent.apply(withdrawn(2, 4, "r1"))
+        await outbox.carry_out()
+        assert await outbox.send_soon()
+        assert asked == [1, 1]
+        answer.set()
+        assert await hanging
