@@ -63,6 +63,7 @@ ELSEWHERE = {
     "make check": Elsewhere(".ci/run", "make lint types arrows"),
     "make bench": Elsewhere("Makefile", "$(BIN)/python -m tests.bench"),
     "deploy/prepare.sh": Elsewhere("tests/unit/deploy/test_prepare.py", 'DEPLOY / "prepare.sh"'),
+    ".venv/bin/python -m tests.bench district": Elsewhere("tests/bench/__main__.py", '"district": district.run'),
     ".venv/bin/python -m tests.bench size": Elsewhere("tests/bench/__main__.py", '"size": size.run'),
     "fuyuan kafka access": Elsewhere(ACCESS, "show_access(mend=False)"),
     "fuyuan kafka access --mend": Elsewhere(ACCESS, "show_access(mend=True)"),
