@@ -8,6 +8,7 @@ from typing import Final, TypeVar
 T = TypeVar("T")
 
 SHORT: Final = 20  # records or events; so few are done sooner than a busy process gets to a thread
+SHORT_BYTES: Final = 256 * 1024  # unless they are long
 SWITCH_SECONDS: Final = 0.0005  # how long such a thread keeps the event loop waiting; Python's own is ten times that
 
 
@@ -16,6 +17,6 @@ def switch_soon() -> None:
     sys.setswitchinterval(SWITCH_SECONDS)
 
 
-async def beside(count: int, work: Callable[[], T]) -> T:
-    """What comes of `work` on so many records or events."""
-    return work() if count <= SHORT else await asyncio.to_thread(work)
+async def beside(count: int, work: Callable[[], T], *, size: int = 0) -> T:
+    """What comes of `work` on so many records or events, of `size` bytes together at most."""
+    return work() if count <= SHORT and size <= SHORT_BYTES else await asyncio.to_thread(work)

@@ -71,9 +71,12 @@ class Submission:
     relist: bool = False
     sent: bytes | None = None
 
-    @property
+    @cached_property
     def digest(self) -> bytes:
-        return hashlib.sha256(b"%s\0%d\0" % (self.feed.encode(), self.relist) + self.body).digest()
+        """SHA-256 of what this key stands for; looked at with each batch, too."""
+        digest = hashlib.sha256(b"%s\0%d\0" % (self.feed.encode(), self.relist))
+        digest.update(self.body)
+        return digest.digest()
 
     @cached_property
     def sent_digest(self) -> bytes:
@@ -161,9 +164,10 @@ class Intake:
             while chunk is not None:
                 log.debug("step", step="parse", records=len(chunk.items))
                 if number >= done:
-                    with self._precedence.taken() if overtakes(feed, chunk.items) else nullcontext():
+                    urgent, last = overtakes(feed, chunk.items), following is None
+                    with self._precedence.taken() if urgent else nullcontext():
                         await self._journal_chunk(
-                            submission, feed, chunk, number, result, along, last=following is None
+                            submission, feed, chunk, number, result, along, urgent=urgent, last=last
                         )
                 number += 1
                 chunk = following
@@ -186,8 +190,10 @@ class Intake:
         result: Result,
         along: Along | None,
         *,
+        urgent: bool,
         last: bool,
     ) -> None:
+        size = len(submission.body)
         for _ in range(ATTEMPTS):
             with span("decide", feed=feed.name):
                 async with self._engine.single() as connection:
@@ -199,13 +205,14 @@ class Intake:
                             connection, feed, submission.provider, known, heads
                         )
                 decide = partial(plan_chunk, feed, self._keyring, admitted, heads, relist=submission.relist)
-                plan = await beside(len(chunk.items), decide)
+                plan = await beside(len(chunk.items), decide, size=size)
             salt = os.urandom(32)
             with span("seal", records=len(plan.taken)):
-                sealed = await beside(len(plan.taken), partial(self._seal, submission, feed, plan, salt))
+                sealing = partial(self._seal, submission, feed, plan, salt)
+                sealed = await beside(len(plan.taken), sealing, size=size)
             log.debug("step", step="seal", records=len(plan.taken))
             before = result.counts
-            if len(plan.taken) > SHORT:
+            if not urgent and len(plan.taken) > SHORT:
                 await self._precedence.give_way()
             try:
                 with span("append", records=len(plan.taken)):

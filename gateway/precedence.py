@@ -1,7 +1,7 @@
 """Precedence: a withdrawal overtakes a long list in every step of its way, not in its lane alone.
 
-What has precedence says so while it is under way; bulk gives way before each of its steps. It waits a moment at most,
-for a court that withdraws without end must not stop its own list.
+What has precedence says so while it is under way; bulk gives way before it is journalled, routed, and made into a run.
+It waits a moment at most, for a court that withdraws without end must not stop its own list.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from typing import Final
 
 from gateway.beside import SHORT
 from schemas.catalog import Feed
-from schemas.reading import Accepted, Item, Withdrawal
+from schemas.reading import Accepted, Item, Rejected, Withdrawal
 from schemas.records.receipt import Receipt
 
 LONGEST_SECONDS: Final = 0.5  # that something has precedence, and that a step of bulk gives way
@@ -23,27 +23,26 @@ class Precedence:
     """One for all the work of a process."""
 
     def __init__(self) -> None:
-        self._under_way = 0
+        self._under_way: dict[object, float] = {}  # until when each has it
         self._until = float("-inf")
 
     @property
     def is_taken(self) -> bool:
-        return asyncio.get_running_loop().time() < self._until
+        return asyncio.get_running_loop().time() < max(self._until, *self._under_way.values(), float("-inf"))
 
     @contextmanager
     def taken(self) -> Iterator[None]:
-        """Bulk gives way to what is done in here, and for a moment to what follows from it. What takes long, as with a
-        broker that is away, has precedence for LONGEST_SECONDS only.
+        """Bulk gives way to what is done in here, and for NEXT_SECONDS to what follows from it.
+
+        What takes long, as with a broker that is away, has precedence for LONGEST_SECONDS only.
         """
-        now = asyncio.get_running_loop().time
-        self._under_way += 1
-        self._until = now() + LONGEST_SECONDS
+        now, this = asyncio.get_running_loop().time, object()
+        self._under_way[this] = now() + LONGEST_SECONDS
         try:
             yield
         finally:
-            self._under_way -= 1
-            if not self._under_way:
-                self._until = min(self._until, now() + NEXT_SECONDS)
+            del self._under_way[this]
+            self._until = now() + NEXT_SECONDS
 
     async def give_way(self, *, unless: Callable[[], bool] = lambda: False) -> None:
         """Before a step of bulk: wait while something has precedence, and `unless` does not hold, but not for ever."""
@@ -60,7 +59,7 @@ def overtakes(feed: Feed, items: Sequence[Item]) -> bool:
 
 def _is_urgent(feed: Feed, item: Item) -> bool:
     match item:
-        case Withdrawal():
+        case Withdrawal() | Rejected(source_key=str()):  # which is a deletion by the source's own key
             return True
         case Accepted(record=Receipt(kind=kind)):
             return kind != "received"

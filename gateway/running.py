@@ -24,7 +24,7 @@ from gateway.journal.engine import JournalEngine
 from gateway.journal.nonces import Nonces
 from gateway.journal.proofs import Proofs
 from gateway.metrics import Metrics
-from gateway.precedence import Precedence
+from gateway.precedence import LONGEST_SECONDS, Precedence
 from gateway.push.topics import PushTopics
 from gateway.receipt_delays import Delays
 from gateway.receipts import Receipts
@@ -33,7 +33,7 @@ from gateway.settings import Settings
 log = structlog.get_logger(__name__)
 
 IDLE_SECONDS = 1.0
-ABREAST = 8  # lanes that are routed at once; each takes a connection to the database
+ABREAST = 4  # priority lanes that are routed at once, where the database has several writers
 PASS_SECONDS = 0.05  # of steps, before it is looked anew for what overtakes them
 
 
@@ -60,8 +60,12 @@ class Running:
     clocks: Clocks
     precedence: Precedence
     reconciler: Reconciler | None = None
-    _abreast: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(ABREAST))
+    _abreast: asyncio.Semaphore = field(init=False)
+    _bulk_at: float = float("-inf")  # when a step of bulk was last routed
     _background: list[asyncio.Task[None]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._abreast = asyncio.Semaphore(ABREAST if self.engine.dialect.name == "postgresql" else 1)
 
     def start(self) -> None:
         """Begin the background work. Routing is part of it, so that a snapshot is ready before its subscriber asks."""
@@ -129,9 +133,11 @@ class Running:
             if one.lane == "priority":
                 continue
             await self.precedence.give_way(unless=grown)
-            if moved and grown() and (self.precedence.is_taken or now() >= until):
+            overtaken = grown() and (self.precedence.is_taken or now() >= until)
+            if moved and overtaken and now() < self._bulk_at + LONGEST_SECONDS:
                 break
             moved = await self.router.advance(one) or moved
+            self._bulk_at = now()
         return moved
 
     async def _route_priority(self, behind: Sequence[Behind]) -> bool:
@@ -144,4 +150,8 @@ class Running:
         if not behind:
             return False
         with self.precedence.taken():
-            return any(await asyncio.gather(*map(advance, behind)))
+            steps = await asyncio.gather(*map(advance, behind), return_exceptions=True)
+        for step in steps:
+            if isinstance(step, BaseException):  # none is left at work when it is told
+                raise step
+        return True in steps

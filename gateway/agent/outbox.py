@@ -7,7 +7,7 @@ again for ever. A receipt that the gateway refuses for what it says is set aside
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -97,22 +97,22 @@ class Outbox:
     async def send_patiently(self) -> bool:
         """The same for those that have time; True also where they wait for more, since some were sent a moment ago."""
         due = asyncio.get_running_loop().time() >= self._sent_at + PATIENT_SECONDS
-        if not due and self._waiting("receipts") < AT_ONCE:
-            return True
-        return await self._send_those(lambda one: not one.soon)
+        return await self._send_those(lambda one: not one.soon, at_least=1 if due else AT_ONCE)
 
-    async def _send_those(self, meant: Callable[[Receipt], bool]) -> bool:
+    async def _send_those(self, meant: Callable[[Receipt], bool], *, at_least: int = 1) -> bool:
+        """`at_least` so many in a request; fewer wait."""
         after = 0
         whole = True
+        held: set[str] = set()
         while self._waiting("receipts") and (receipts := await asyncio.to_thread(self._receipts, after)):
             after = receipts[-1].number
             with self._index.read() as view:
                 waiting = _rows_waiting(view)
             those = [one for one in receipts if meant(one)]
-            due = [one for one in those if one.row is None or one.number < waiting.get(one.row, one.number + 1)]
+            due = _due(those, waiting, held)
             whole = whole and len(due) == len(those)
-            if due and not await self._send_all(due):
-                return False  # what comes behind must not overtake it
+            if len(due) >= at_least and not await self._send_all(due):
+                return False
         return whole
 
     def _waiting(self, db: str) -> int:
@@ -188,6 +188,19 @@ class Outbox:
 
 def _next(view: View, db: str, after: int) -> Iterator[tuple[bytes, bytes]]:
     return islice(view.items(db, after=after.to_bytes(8)), AT_ONCE)
+
+
+def _due(receipts: Sequence[Receipt], waiting: Mapping[str, int], held: set[str]) -> list[Receipt]:
+    """Those that wait for no order. Rows of which one waits are added to `held`: what comes behind must not overtake
+    it, though the order be carried out meanwhile.
+    """
+    due = []
+    for one in receipts:
+        if one.row is not None and (one.row in held or one.number >= waiting.get(one.row, one.number + 1)):
+            held.add(one.row)
+        else:
+            due.append(one)
+    return due
 
 
 def _rows_waiting(view: View) -> dict[str, int]:

@@ -20,6 +20,7 @@ from schemas.envelope import PARTITION, BadMessage, read_message, read_number, t
 OPEN_SECONDS: Final = 10.0
 ALIVE_SECONDS: Final = 5.0  # how long nothing may come before the broker is asked whether there is anything
 ANSWER_SECONDS: Final = 3.0
+PRIORITY_IN_A_ROW: Final = 4  # fetches; then it is the list's turn, for withdrawals without end must not stop it
 MOST: Final = 250  # messages in one fetch: as long as a withdrawal may have to wait for a page of bulk
 MARGIN: Final = timedelta(minutes=10)  # clocks of brokers and gateways lie less apart
 
@@ -54,7 +55,8 @@ class Topics:
             TopicPartition(topic_of(contract, lane), PARTITION): lane for lane in LANES
         }
         # The library hands over what it fetched of one topic before the next, and a long list fills many a page.
-        self._first = [place for place, lane in self._places.items() if lane == "priority"]
+        self._by_lane = {lane: place for place, lane in self._places.items()}
+        self._priority_in_a_row = 0
         self._consumer: AIOKafkaConsumer | None = None
         self._heard = 0.0
 
@@ -93,7 +95,9 @@ class Topics:
         if consumer is None:
             raise _away(None)
         try:
-            came = await consumer.getmany(*self._first, timeout_ms=0, max_records=MOST)
+            first: Lane = "priority" if self._priority_in_a_row < PRIORITY_IN_A_ROW else "bulk"
+            came = await consumer.getmany(self._by_lane[first], timeout_ms=0, max_records=MOST)
+            self._priority_in_a_row = self._priority_in_a_row + 1 if came and first == "priority" else 0
             if not came:
                 came = await consumer.getmany(timeout_ms=int(seconds * 1000), max_records=MOST)
             if came:

@@ -137,10 +137,9 @@ class KafkaLanes:
         return count
 
     async def _prepare(self, claim: Claim, sent: int) -> Run | None:
-        if claim.lane == "priority":
-            return await self._sender.prepare(claim.contract, claim.lane, sent, self._may_feed)
-        async with self._turn:
-            await self._precedence.give_way()
+        if claim.lane == "bulk":
+            await self._precedence.give_way()  # before its turn comes: a long run of priority takes turns too
+        async with nullcontext() if claim.lane == "priority" else self._turn:
             return await self._sender.prepare(claim.contract, claim.lane, sent, self._may_feed)
 
     async def _produce(self, run: Run) -> None:

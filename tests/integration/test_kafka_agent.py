@@ -63,6 +63,21 @@ async def test_d1_a_withdrawal_is_read_before_the_rest_of_a_list(
     assert set((await following.topics.fetch(2)).events) == {"bulk"}
 
 
+async def test_d1_withdrawals_without_end_stop_no_list(following: Following, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.agent.topics.MOST", 1)
+    monkeypatch.setattr("gateway.agent.topics.PRIORITY_IN_A_ROW", 2)
+    await following.feed.district.push(*map(listing, range(1, 7)))
+    for number in range(1, 6):
+        await following.feed.district.withdraw(listing(number))
+    await following.feed.send()
+    await following.open()
+    await following.topics.fetch(2)
+    await asyncio.sleep(1)  # both topics are fetched now
+    read = [lane for _ in range(6) for lane in (await following.topics.fetch(2)).events]
+    assert read.count("bulk") >= 1
+    assert read.count("priority") >= 3
+
+
 async def test_from_pull_to_kafka_and_back_nothing_is_repeated_or_skipped(following: Following) -> None:
     district, follower = following.feed.district, following.agent.follower
     await district.push(listing(1), listing(2))

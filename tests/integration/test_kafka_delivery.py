@@ -17,7 +17,7 @@ from gateway.delivery.claims import LEASE
 from gateway.delivery.producer import Producer
 from gateway.errors import Unavailable
 from gateway.journal.tables import journal_leaf, lane
-from gateway.trust.documents import LANES
+from gateway.trust.documents import LANES, Lane
 from schemas.envelope import Message
 from tests.integration.agency import listing
 from tests.integration.fed import Feed
@@ -285,3 +285,31 @@ async def test_d9_who_still_waits_for_a_producer_that_was_discarded_hears_of_it(
         with pytest.raises(Unavailable) as caught:
             await sending
     assert caught.value.code == "kafka-away"
+
+
+async def test_d1_bulk_is_sent_behind_what_has_precedence(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.precedence.LONGEST_SECONDS", 30.0)
+    await feed.district.push(listing(1))
+    await feed.district.running.router.catch_up(feed.contract)
+    with feed.district.running.precedence.taken():
+        sending = asyncio.create_task(feed.lanes.drain(feed.contract, "bulk"))
+        assert await feed.lanes.drain(feed.contract, "priority") == 1
+        await asyncio.wait([sending], timeout=0.5)
+        assert await feed.sent() == {"priority": 1, "bulk": 0}
+    assert await sending == 1
+
+
+async def test_d1_a_lane_of_priority_has_precedence_while_it_is_sent(
+    feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: dict[str, bool] = {}
+
+    async def look(_: str, one: Lane) -> int:
+        seen[one] = feed.district.running.precedence.is_taken
+        return 0
+
+    monkeypatch.setattr(feed.lanes, "drain", look)
+    for one in reversed(LANES):
+        feed.lanes._feed(feed.contract, one)
+        await asyncio.gather(*feed.lanes._feeding.values())
+    assert seen == {"bulk": False, "priority": True}

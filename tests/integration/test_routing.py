@@ -7,8 +7,10 @@ from itertools import groupby
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
 from gateway.delivery.log import RUN
+from gateway.delivery.route import Behind
 from gateway.journal.tables import entry, lane
 from tests.integration.agency import MEASURE, Agent, listing
 from tests.integration.district import FEED, TO_MARKET, District
@@ -32,6 +34,7 @@ async def test_d1_a_withdrawal_waits_for_one_step_of_a_long_list(
     district: District, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gateway.running.PASS_SECONDS", 0)
+    monkeypatch.setattr("gateway.running.LONGEST_SECONDS", 60.0)
     running = district.running
     await running.router.catch_up(TO_MARKET)
     assert await lanes(district) == {"priority": 1, "bulk": 0}
@@ -71,7 +74,9 @@ async def test_d1_what_is_routed_of_a_long_list_gives_way_until_the_journal_grow
     district: District, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gateway.precedence.LONGEST_SECONDS", 30.0)
+    monkeypatch.setattr("gateway.running.LONGEST_SECONDS", 60.0)
     running = district.running
+    running._bulk_at = asyncio.get_running_loop().time()
     await list_many(district, AT_ONCE)
     await running.router.catch_up(TO_MARKET, steps=1)
     with running.precedence.taken():
@@ -85,6 +90,41 @@ async def test_d1_what_is_routed_of_a_long_list_gives_way_until_the_journal_grow
         await asyncio.wait([routing], timeout=0.5)
         assert await lanes(district) == {"priority": 2, "bulk": 0}
     assert await routing
+
+
+async def test_d1_withdrawals_without_end_stop_no_list(district: District, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.running.LONGEST_SECONDS", 0.0)
+    running = district.running
+    await running.router.catch_up(TO_MARKET)
+    await list_many(district, AT_ONCE)
+    with running.precedence.taken():
+        before = running.wakeup.ticket()
+        await district.withdraw(listing(1))
+        assert await running._route_each(before)
+    assert await lanes(district) == {"priority": 2, "bulk": AT_ONCE}
+
+
+async def test_a_lane_that_cannot_be_routed_is_told_when_no_other_is_at_work(
+    district: District, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = district.running
+    await running.router.catch_up(TO_MARKET)
+    behind = await running.router.behind()
+    urgent = [one for one in behind if one.lane == "priority"]
+    assert len(urgent) > 1
+    advance, done = running.router.advance, []
+
+    async def fail_first(one: Behind) -> bool:
+        if one == urgent[0]:
+            raise OperationalError("", None, Exception())
+        await asyncio.sleep(0.05)
+        done.append(one)
+        return await advance(one)
+
+    monkeypatch.setattr(running.router, "advance", fail_first)
+    with pytest.raises(OperationalError):
+        await running._route_priority(urgent)
+    assert len(done) == len(urgent) - 1
 
 
 async def test_d11_only_a_contract_whose_lanes_are_done_is_complete(district: District) -> None:

@@ -78,7 +78,16 @@ async def test_a_withdrawal_that_hangs_holds_up_nobody_for_long(longest: float) 
     with precedence.taken():
         await asyncio.sleep(2 * longest)
         assert not precedence.is_taken
-    assert not precedence.is_taken
+
+
+async def test_what_hangs_keeps_no_other_from_ending(longest: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.precedence.NEXT_SECONDS", 0.0)
+    precedence = Precedence()
+    with precedence.taken():
+        await asyncio.sleep(2 * longest)
+        with precedence.taken():
+            assert precedence.is_taken
+        assert not precedence.is_taken
 
 
 async def test_bulk_that_has_to_look_anew_waits_no_longer() -> None:
@@ -98,6 +107,7 @@ async def test_bulk_that_has_to_look_anew_waits_no_longer() -> None:
         (DEBTORS, [], False),
         (DEBTORS, [CANCELLED] * 20, True),
         (DEBTORS, [CANCELLED] * 21, False),
+        (DEBTORS, [Rejected(1, "source-key-unknown", "", b"{}", source_key="a", status_reason=None)], True),
         (find_feed("control-feedback"), [LISTED], True),
         (RECEIPT, [receipt("received")], False),
         (RECEIPT, [receipt("received"), receipt("released")], True),

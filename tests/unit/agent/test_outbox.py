@@ -6,9 +6,10 @@ from collections.abc import Sequence
 import orjson
 import pytest
 
-from gateway.agent.outbox import PATIENT_SECONDS, Outbox
+from gateway.agent.outbox import PATIENT_SECONDS, Outbox, Receipt
 from gateway.client import GatewayProblem
 from gateway.errors import Unavailable
+from schemas.canonical import JsonObject, unb64u
 
 from .conftest import Agent, KeptRow, debtor, person_id, told, upsert, withdrawn
 
@@ -48,6 +49,12 @@ async def both(outbox: Outbox) -> bool:
     """As the follower's two loops do it, one pass each."""
     carried_out = await outbox.carry_out()
     return await outbox.send() and carried_out
+
+
+def said(token: str) -> JsonObject:
+    """What a receipt says, unverified."""
+    payload: JsonObject = orjson.loads(unb64u(token.split(".")[1]))
+    return payload
 
 
 def left(agent: Agent) -> int:
@@ -170,3 +177,24 @@ async def test_d12_a_release_is_told_while_a_request_of_others_hangs(agent: Agen
         assert asked == [1, 1]
         answer.set()
         assert await hanging
+
+
+async def test_m7_a_later_receipt_of_a_row_overtakes_none_that_waited_in_the_same_pass(
+    agent: Agent, court: Court, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The register answers between two pages of receipts: what is then due lies behind what was passed over."""
+    monkeypatch.setattr("gateway.agent.outbox.AT_ONCE", 1)
+    agent.apply(withdrawn(2, 4, "r1"))  # so that the row has receipts of its block and of its release
+    read = outbox._receipts
+
+    def carried_out_behind_the_block(after: int) -> list[Receipt]:
+        found = read(after)
+        if found and said(found[0].token)["kind"] == "released":
+            agent.index.write(lambda change: [change.delete("orders", key) for key, _ in list(change.items("orders"))])
+        return found
+
+    monkeypatch.setattr(outbox, "_receipts", carried_out_behind_the_block)
+    while not await outbox.send():
+        pass
+    kinds = [payload["kind"] for payload in map(said, court.taken) if payload["row"] is not None]
+    assert kinds == ["matched", "blocked", "released"]
