@@ -137,9 +137,10 @@ class KafkaLanes:
         return count
 
     async def _prepare(self, claim: Claim, sent: int) -> Run | None:
-        if claim.lane == "bulk":
-            await self._precedence.give_way()  # before its turn comes: a long run of priority takes turns too
-        async with nullcontext() if claim.lane == "priority" else self._turn:
+        if claim.lane == "priority":
+            return await self._sender.prepare(claim.contract, claim.lane, sent, self._may_feed)
+        async with self._turn:
+            await self._precedence.give_way()  # the one whose turn it is, so that those behind it wait too
             return await self._sender.prepare(claim.contract, claim.lane, sent, self._may_feed)
 
     async def _produce(self, run: Run) -> None:
@@ -149,7 +150,7 @@ class KafkaLanes:
             if len(run.traces) <= SHORT:
                 messages = self._messages(run, begun)
             else:
-                async with self._turn:
+                async with nullcontext() if lane == "priority" else self._turn:
                     messages = await asyncio.to_thread(self._messages, run, begun)
             async with nullcontext() if lane == "priority" else self._in_flight:
                 await self._producer.send(topic_of(contract_id, lane), messages)
