@@ -28,7 +28,7 @@ class Precedence:
 
     @property
     def is_taken(self) -> bool:
-        return asyncio.get_running_loop().time() < max(self._until, *self._under_way.values(), float("-inf"))
+        return asyncio.get_running_loop().time() < max((self._until, *self._under_way.values()))
 
     @contextmanager
     def taken(self) -> Iterator[None]:

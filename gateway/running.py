@@ -129,9 +129,7 @@ class Running:
         def grown() -> bool:
             return self.wakeup.ticket() != ticket
 
-        for one in behind:
-            if one.lane == "priority":
-                continue
+        for one in (each for each in behind if each.lane == "bulk"):
             await self.precedence.give_way(unless=grown)
             overtaken = grown() and (self.precedence.is_taken or now() >= until)
             if moved and overtaken and now() < self._bulk_at + LONGEST_SECONDS:
