@@ -1,17 +1,16 @@
 """The one door in: read, compare with the journal, seal, append (rules J1-J5).
 
-    bytes -> reader (adapters) -> chunks of at most 1,000 -> decide against the heads -> seal -> one transaction
+    bytes -> reading (adapters) -> chunks of at most 1,000 -> decide against the heads -> seal -> one transaction
 
 All parsing and hashing is done before the transaction; the transaction claims its positions first (J2), checks that
 the heads are still those that were decided against, and writes. Where they are not, the chunk is decided anew.
 """
 
-import asyncio
 import hashlib
 import os
 import secrets
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Final
@@ -29,19 +28,22 @@ from gateway.control.admission import Admission, Basis
 from gateway.errors import Conflict, NotFound, Unavailable
 from gateway.journal import tables
 from gateway.journal.append import NewEntry, append_entries, append_leaf, claim, lock_head
+from gateway.journal.chunks import Chunk, cut
 from gateway.journal.engine import JournalEngine
 from gateway.journal.heads import read_heads, unchanged_since
-from gateway.journal.plan import Chunk, Plan, cut, plan_chunk
+from gateway.journal.plan import Plan, plan_chunk
 from gateway.journal.source_keys import remember, resolved, still_named
 from gateway.journal.statements import Statement, sign_statement
 from gateway.precedence import Precedence, overtakes
+from gateway.reading.asked import Asked, in_threads
+from gateway.reading.reading import Reading
 from gateway.trace import span
 from gateway.trust.keyring import Keyring
 from gateway.trust.seal import SealedBatch, seal_batch, submission_commitment
 from schemas.canonical import JsonObject
 from schemas.catalog import Feed, UnknownFeed
 from schemas.catalog import feed as find_feed
-from schemas.reading import Item, Reader, Rejected
+from schemas.reading import Item, Rejected
 
 log = structlog.get_logger(__name__)
 
@@ -110,7 +112,7 @@ class Intake:
         engine: JournalEngine,
         clock: Clock,
         keyring: Keyring,
-        reader: Reader,
+        reading: Reading,
         admission: Admission,
         *,
         precedence: Precedence,
@@ -121,7 +123,7 @@ class Intake:
         self._engine = engine
         self._clock = clock
         self._keyring = keyring
-        self._reader = reader
+        self._reading = reading
         self._admission = admission
         self._precedence = precedence
         self._batch_records = batch_records
@@ -136,44 +138,39 @@ class Intake:
         """
         try:
             feed = find_feed(submission.feed)
-            items = self._reader(
-                feed.name,
-                submission.body,
-                self._keyring.record_key(submission.provider),
-                china_date(self._clock.now()),
-            )
+            record_key = self._keyring.record_key(submission.provider)
+            today = china_date(self._clock.now())
+            asked = Asked(feed.name, submission.body, record_key, today, self._batch_records)
+            return await self._journal(submission, feed, self._reading.chunks(asked))
         except UnknownFeed:
             raise NotFound(
                 "unknown-feed", "No such feed is yours to push to; GET /v1/feeds lists those that are."
             ) from None
-        return await self.submit_items(submission, feed, items)
 
     async def submit_items(
         self, submission: Submission, feed: Feed, items: Iterator[Item], *, along: Along | None = None
     ) -> Result:
         """As `submit`, for items that were read already. What `along` does stands with the last batch, or neither."""
+        return await self._journal(submission, feed, in_threads(cut(feed, items, self._batch_records)), along)
+
+    async def _journal(
+        self, submission: Submission, feed: Feed, chunks: AsyncGenerator[Chunk], along: Along | None = None
+    ) -> Result:
         try:
-            async with self._engine.single() as connection:
-                done, result, finished = await _reached(connection, submission)
-            if finished:
-                return result
-            chunks = cut(feed, items, self._batch_records)
-            with span("parse"):
-                chunk, following = await asyncio.to_thread(_first_two, chunks)
-            number = 0
-            while chunk is not None:
-                log.debug("step", step="parse", records=len(chunk.items))
-                if number >= done:
-                    urgent, last = overtakes(feed, chunk.items), following is None
-                    with self._precedence.taken() if urgent else nullcontext():
-                        await self._journal_chunk(
-                            submission, feed, chunk, number, result, along, urgent=urgent, last=last
-                        )
-                number += 1
-                chunk = following
-                if following is not None:
+            async with aclosing(chunks):
+                async with self._engine.single() as connection:
+                    done, result, finished = await _reached(connection, submission)
+                number = 0
+                while not finished:
                     with span("parse"):
-                        following = await asyncio.to_thread(next, chunks, None)
+                        chunk = await anext(chunks)
+                    log.debug("step", step="parse", records=len(chunk.items))
+                    if number >= done:
+                        urgent = overtakes(feed, chunk.items)
+                        with self._precedence.taken() if urgent else nullcontext():
+                            await self._journal_chunk(submission, feed, chunk, number, result, along, urgent=urgent)
+                    number += 1
+                    finished = chunk.last
             log.debug("step", step="acknowledge")
         except OperationalError as error:
             raise Unavailable(
@@ -191,7 +188,6 @@ class Intake:
         along: Along | None,
         *,
         urgent: bool,
-        last: bool,
     ) -> None:
         size = len(submission.body)
         for _ in range(ATTEMPTS):
@@ -216,7 +212,9 @@ class Intake:
                 await self._precedence.give_way()
             try:
                 with span("append", records=len(plan.taken)):
-                    await self._append(submission, feed, plan, basis, sealed, salt, number, result, along, last=last)
+                    await self._append(
+                        submission, feed, plan, basis, sealed, salt, number, result, along, last=chunk.last
+                    )
             except (HeadMoved, IntegrityError):
                 continue
             log.debug("step", step="append", records=len(plan.taken))
@@ -330,11 +328,6 @@ class Intake:
             raise Conflict(
                 "submission-in-progress", "The same submission is being journalled; ask again for its result."
             )
-
-
-def _first_two(chunks: Iterator[Chunk]) -> tuple[Chunk | None, Chunk | None]:
-    """For it is journalled with each whether another follows. A submission of nothing has one, which is empty."""
-    return next(chunks, Chunk([], frozenset())), next(chunks, None)
 
 
 async def _reached(connection: AsyncConnection, submission: Submission) -> tuple[int, Result, bool]:

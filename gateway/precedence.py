@@ -10,13 +10,14 @@ from contextlib import contextmanager
 from typing import Final
 
 from gateway.beside import SHORT
-from schemas.catalog import Feed
-from schemas.reading import Accepted, Item, Rejected, Withdrawal
-from schemas.records.receipt import Receipt
+from gateway.journal.chunks import Listing, Stated
+from schemas.catalog import RECEIPT, Feed
+from schemas.reading import Rejected, Withdrawal
 
 LONGEST_SECONDS: Final = 0.5  # that something has precedence, and that a step of bulk gives way
 NEXT_SECONDS: Final = 0.1  # for what follows from a step of precedence to begin
 LOOK_SECONDS: Final = 0.01
+_RECEIPT_KIND: Final = RECEIPT.slots.index("kind")
 
 
 class Precedence:
@@ -52,18 +53,18 @@ class Precedence:
             await asyncio.sleep(LOOK_SECONDS)
 
 
-def overtakes(feed: Feed, items: Sequence[Item]) -> bool:
+def overtakes(feed: Feed, items: Sequence[Stated]) -> bool:
     """Whether these few have precedence: withdrawals, orders, and receipts of what was done to a row."""
     return len(items) <= SHORT and any(_is_urgent(feed, item) for item in items)
 
 
-def _is_urgent(feed: Feed, item: Item) -> bool:
+def _is_urgent(feed: Feed, item: Stated) -> bool:
     match item:
         case Withdrawal() | Rejected(source_key=str()):  # which is a deletion by the source's own key
             return True
-        case Accepted(record=Receipt(kind=kind)):
-            return kind != "received"
-        case Accepted():
+        case Listing() if feed is RECEIPT:
+            return item.values()[_RECEIPT_KIND] != "received"
+        case Listing():
             return feed.is_urgent
         case _:
             return False

@@ -26,6 +26,7 @@ from gateway.journal.proofs import Proofs
 from gateway.metrics import Metrics
 from gateway.precedence import LONGEST_SECONDS, Precedence
 from gateway.push.topics import PushTopics
+from gateway.reading.reading import Reading
 from gateway.receipt_delays import Delays
 from gateway.receipts import Receipts
 from gateway.settings import Settings
@@ -45,6 +46,7 @@ class Running:
     engine: JournalEngine
     clock: Clock
     registry: Registry
+    reading: Reading
     intake: Intake
     receipts: Receipts
     pull: Pull
@@ -82,7 +84,7 @@ class Running:
             self._background.append(asyncio.create_task(self.reconciler.run(), name="reconciling"))
 
     async def stop(self) -> None:
-        """End the background work and close the database."""
+        """End the background work and what reads beside it, and close the database."""
         for task in self._background:
             task.cancel()
         for task in self._background:
@@ -92,6 +94,7 @@ class Running:
             await self.kafka.close()
         if self.pushes is not None:
             await self.pushes.close()
+        await self.reading.close()
         await self.engine.dispose()
 
     @property

@@ -57,6 +57,12 @@ class Settings(BaseSettings):
         300, ge=1, le=3600, description="How far a signature's time may lie from the gateway's clock."
     )
     batch_records: int = Field(1000, ge=1, le=1000, description="Records in one sealed batch at most (rule J3).")
+    reading_processes: int = Field(
+        default_factory=lambda: min(4, (os.cpu_count() or 1) - 1),
+        ge=0,
+        le=32,
+        description="Processes that read long lists beside the gateway's own at most; by default one less than cores.",
+    )
     long_poll_max_seconds: float = Field(30, ge=0, le=60, description="How long a pull may wait for events.")
     kafka_bootstrap: str | None = Field(
         None, description="Kafka brokers that lanes are sent to, as host:port with commas; nothing is sent without."

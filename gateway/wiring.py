@@ -1,9 +1,9 @@
 """Which implementation stands behind each border. The only module that knows `adapters`."""
 
-from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from adapters.feeds import read
 from adapters.fronts.mapping import read_front_mapping
@@ -42,6 +42,7 @@ from gateway.metrics import Metrics
 from gateway.precedence import Precedence
 from gateway.push.answer import Answers
 from gateway.push.topics import PushTopics
+from gateway.reading.reading import Reading
 from gateway.receipt_delays import Delays
 from gateway.receipts import Receipts
 from gateway.running import Running
@@ -50,13 +51,11 @@ from gateway.trust.keyring import load_keyring
 from gateway.trust.keys import Signer
 from schemas.front import Front
 from schemas.line import Charset, Institution, Line, Returns
-from schemas.reading import Item
+from schemas.reading import Reader
 from schemas.sheet import Sheet
 
-
-def read_feed(feed: str, data: bytes, record_key: bytes, today: date) -> Iterator[Item]:
-    """Every input record of `data`, in order, as the adapters read it."""
-    return read(feed, data, record_key=record_key, today=today)
+# Every input record of a body, in order, as the adapters read it; a process that reads finds it by its name.
+read_feed: Final[Reader] = read
 
 
 async def open_gateway(settings: Settings, clock: Clock) -> Running:
@@ -70,11 +69,12 @@ async def open_gateway(settings: Settings, clock: Clock) -> Running:
     metrics = Metrics(engine, clock)
     versions = Versions(keyring.vault)
     precedence = Precedence()
+    reading = Reading(read_feed, settings.reading_processes)
     intake = Intake(
         engine,
         clock,
         keyring,
-        read_feed,
+        reading,
         Admission(clock, keyring, versions, limits_of(settings)),
         precedence=precedence,
         batch_records=settings.batch_records,
@@ -93,6 +93,7 @@ async def open_gateway(settings: Settings, clock: Clock) -> Running:
         engine=engine,
         clock=clock,
         registry=registry,
+        reading=reading,
         intake=intake,
         receipts=Receipts(engine, clock, keyring, intake, versions, Closing(engine, clock, router)),
         pull=Pull(engine, clock, heartbeats, router, sender, wakeup, partial(registry.change_state, action="end")),

@@ -23,6 +23,7 @@ from gateway.intake import Intake, Result, Submission
 from gateway.journal.engine import open_engine
 from gateway.journal.schema import upgrade
 from gateway.precedence import Precedence
+from gateway.reading.reading import Reading
 from gateway.settings import Settings
 from gateway.trust import jws
 from gateway.trust.keyring import Keyring, load_keyring
@@ -86,6 +87,9 @@ def debtor(name: str, **changed: Any) -> DishonestDebtor:
 
 def no_reader(feed: str, data: bytes, key: bytes, today: date) -> Iterator[Item]:
     raise AssertionError("these tests hand in items that were read already")
+
+
+NOTHING_READ = Reading(no_reader, 0)
 
 
 def admission(clock: ManualClock, keyring: Keyring, versions: Versions) -> Admission:
@@ -155,7 +159,7 @@ async def open_test_gateway(folder: Path, database_url: str) -> Gateway:
             engine,
             clock,
             keyring,
-            no_reader,
+            NOTHING_READ,
             admission(clock, keyring, versions),
             precedence=Precedence(),
             batch_records=3,

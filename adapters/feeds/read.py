@@ -27,7 +27,7 @@ from schemas.record_id import is_record_id
 REPAIRED = ("repaired", "obligation")
 
 
-def read(feed: str, data: bytes, *, record_key: bytes, today: date) -> Iterator[Item]:
+def read(feed: str, data: bytes, record_key: bytes, today: date) -> Iterator[Item]:
     """One item for each input record, in order; `today` is the date in China. Raises `UnknownFeed`."""
     adapter = ADAPTERS.get(feed)
     if adapter is None:

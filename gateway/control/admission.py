@@ -8,7 +8,7 @@ transaction that journals it, so two gateways cannot take two answers of which o
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
-from typing import Final
+from typing import Final, TypeAlias
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -29,16 +29,18 @@ from gateway.control.register import (
 )
 from gateway.delivery.versions import Versions
 from gateway.journal.append import Place
+from gateway.journal.chunks import Chunk, Listing, Stated
 from gateway.journal.heads import read_heads, unchanged_since
-from gateway.journal.plan import Chunk, Taken, fingerprint
+from gateway.journal.plan import Taken, fingerprint
 from gateway.journal.versions import Head
 from gateway.trust.keyring import Keyring
 from schemas.canonical import JsonValue
 from schemas.catalog import CONTROL_FEEDBACK, CONTROL_OFFICER, CONTROL_REQUEST, Feed
 from schemas.control_states import ENDED, Reason, objection, read_answer
-from schemas.reading import Accepted, Item, Rejected, Withdrawal
+from schemas.reading import Rejected, Withdrawal
 from schemas.record_id import record_id
-from schemas.records.control import ControlFeedback, ControlRequest, Officer
+
+Said: TypeAlias = Mapping[str, JsonValue]  # a record's values by slot
 
 FEEDS: Final = frozenset({CONTROL_REQUEST.name, CONTROL_FEEDBACK.name})
 AHEAD: Final = timedelta(minutes=5)  # how far the clock of the police may be before the gateway's
@@ -55,7 +57,7 @@ TARGET: Final = (
     "vehicle.plate_kind",
     "vehicle.vin",
 )
-SAID: Final[Mapping[Reason, str]] = {
+OBJECTIONS: Final[Mapping[Reason, str]] = {
     "answer-out-of-order": "this answer may not follow the one before",
     "already-answered": "this was answered before",
     "request-cancelled": "the court has cancelled the request; all that may be answered is that the control is lifted",
@@ -87,8 +89,8 @@ class Admission:
     ) -> tuple[Chunk, Basis]:
         """The chunk with a refusal in the place of what may not be taken. A withdrawal is never refused (J5)."""
         if feed.name == CONTROL_REQUEST.name:
-            return await self._requests(connection, provider, chunk, heads)
-        return await self._answers(connection, provider, chunk, heads)
+            return await self._requests(connection, feed, provider, chunk, heads)
+        return await self._answers(connection, feed, provider, chunk, heads)
 
     async def confirm(self, connection: AsyncConnection, provider: str, basis: Basis) -> bool:
         """Whether all stands as it was when it was decided. Called once the journal's head is locked."""
@@ -118,31 +120,29 @@ class Admission:
                 )
 
     async def _requests(
-        self, connection: AsyncConnection, court: str, chunk: Chunk, heads: Mapping[str, Head]
+        self, connection: AsyncConnection, feed: Feed, court: str, chunk: Chunk, heads: Mapping[str, Head]
     ) -> tuple[Chunk, Basis]:
-        requests = [item.record for item in chunk.items if isinstance(item, Accepted)]
+        requests = {item.record_id: _said(feed, item) for item in chunk.items if isinstance(item, Listing)}
         officers = {
-            self._officer_id(court, one)
-            for record in requests
-            if isinstance(record, ControlRequest)
-            for one in record.officers
+            self._officer_id(court, certificate) for said in requests.values() for _, certificate in _officers(said)
         }
         registered = await read_heads(connection, CONTROL_OFFICER.name, court, officers)
-        asked = await read_asked(connection, [(court, one.record_id) for one in requests])
+        asked = await read_asked(connection, [(court, one) for one in requests])
         police = await read_police(connection, court)
         basis = Basis(
-            {(court, one.record_id): asked.get((court, one.record_id)) for one in requests},
+            {(court, one): asked.get((court, one)) for one in requests},
             {one: registered[one].position if one in registered else None for one in officers},
         )
         known = [head.position for head in (*registered.values(), *heads.values())]
         versions = await self._versions.read(connection, known)
         values = {position: version.values for position, version in versions.items()}
 
-        def judge(item: Accepted, record: ControlRequest) -> Item:
-            head = heads.get(record.record_id)
-            state = found.state if (found := asked.get((court, record.record_id))) else None
+        def judge(item: Listing) -> Stated:
+            said = requests[item.record_id]
+            head = heads.get(item.record_id)
+            state = found.state if (found := asked.get((court, item.record_id))) else None
             today = china_date(self._clock.now())
-            if head is not None and head.status != "withdrawn" and self._is_same(CONTROL_REQUEST, item, head):
+            if head is not None and head.status != "withdrawn" and self._is_same(feed, item, head):
                 return item
             if head is not None and (head.status == "withdrawn" or (state is not None and state.cancelled)):
                 return Rejected(
@@ -150,22 +150,22 @@ class Admission:
                 )
             if state is not None and state.over:
                 return Rejected(item.line, "request-over", "the request is over; ask anew under a new number", item.raw)
-            if record.valid_until < today:
+            if str(said["valid_until"]) < today.isoformat():
                 return Rejected(item.line, "request-expired", "the last day of the control is past", item.raw)
-            if record.to not in police:
+            if said["to"] not in police:
                 return Rejected(
                     item.line, "unknown-police", "no agreement in force lets them see the court's requests", item.raw
                 )
-            if head is not None and not _is_same_target(record, values.get(head.position)):
+            if head is not None and not _is_same_target(said, values.get(head.position)):
                 return Rejected(
                     item.line,
                     "another-target",
                     "who or what is looked for has changed; cancel it, ask under a new number",
                     item.raw,
                 )
-            for one in record.officers:
-                head = registered.get(self._officer_id(court, one))
-                if head is None or not _is_registered(one, head, values.get(head.position), today):
+            for name, certificate in _officers(said):
+                head = registered.get(self._officer_id(court, certificate))
+                if head is None or not _is_registered(name, head, values.get(head.position), today):
                     return Rejected(
                         item.line,
                         "officer-unregistered",
@@ -174,20 +174,14 @@ class Admission:
                     )
             return item
 
-        items = [
-            judge(item, item.record) if isinstance(item, Accepted) and isinstance(item.record, ControlRequest) else item
-            for item in chunk.items
-        ]
+        items = [judge(item) if isinstance(item, Listing) else item for item in chunk.items]
         return replace(chunk, items=items), basis
 
     async def _answers(
-        self, connection: AsyncConnection, police: str, chunk: Chunk, heads: Mapping[str, Head]
+        self, connection: AsyncConnection, feed: Feed, police: str, chunk: Chunk, heads: Mapping[str, Head]
     ) -> tuple[Chunk, Basis]:
-        named = {
-            (record.request.from_party, record.request.record_id)
-            for item in chunk.items
-            if isinstance(item, Accepted) and isinstance(record := item.record, ControlFeedback)
-        }
+        answers = {item.line: _said(feed, item) for item in chunk.items if isinstance(item, Listing)}
+        named = {_request(said) for said in answers.values()}
         taken_back = [
             one
             for item in chunk.items
@@ -198,11 +192,11 @@ class Admission:
         asked = await read_asked(connection, {*named, *answered.values()})
         basis = Basis({one: _copied(asked.get(one)) for one in (*named, *answered.values())})
         given: set[str] = set()
-        items: list[Item] = []
+        items: list[Stated] = []
         for item in chunk.items:
             match item:
-                case Accepted(record=ControlFeedback() as record):
-                    items.append(self._judge(item, record, police, asked, heads, given))
+                case Listing():
+                    items.append(self._judge(feed, item, answers[item.line], police, asked, heads, given))
                 case Withdrawal():
                     for one in item.record_ids:
                         if one in answered and (stands := asked.get(answered[one])):
@@ -214,19 +208,20 @@ class Admission:
 
     def _judge(
         self,
-        item: Accepted,
-        record: ControlFeedback,
+        feed: Feed,
+        item: Listing,
+        said: Said,
         police: str,
         asked: dict[Request, Asked],
         heads: Mapping[str, Head],
         given: set[str],
-    ) -> Item:
+    ) -> Stated:
         """`asked` moves on with each answer that is taken."""
-        head = heads.get(record.record_id)
-        if record.record_id in given:
+        head = heads.get(item.record_id)
+        if item.record_id in given:
             return item  # the same answer twice in one batch is one answer
         if head is not None:
-            if head.status != "withdrawn" and self._is_same(CONTROL_FEEDBACK, item, head):
+            if head.status != "withdrawn" and self._is_same(feed, item, head):
                 return item
             return Rejected(
                 item.line,
@@ -234,26 +229,25 @@ class Admission:
                 "an answer of this number was given before; give this one a new one",
                 item.raw,
             )
-        stands = asked.get((record.request.from_party, record.request.record_id))
+        stands = asked.get(_request(said))
         if stands is None or stands.police != police:
             return Rejected(
                 item.line, "unknown-request", "no such request was addressed to the one who answers", item.raw
             )
         try:
-            at = unstamp(record.occurred_at)
+            at = unstamp(str(said["occurred_at"]))
         except ValueError:
             return Rejected(item.line, "wrong-value", "occurred_at is no time", item.raw)
         if at > self._clock.now() + AHEAD:
             return Rejected(item.line, "occurred-later", "it is said to have happened in the future", item.raw)
-        if reason := objection(stands.state, record.answer, china_date(at)):
-            return Rejected(item.line, reason, SAID[reason], item.raw)
-        stands.answers[record.record_id] = record.answer
-        given.add(record.record_id)
+        answer = read_answer(said["answer"])
+        if reason := objection(stands.state, answer, china_date(at)):
+            return Rejected(item.line, reason, OBJECTIONS[reason], item.raw)
+        stands.answers[item.record_id] = answer
+        given.add(item.record_id)
         return item
 
-    async def _note_request(
-        self, connection: AsyncConnection, request: Request, values: Mapping[str, JsonValue], place: Place
-    ) -> None:
+    async def _note_request(self, connection: AsyncConnection, request: Request, values: Said, place: Place) -> None:
         police, until = str(values["to"]), date.fromisoformat(str(values["valid_until"]))
         if await note_request(connection, request, police, until):
             due = stamp(unstamp(place.appended_at) + self._limits.acknowledge)
@@ -275,11 +269,11 @@ class Admission:
         connection: AsyncConnection,
         police: str,
         answer: str,
-        values: Mapping[str, JsonValue],
+        values: Said,
         place: Place,
         position: int,
     ) -> None:
-        request = (str(values["request.from_party"]), str(values["request.record_id"]))
+        request = _request(values)
         said = read_answer(values["answer"])
         await note_answer(connection, police, answer, request, said, position)
         await end_clocks(connection, request, ("acknowledge",), place.appended_at)
@@ -289,27 +283,43 @@ class Admission:
         if said == "sighted" and due < place.appended_at:  # it came too late already
             await start_clock(connection, request, police, "sighting", due, answer)
 
-    def _is_same(self, feed: Feed, item: Accepted, head: Head) -> bool:
-        return fingerprint(self._keyring, feed, feed.values(item.record)) == head.content_mac
+    def _is_same(self, feed: Feed, item: Listing, head: Head) -> bool:
+        return fingerprint(self._keyring, feed, item.values()) == head.content_mac
 
-    def _officer_id(self, court: str, officer: Officer) -> str:
-        return record_id(self._keyring.record_key(court), CONTROL_OFFICER.name, officer.certificate)
+    def _officer_id(self, court: str, certificate: str) -> str:
+        return record_id(self._keyring.record_key(court), CONTROL_OFFICER.name, certificate)
+
+
+def _said(feed: Feed, item: Listing) -> Said:
+    return dict(zip(feed.slots, item.values(), strict=True))
+
+
+def _officers(said: Said) -> list[tuple[str, str]]:
+    """(name, certificate) of each officer in charge of a request."""
+    names, certificates = said["officers[].name"], said["officers[].certificate"]
+    if not isinstance(names, list) or not isinstance(certificates, list):
+        raise TypeError("a request's officers are lists of one length")
+    return list(zip(names, certificates, strict=True))
+
+
+def _request(said: Said) -> Request:
+    """Whose request an answer names, and which."""
+    return str(said["request.from_party"]), str(said["request.record_id"])
 
 
 def _copied(asked: Asked | None) -> Asked | None:
     return None if asked is None else Asked(asked.police, asked.valid_until, asked.cancelled, dict(asked.answers))
 
 
-def _is_registered(officer: Officer, head: Head, values: tuple[JsonValue, ...] | None, today: date) -> bool:
+def _is_registered(name: str, head: Head, values: tuple[JsonValue, ...] | None, today: date) -> bool:
     if head.status == "withdrawn" or values is None:
         return False
     said = dict(zip(CONTROL_OFFICER.slots, values, strict=True))
-    return said["name"] == officer.name and str(said["valid_from"]) <= today.isoformat() <= str(said["valid_until"])
+    return said["name"] == name and str(said["valid_from"]) <= today.isoformat() <= str(said["valid_until"])
 
 
-def _is_same_target(record: ControlRequest, before: tuple[JsonValue, ...] | None) -> bool:
+def _is_same_target(said: Said, before: tuple[JsonValue, ...] | None) -> bool:
     if before is None:
         return False
     old = dict(zip(CONTROL_REQUEST.slots, before, strict=True))
-    new = dict(zip(CONTROL_REQUEST.slots, CONTROL_REQUEST.values(record), strict=True))
-    return all(old[slot] == new[slot] for slot in TARGET)
+    return all(old[slot] == said[slot] for slot in TARGET)

@@ -1,33 +1,24 @@
-"""What a chunk of items becomes: how a submission is cut (J3), and what is decided of each item (J4, J5). No state."""
+"""What a chunk becomes: what is decided of each of its items against the heads (J4, J5). No state."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from typing import Final, NamedTuple
+from typing import Final
 
 import orjson
 
+from gateway.journal.chunks import FIRST_STANDS, Chunk, Listing, Named, content, refused_alike, resumes, spelled
 from gateway.journal.versions import Head, Stale, Step, decide_listing, decide_withdrawal
 from gateway.trust.keyring import Keyring
 from gateway.trust.seal import Draft
-from schemas.canonical import JsonObject, JsonValue
+from schemas.canonical import JsonValue
 from schemas.catalog import Feed, tombstone_values
-from schemas.reading import Accepted, Item, Rejected, Replaced, Withdrawal
-from schemas.withdrawal_reasons import CORRECTED, RESUMED, SUSPENDED
-
-FIRST_STANDS = frozenset({"receipt"})  # feeds whose records are somebody's signed word, never amended (D12)
-NOT_CONTENT = frozenset({"status_reason", "source_updated_at"})  # they change without the record changing (J4)
+from schemas.reading import Rejected, Withdrawal
+from schemas.withdrawal_reasons import CORRECTED, SUSPENDED
 
 NEITHER: Final = ""  # in place of a record id: two records came under this key
-_NO_WORDS = b""  # the source's words stand with one record alone, so that erasing that record erases them (J7)
-
-
-class Named(NamedTuple):
-    """What a source's own key names. `superseded`: the record came under another key since."""
-
-    record_id: str
-    superseded: bool
+_NOTHING_WITHHELD: Final = b"{}"
+_NO_WORDS: Final = b""  # the source's words stand with one record alone, so that erasing that record erases them (J7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,131 +55,9 @@ class Plan:
         return frozenset(taken.draft.record_id for taken in self.taken if taken.head is None)
 
 
-def record_ids(item: Item) -> tuple[str, ...]:
-    match item:
-        case Accepted() | Withdrawal():
-            return (*_listed(item), *_withdrawn(item))
-        case _:
-            return ()
-
-
-def _listed(item: Item) -> tuple[str, ...]:
-    return (item.record.record_id,) if isinstance(item, Accepted) else ()
-
-
-def _withdrawn(item: Item) -> tuple[str, ...]:
-    match item:
-        case Withdrawal(superseded=False):
-            return item.record_ids
-        case Accepted(replaces=Replaced(ids)):
-            return ids
-        case _:
-            return ()
-
-
-@cache
-def _restless(slots: tuple[str, ...]) -> tuple[int, ...]:
-    """The places of the slots that are no content."""
-    return tuple(place for place, slot in enumerate(slots) if slot in NOT_CONTENT)
-
-
-def _resumes(feed: Feed, values: Sequence[JsonValue]) -> bool:
-    """Whether a listing says of itself that its enforcement was suspended, and goes on."""
-    return any(values[place] == RESUMED for place in _restless(feed.slots))
-
-
-def _spell(values: Sequence[JsonValue]) -> bytes:
-    return orjson.dumps(values, option=orjson.OPT_SORT_KEYS)
-
-
-def _content(feed: Feed, values: Sequence[JsonValue], spelled: bytes) -> bytes:
-    """What a version says, without what changes while the record does not. `spelled` is `_spell(values)`.
-
-    What resumes a record says so once, in all its words: sent again behind another withdrawal, it is old content.
-    """
-    restless = _restless(feed.slots)
-    if all(values[place] is None for place in restless) or _resumes(feed, values):
-        return spelled
-    return _spell([None if place in restless else value for place, value in enumerate(values)])
-
-
 def fingerprint(keyring: Keyring, feed: Feed, values: Sequence[JsonValue]) -> bytes:
     """What equal content is known by (J4): 32 bytes under the records' key."""
-    return keyring.content_mac(_content(feed, values, _spell(values)))
-
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """Items for one sealed batch. `before`: those of its ids that earlier chunks of the same submission listed.
-
-    Deletions by a source's own key stand in chunks of their own. `said`: the ids of all records that their submission
-    says, taken or refused; `named`: what their keys were found to name.
-    """
-
-    items: list[Item]
-    before: frozenset[str]
-    said: frozenset[str] = frozenset()
-    named: Mapping[str, Named] = field(default_factory=dict)
-
-    def record_ids(self) -> set[str]:
-        return {record_id for item in self.items for record_id in record_ids(item)}
-
-
-def cut(feed: Feed, items: Iterator[Item], size: int) -> Iterator[Chunk]:
-    """Chunks of at most `size` items, the same for the same input every time (J3).
-
-    A chunk also ends before an item that withdraws what the chunk lists, or lists what it withdraws, so that each
-    chunk holds at most one version of a record and the order of the input is kept. Deletions by a source's own key come
-    last, and alone: what one means hangs on all that its submission says, and never on where a chunk ends.
-    """
-    listed: set[str] = set()
-    withdrawn: set[str] = set()
-    before: set[str] = set()
-    said: set[str] = set()
-    chunk: list[Item] = []
-    by_key: list[Item] = []
-    for item in items:
-        if isinstance(item, Rejected):
-            said.update(item.record_ids)
-            if item.source_key is not None:
-                by_key.append(item)
-                continue
-        taken, left = _listed(item), _withdrawn(item)
-        if len(chunk) == size or not withdrawn.isdisjoint(taken) or not listed.isdisjoint(left):
-            yield Chunk(_refuse_alike(feed, chunk), frozenset(before & listed))
-            before |= listed
-            before -= withdrawn
-            chunk = []
-            listed.clear()
-            withdrawn.clear()
-        chunk.append(item)
-        listed.update(taken)
-        withdrawn.update(left)
-        said.difference_update(left)
-        said.update(taken)
-    if chunk:
-        yield Chunk(_refuse_alike(feed, chunk), frozenset(before & listed))
-    for start in range(0, len(by_key), size):
-        yield Chunk(by_key[start : start + size], frozenset(), frozenset(said))
-
-
-def _refuse_alike(feed: Feed, chunk: list[Item]) -> list[Item]:
-    """Two different records under one id: nobody can know which is meant, so neither is taken."""
-    if feed.name in FIRST_STANDS:
-        return chunk
-    repeated = {rid for rid, count in Counter(rid for item in chunk for rid in _listed(item)).items() if count > 1}
-    said: dict[str, set[bytes]] = {}
-    for item in chunk:
-        if isinstance(item, Accepted) and item.record.record_id in repeated:
-            values = feed.values(item.record)
-            said.setdefault(item.record.record_id, set()).add(_content(feed, values, _spell(values)))
-    alike = {rid for rid, contents in said.items() if len(contents) > 1}
-    return [_alike(item) if isinstance(item, Accepted) and item.record.record_id in alike else item for item in chunk]
-
-
-def _alike(item: Accepted) -> Rejected:
-    reason = "two records of this submission name the same debtor in the same case and differ; send the right one alone"
-    return Rejected(item.line, "alike-in-batch", reason, item.raw)
+    return keyring.content_mac(content(feed, values, spelled(values)))
 
 
 def plan_chunk(feed: Feed, keyring: Keyring, chunk: Chunk, heads: dict[str, Head], *, relist: bool) -> Plan:
@@ -199,12 +68,12 @@ def plan_chunk(feed: Feed, keyring: Keyring, chunk: Chunk, heads: dict[str, Head
         match item:
             case Rejected():
                 plan.quarantined.append(item)
-            case Accepted():
-                head = heads.get(item.record.record_id)
+            case Listing():
+                head = heads.get(item.record_id)
                 stands = _plan_listing(plan, done, feed, keyring, item, head, chunk.before, relist=relist)
                 if stands and item.source_key is not None:
-                    same = plan.source_keys.pop(item.source_key, item.record.record_id) == item.record.record_id
-                    plan.source_keys[item.source_key] = item.record.record_id if same else NEITHER
+                    same = plan.source_keys.pop(item.source_key, item.record_id) == item.record_id
+                    plan.source_keys[item.source_key] = item.record_id if same else NEITHER
                 if stands and item.replaces is not None:
                     for replaced in item.replaces.record_ids:  # never listed, or withdrawn already: nothing is amiss
                         if replaced not in done and decide_withdrawal(heads.get(replaced)) == "withdrawn":
@@ -223,36 +92,34 @@ def _plan_listing(
     done: set[str],
     feed: Feed,
     keyring: Keyring,
-    item: Accepted,
+    item: Listing,
     head: Head | None,
     before: frozenset[str],
     *,
     relist: bool,
 ) -> bool:
     """Whether the record stands as it was sent."""
-    record_id = item.record.record_id
+    record_id = item.record_id
     if record_id in done:  # the same record twice in one chunk is one record
         plan.counts["unchanged"] += 1
         return True
     done.add(record_id)
-    values = feed.values(item.record)
-    spelled = _spell(values)
-    mac = keyring.content_mac(_content(feed, values, spelled))
-    published = feed.published_on(item.record)
-    step = decide_listing(head, mac, published, relist=relist, resumes=_resumes(feed, values))
+    values = item.values()
+    mac = keyring.content_mac(content(feed, values, item.spelled))
+    step = decide_listing(head, mac, item.published_on, relist=relist, resumes=resumes(feed, values))
     if step == "amended" and feed.name in FIRST_STANDS:
         step = "unchanged"
     if isinstance(step, Stale):
         plan.quarantined.append(Rejected(item.line, "stale-listing", step.reason, item.raw))
         return False
     if step == "amended" and record_id in before:  # what an earlier chunk listed stands
-        plan.quarantined.append(_alike(item))
+        plan.quarantined.append(refused_alike(item))
         return False
     plan.counts[step] += 1
     if step != "unchanged":
         step = "amended" if feed.is_urgent else step
-        body = _body(spelled, feed.withheld(item.record), item.raw)
-        plan.taken.append(_taken(record_id, step, values, body, head, mac, published))
+        body = _body(item.spelled, item.withheld, item.raw)
+        plan.taken.append(_taken(record_id, step, values, body, head, mac, item.published_on))
     return True
 
 
@@ -275,7 +142,7 @@ def _bar(plan: Plan, done: set[str], feed: Feed, item: Withdrawal, never_listed:
     otherwise, would be a new record and block anew (J4). Nobody saw these, so nobody is told of them.
     """
     values = tombstone_values(feed, item.status_reason)
-    body = _body(_spell(values), {}, _NO_WORDS)
+    body = _body(spelled(values), _NOTHING_WITHHELD, _NO_WORDS)
     for record_id in never_listed:
         if record_id not in done:
             done.add(record_id)
@@ -287,7 +154,7 @@ def _take_back(
 ) -> None:
     done.add(record_id)
     values = tombstone_values(feed, reason)
-    body = _body(_spell(values), {}, raw)
+    body = _body(spelled(values), _NOTHING_WITHHELD, raw)
     plan.counts["withdrawn"] += 1
     plan.taken.append(
         _taken(
@@ -319,8 +186,9 @@ def _taken(
     return Taken(draft=draft, head=head, content_mac=mac, published_on=published, suspended=suspended)
 
 
-def _body(spelled: bytes, withheld: JsonObject, raw: bytes) -> bytes:
+def _body(spelling: bytes, withheld: bytes, raw: bytes) -> bytes:
     """What is kept, encrypted: the slots' values, what never leaves (source, warnings), and the raw record."""
+    fragment = orjson.Fragment
     return orjson.dumps(
-        {"values": orjson.Fragment(spelled), "withheld": withheld, "raw": raw.decode("utf-8", "replace")}
+        {"values": fragment(spelling), "withheld": fragment(withheld), "raw": raw.decode("utf-8", "replace")}
     )

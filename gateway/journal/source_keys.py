@@ -15,10 +15,11 @@ from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.journal.bulk import padded
+from gateway.journal.chunks import Chunk, Named, Stated
 from gateway.journal.heads import PARAMETERS
-from gateway.journal.plan import NEITHER, Chunk, Named
+from gateway.journal.plan import NEITHER
 from gateway.journal.tables import source_key
-from schemas.reading import Item, Rejected, Withdrawal
+from schemas.reading import Rejected, Withdrawal
 
 _OF_PROVIDER: Final = (source_key.c.provider == bindparam("of_provider")) & (source_key.c.feed == bindparam("of_feed"))
 _FOUND: Final = select(source_key.c.key, source_key.c.record_id, source_key.c.superseded).where(
@@ -50,7 +51,7 @@ async def resolved(connection: AsyncConnection, feed: str, provider: str, chunk:
         return chunk
     found = await _find(connection, feed, provider, wanted)
 
-    def known(item: Item) -> Item:
+    def known(item: Stated) -> Stated:
         if not isinstance(item, Rejected) or item.source_key is None:
             return item
         record_id, superseded = found.get(item.source_key, Named(NEITHER, superseded=False))

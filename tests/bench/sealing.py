@@ -13,7 +13,8 @@ import orjson
 
 from adapters.feeds import read
 from gateway.cycles import collect_rarely
-from gateway.journal.plan import Plan, cut, plan_chunk
+from gateway.journal.chunks import cut
+from gateway.journal.plan import Plan, plan_chunk
 from gateway.trust import jws
 from gateway.trust.keyring import Keyring
 from gateway.trust.keys import KeySet, SigningKey

@@ -36,7 +36,7 @@ from gateway.wiring import open_gateway
 from schemas.catalog import DISHONEST_DEBTOR
 from schemas.reading import Accepted
 from tests.integration.district import FEED, MARKET, NDJSON, ROOT, SAMPLES, TO_MARKET
-from tests.small_gateway import Gateway, admission, debtor, no_reader, open_test_gateway
+from tests.small_gateway import NOTHING_READ, Gateway, admission, debtor, open_test_gateway
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ async def rivals(tmp_path: Path, database_url: str) -> AsyncIterator[list[Gatewa
         versions = Versions(first.keyring.vault)
         admitting = admission(first.clock, first.keyring, versions)
         intake = Intake(
-            engine, first.clock, first.keyring, no_reader, admitting, precedence=Precedence(), batch_records=3
+            engine, first.clock, first.keyring, NOTHING_READ, admitting, precedence=Precedence(), batch_records=3
         )
         router = Router(engine, first.clock, versions)
         sender = Sender(engine, first.clock, first.keyring, versions)

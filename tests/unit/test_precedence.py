@@ -1,9 +1,11 @@
 """Precedence: bulk gives way to a withdrawal, a moment at most (rule D1)."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
+from gateway.journal.chunks import spell
 from gateway.precedence import Precedence, overtakes
 from schemas.catalog import RECEIPT, Feed
 from schemas.catalog import feed as find_feed
@@ -108,11 +110,11 @@ async def test_bulk_that_has_to_look_anew_waits_no_longer() -> None:
         (DEBTORS, [CANCELLED] * 20, True),
         (DEBTORS, [CANCELLED] * 21, False),
         (DEBTORS, [Rejected(1, "source-key-unknown", "", b"{}", source_key="a", status_reason=None)], True),
-        (find_feed("control-feedback"), [LISTED], True),
+        (replace(DEBTORS, is_urgent=True), [LISTED], True),
         (RECEIPT, [receipt("received")], False),
         (RECEIPT, [receipt("received"), receipt("released")], True),
         (RECEIPT, [receipt("blocked")], True),
     ],
 )
 def test_what_overtakes(feed: Feed, items: list[Item], expected: bool) -> None:
-    assert overtakes(feed, items) is expected
+    assert overtakes(feed, [spell(feed, item) for item in items]) is expected

@@ -76,7 +76,7 @@ async def test_j3_a_submission_that_broke_off_is_taken_up_where_it_stopped(gatew
 
     with pytest.raises(ConnectionResetError):
         await gateway.intake.submit_items(submission, DISHONEST_DEBTOR, breaks_off())
-    assert len(await positions(gateway)) == 3  # a chunk is journalled when it is known whether another follows
+    assert len(await positions(gateway)) == 6
     result = await gateway.intake.submit_items(submission, DISHONEST_DEBTOR, iter(items))
     assert result.counts["listed"] == 10
     assert result.counts["unchanged"] == 0

@@ -10,8 +10,8 @@ from sqlalchemy import func, select
 from adapters.feeds import read
 from gateway.intake import Result, Submission
 from gateway.journal import tables
+from gateway.journal.chunks import Chunk, cut
 from gateway.journal.erase import erase_record
-from gateway.journal.plan import Chunk, cut
 from gateway.journal.source_keys import remember, resolved, still_named
 from schemas.catalog import feed as find_feed
 from schemas.reading import Withdrawal

@@ -1,0 +1,54 @@
+"""`python -m gateway.reading FD`: reads for the gateway that started it, over the pipe FD, until that is closed.
+
+gateway: reader, then Asked, Asked ...      here: READY, then the chunks of each; an exception in place of one
+"""
+
+import signal
+import sys
+from multiprocessing.connection import Connection
+from traceback import extract_tb
+from typing import Final
+
+from gateway.cycles import collect_rarely
+from gateway.journal.chunks import Chunk
+from gateway.reading.asked import Asked, read_chunks
+from schemas.catalog import UnknownFeed
+from schemas.reading import Reader
+
+READY: Final = Chunk([])
+
+
+def main() -> None:
+    # A gateway that is told to stop finishes what is in flight, with what this process reads.
+    for told in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(told, signal.SIG_IGN)
+    collect_rarely()
+    with Connection(int(sys.argv[1])) as gateway:
+        try:
+            reader: Reader = gateway.recv()
+            gateway.send(READY)
+            while True:
+                _read(gateway, reader, gateway.recv())
+        except (EOFError, BrokenPipeError, ConnectionResetError):  # the gateway is gone
+            return
+
+
+def _read(gateway: "Connection[object, object]", reader: Reader, asked: Asked) -> None:
+    chunks = read_chunks(reader, asked)
+    while True:
+        try:
+            chunk = next(chunks)
+        except UnknownFeed as error:
+            gateway.send(error)
+            return
+        except Exception as error:  # noqa: BLE001 - told to the gateway, without what it says of the body
+            where = extract_tb(error.__traceback__)[-1]
+            gateway.send(RuntimeError(f"{type(error).__name__} at {where.name}, line {where.lineno}"))
+            return
+        gateway.send(chunk)
+        if chunk.last:
+            return
+
+
+if __name__ == "__main__":
+    main()
