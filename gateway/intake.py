@@ -7,9 +7,8 @@ the heads are still those that were decided against, and writes. Where they are 
 """
 
 import hashlib
-import os
 import secrets
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -25,9 +24,10 @@ from gateway.beside import SHORT, beside
 from gateway.clock import Clock, china_date, stamp
 from gateway.control.admission import FEEDS as CONTROLLED
 from gateway.control.admission import Admission, Basis
+from gateway.delivery.versions import Version
 from gateway.errors import Conflict, NotFound, Unavailable
 from gateway.journal import tables
-from gateway.journal.append import NewEntry, append_entries, append_leaf, claim, lock_head
+from gateway.journal.append import Place, append_entries, append_leaf, claim, lock_head
 from gateway.journal.chunks import Chunk, cut
 from gateway.journal.engine import JournalEngine
 from gateway.journal.heads import read_heads, unchanged_since
@@ -37,9 +37,9 @@ from gateway.journal.statements import Statement, sign_statement
 from gateway.precedence import Precedence, overtakes
 from gateway.reading.asked import Asked, in_threads
 from gateway.reading.reading import Reading
+from gateway.sealing import Sealed, seal_plan
 from gateway.trace import span
 from gateway.trust.keyring import Keyring
-from gateway.trust.seal import SealedBatch, seal_batch, submission_commitment
 from schemas.canonical import JsonObject
 from schemas.catalog import Feed, UnknownFeed
 from schemas.catalog import feed as find_feed
@@ -103,8 +103,8 @@ class HeadMoved(Exception):
 
 
 class Intake:
-    """Takes submissions of any feed. `appended` is called after each batch that the journal has, `counted` with the
-    feed and what became of the batch's records.
+    """Takes submissions of any feed. `appended` is called after each batch that the journal has, with its versions and
+    their wrapped secrets, `counted` with the feed and what became of the batch's records.
     """
 
     def __init__(
@@ -117,7 +117,7 @@ class Intake:
         *,
         precedence: Precedence,
         batch_records: int = 1000,
-        appended: Callable[[], None] = lambda: None,
+        appended: Callable[[Iterable[tuple[bytes, Version]]], None] = lambda _versions: None,
         counted: Callable[[str, Mapping[str, int]], None] = lambda _feed, _counts: None,
     ) -> None:
         self._engine = engine
@@ -202,43 +202,33 @@ class Intake:
                         )
                 decide = partial(plan_chunk, feed, self._keyring, admitted, heads, relist=submission.relist)
                 plan = await beside(len(chunk.items), decide, size=size)
-            salt = os.urandom(32)
             with span("seal", records=len(plan.taken)):
-                sealing = partial(self._seal, submission, feed, plan, salt)
-                sealed = await beside(len(plan.taken), sealing, size=size)
+                seal = partial(
+                    seal_plan,
+                    self._keyring,
+                    submission.provider,
+                    feed,
+                    plan,
+                    sent_digest=submission.sent_digest,
+                    signature=submission.signature,
+                )
+                sealed = await beside(len(plan.taken), seal, size=size)
             log.debug("step", step="seal", records=len(plan.taken))
             before = result.counts
             if not urgent and len(plan.taken) > SHORT:
                 await self._precedence.give_way()
             try:
                 with span("append", records=len(plan.taken)):
-                    await self._append(
-                        submission, feed, plan, basis, sealed, salt, number, result, along, last=chunk.last
+                    place = await self._append(
+                        submission, feed, plan, basis, sealed, number, result, along, last=chunk.last
                     )
             except (HeadMoved, IntegrityError):
                 continue
             log.debug("step", step="append", records=len(plan.taken))
-            self._appended()
+            self._appended([] if sealed is None or place is None else sealed.versions(place))
             self._counted(feed.name, {name: count - before[name] for name, count in result.counts.items()})
             return
         raise Unavailable("journal-busy", "The same records are being changed by others; send it again in a moment.")
-
-    def _seal(self, submission: Submission, feed: Feed, plan: Plan, salt: bytes) -> SealedBatch | None:
-        if not plan.taken:
-            return None
-        commitment = submission_commitment(
-            salt,
-            submission.sent_digest,
-            hashlib.sha256(submission.signature).digest(),
-        )
-        return seal_batch(
-            self._keyring.signing,
-            issuer=self._keyring.signing.party,
-            provider=submission.provider,
-            feed=feed,
-            records=[taken.draft for taken in plan.taken],
-            submission=commitment,
-        )
 
     async def _append(
         self,
@@ -246,19 +236,20 @@ class Intake:
         feed: Feed,
         plan: Plan,
         basis: Basis | None,
-        sealed: SealedBatch | None,
-        salt: bytes,
+        sealed: Sealed | None,
         number: int,
         result: Result,
         along: Along | None,
         *,
         last: bool,
-    ) -> None:
-        """One transaction: positions, leaf, entries, quarantine, alarms, and how far the submission got."""
+    ) -> Place | None:
+        """One transaction: positions, leaf, entries, quarantine, alarms, and how far the submission got. Returns where
+        the batch stands.
+        """
+        place = None
         at = stamp(self._clock.now())
         rejected = [_quarantine_row(self._keyring, submission, item, at) for item in plan.quarantined]
         new = _updated(result, plan, rejected)
-        entries = [] if sealed is None else _entries(self._keyring, submission.provider, feed, plan, sealed)
         async with self._engine.begin() as connection:
             if sealed is not None:
                 claimed = await claim(connection, len(plan.taken))
@@ -278,9 +269,9 @@ class Intake:
                     "batch",
                     sealed.header.encode(),
                     count=len(plan.taken),
-                    opening=self._keyring.vault.wrap(salt),
+                    opening=sealed.opening,
                 )
-                await append_entries(connection, place, entries)
+                await append_entries(connection, place, sealed.entries)
                 if basis is not None:
                     await self._admission.note(connection, feed, submission.provider, plan.taken, place)
                 new.batches.append(
@@ -306,6 +297,7 @@ class Intake:
                 await along(connection)
             await self._advance(connection, submission, number, new, last=last)
         result.batches, result.counts, result.quarantine = new.batches, new.counts, new.quarantine
+        return place
 
     async def _advance(
         self, connection: AsyncConnection, submission: Submission, number: int, result: Result, *, last: bool
@@ -342,28 +334,6 @@ async def _reached(connection: AsyncConnection, submission: Submission) -> tuple
         )
     stored = orjson.loads(row.result)
     return row.batches, Result(stored["batches"], stored["counts"], stored["quarantine"]), row.finished
-
-
-def _entries(keyring: Keyring, provider: str, feed: Feed, plan: Plan, sealed: SealedBatch) -> list[NewEntry]:
-    return [
-        NewEntry(
-            feed=feed.name,
-            schema_version=feed.schema_version,
-            provider=provider,
-            record_id=record.record_id,
-            revision=record.revision,
-            status=record.status,
-            leaf_hash=record.leaf_hash,
-            digests=record.digests,
-            body=record.body,
-            content_mac=taken.content_mac,
-            published_on=taken.published_on,
-            previous=None if taken.head is None else taken.head.position,
-            wrapped_secret=keyring.vault.wrap(record.secret),
-            suspended=taken.suspended or None,
-        )
-        for record, taken in zip(sealed.records, plan.taken, strict=True)
-    ]
 
 
 def _quarantine_row(keyring: Keyring, submission: Submission, item: Rejected, at: str) -> dict[str, object]:

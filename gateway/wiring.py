@@ -1,5 +1,6 @@
 """Which implementation stands behind each border. The only module that knows `adapters`."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -31,7 +32,7 @@ from gateway.delivery.pull import Pull
 from gateway.delivery.reconcile import Reconciler
 from gateway.delivery.route import Router
 from gateway.delivery.send import Sender
-from gateway.delivery.versions import Versions
+from gateway.delivery.versions import Version, Versions
 from gateway.delivery.wakeup import Wakeup
 from gateway.intake import Intake
 from gateway.journal.engine import JournalEngine, open_engine
@@ -69,6 +70,11 @@ async def open_gateway(settings: Settings, clock: Clock) -> Running:
     metrics = Metrics(engine, clock)
     versions = Versions(keyring.vault)
     precedence = Precedence()
+
+    def appended(new: Iterable[tuple[bytes, Version]]) -> None:
+        versions.note(new)
+        wakeup.signal()
+
     reading = Reading(read_feed, settings.reading_processes)
     intake = Intake(
         engine,
@@ -78,7 +84,7 @@ async def open_gateway(settings: Settings, clock: Clock) -> Running:
         Admission(clock, keyring, versions, limits_of(settings)),
         precedence=precedence,
         batch_records=settings.batch_records,
-        appended=wakeup.signal,
+        appended=appended,
         counted=metrics.count_intake,
     )
     numbered = Wakeup()

@@ -19,6 +19,7 @@ from schemas.canonical import JsonObject, JsonValue
 
 POSITIONS = 500  # in one query
 KEPT = 4096  # opened versions, a few KB each
+NEW = 2000  # of them just journalled, and not read since
 SHOWN = 4  # projections of a version that are kept with it, a few KB each
 
 
@@ -110,6 +111,16 @@ class Versions:
         self._vault = vault
         self._kept = kept
         self._opened: OrderedDict[int, tuple[bytes, Version]] = OrderedDict()
+        self._new: OrderedDict[int, tuple[bytes, Version]] = OrderedDict()
+
+    def note(self, journalled: Iterable[tuple[bytes, Version]]) -> None:
+        """Versions that were just journalled here, each with its wrapped secret: routing need not open what was sealed
+        a moment ago. They keep no place from what is shared: where routing is far behind, they are forgotten.
+        """
+        for wrapped, version in journalled:
+            self._new[version.position] = (wrapped, version)
+        while len(self._new) > NEW:
+            self._new.popitem(last=False)
 
     async def read(self, connection: AsyncConnection, positions: Iterable[int]) -> dict[int, Version]:
         """The versions at these positions; positions that hold no record are absent."""
@@ -118,14 +129,17 @@ class Versions:
         while some := list(islice(left, POSITIONS)):
             missing = {}
             for row in await _STANDING.rows(connection, some):
-                known = self._opened.get(row.position)
+                known = self._opened.get(row.position) or self._new.pop(row.position, None)
                 if known is None or known[0] != row.wrapped:
                     missing[row.position] = row.wrapped
                 else:
+                    self._opened[row.position] = known
                     self._opened.move_to_end(row.position)
                     found[row.position] = known[1].now(superseded=row.superseded_by is not None)
             if missing:
                 found |= await self._open(connection, missing)
+        while len(self._opened) > self._kept:
+            self._opened.popitem(last=False)
         return found
 
     async def _open(self, connection: AsyncConnection, wrapped: Mapping[int, bytes | None]) -> dict[int, Version]:
@@ -137,8 +151,6 @@ class Versions:
                 self._opened.pop(position, None)
             else:
                 self._opened[position] = (token, version)
-        while len(self._opened) > self._kept:
-            self._opened.popitem(last=False)
         return found
 
     def _version(self, row: Row[Any], wrapped: bytes | None) -> Version:
