@@ -149,7 +149,12 @@ def parse_strict(data: bytes) -> JsonValue:
 
 def b64u(data: bytes) -> str:
     """base64url without padding (RFC 7515 section 2)."""
-    return binascii.b2a_base64(data, newline=False).translate(_URL_SAFE, b"=").decode()
+    return b64u_bytes(data).decode()
+
+
+def b64u_bytes(data: bytes) -> bytes:
+    """The same as ASCII."""
+    return binascii.b2a_base64(data, newline=False).translate(_URL_SAFE, b"=")
 
 
 def unb64u(text: str, length: int | None = None) -> bytes:

@@ -4,6 +4,7 @@ The only place where what is stored is written in another way on each engine; ro
 """
 
 from collections.abc import Sequence
+from functools import cache
 from typing import TypeVar
 
 import asyncpg
@@ -21,10 +22,11 @@ async def insert_rows(connection: AsyncConnection, table: Table, rows: Sequence[
 
     Raises IntegrityError and OperationalError as any insert does.
     """
-    columns = [column.name for column in table.columns]
     if connection.dialect.name != "postgresql":
-        await connection.execute(insert(table), [dict(zip(columns, row, strict=True)) for row in rows])
+        # The rows hold what the driver takes as it is: SQLAlchemy would look at each value of each row.
+        await connection.exec_driver_sql(_insert_by_place(table), list(rows))
         return
+    columns = [column.name for column in table.columns]
     raw = (await connection.get_raw_connection()).driver_connection
     try:
         await raw.copy_records_to_table(table.name, records=rows, columns=columns)  # type: ignore[union-attr]
@@ -32,6 +34,11 @@ async def insert_rows(connection: AsyncConnection, table: Table, rows: Sequence[
         raise IntegrityError(None, None, error, hide_parameters=True) from error
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
         raise OperationalError(None, None, error, hide_parameters=True) from error
+
+
+@cache
+def _insert_by_place(table: Table) -> str:
+    return str(insert(table).compile(dialect=sqlite.dialect()))
 
 
 async def insert_unless_there(connection: AsyncConnection, table: Table, values: dict[str, object]) -> None:

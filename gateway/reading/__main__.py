@@ -29,25 +29,22 @@ def main() -> None:
             gateway.send(READY)
             while True:
                 _read(gateway, reader, gateway.recv())
-        except (EOFError, BrokenPipeError, ConnectionResetError):  # the gateway is gone
+        except (EOFError, OSError):  # the gateway is gone
             return
 
 
 def _read(gateway: "Connection[object, object]", reader: Reader, asked: Asked) -> None:
-    chunks = read_chunks(reader, asked)
-    while True:
-        try:
-            chunk = next(chunks)
-        except UnknownFeed as error:
-            gateway.send(error)
-            return
-        except Exception as error:  # noqa: BLE001 - told to the gateway, without what it says of the body
-            where = extract_tb(error.__traceback__)[-1]
-            gateway.send(RuntimeError(f"{type(error).__name__} at {where.name}, line {where.lineno}"))
-            return
-        gateway.send(chunk)
-        if chunk.last:
-            return
+    """Sends the chunks, or what went wrong behind some of them."""
+    try:
+        for chunk in read_chunks(reader, asked):
+            gateway.send(chunk)
+    except OSError:
+        raise
+    except UnknownFeed as error:
+        gateway.send(error)
+    except Exception as error:  # noqa: BLE001 - told to the gateway, without what it says of the body
+        where = extract_tb(error.__traceback__)[-1]
+        gateway.send(RuntimeError(f"{type(error).__name__} at {where.name}, line {where.lineno}"))
 
 
 if __name__ == "__main__":

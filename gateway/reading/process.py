@@ -34,6 +34,10 @@ class ReadingProcess:
         self._connection.send(reader)
 
     @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
     def is_alive(self) -> bool:
         return self._process.poll() is None
 

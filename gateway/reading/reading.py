@@ -30,6 +30,11 @@ class Reading:
         self._idle: list[ReadingProcess] = []
         self._starting: set[asyncio.Task[None]] = set()
 
+    @property
+    def idle(self) -> tuple[int, ...]:
+        """The ids of the processes that wait for something to read."""
+        return tuple(process.pid for process in self._idle)
+
     async def chunks(self, asked: Asked) -> AsyncGenerator[Chunk]:
         """The body's chunks in order, at least one; close it where they are not all taken.
 
