@@ -14,6 +14,7 @@ from schemas.catalog import Feed
 from schemas.reading import Accepted, Item, Rejected, Withdrawal
 from schemas.records.receipt import Receipt
 
+ROUTINE: Final = frozenset({"received", "accepted", "rejected"})  # receipts that change nothing for anybody
 LONGEST_SECONDS: Final = 0.5  # that something has precedence, and that a step of bulk gives way
 NEXT_SECONDS: Final = 0.1  # for what follows from a step of precedence to begin
 LOOK_SECONDS: Final = 0.01
@@ -53,7 +54,7 @@ class Precedence:
 
 
 def overtakes(feed: Feed, items: Sequence[Item]) -> bool:
-    """Whether these few have precedence: withdrawals, orders, and receipts of what was done to a row."""
+    """Whether these few have precedence: withdrawals, orders, receipts of what was done to a row, and disputes."""
     return len(items) <= SHORT and any(_is_urgent(feed, item) for item in items)
 
 
@@ -62,7 +63,7 @@ def _is_urgent(feed: Feed, item: Item) -> bool:
         case Withdrawal() | Rejected(source_key=str()):  # which is a deletion by the source's own key
             return True
         case Accepted(record=Receipt(kind=kind)):
-            return kind != "received"
+            return kind not in ROUTINE
         case Accepted():
             return feed.is_urgent
         case _:
