@@ -12,6 +12,7 @@ from gateway.trust import jws, merkle
 from gateway.trust.documents import Lane
 from gateway.trust.keys import Signer
 from schemas.canonical import JsonObject, b64u, unb64u
+from schemas.feedback import Answer
 from schemas.records.receipt import ReceiptKind
 
 
@@ -76,6 +77,21 @@ class Scribe:
     def refused(self, change: Change, ref: EventRef, reason: str) -> None:
         """An event that verified and yet cannot be used."""
         self._write(change, "refused", self._event_id(ref.lane, ref.number), {"event": _event(ref), "reason": reason})
+
+    def feedback(
+        self,
+        change: Change,
+        kind: Answer,
+        ref: EventRef,
+        *,
+        record_id: str,
+        row: str | None,
+        reference: str,
+        reason: str | None,
+    ) -> None:
+        """What the agency says of a record as `ref` showed it. It waits for no row: nothing is done by it."""
+        members: JsonObject = {"record_id": record_id, "row": row, "reference": reference, "reason": reason}
+        self._write(change, kind, reference, {"event": _event(ref), **members})
 
     def closing(self, ref: EventRef, checkpoint: JsonObject | None) -> str:
         """For the event that told the contract's end. Not kept: it is signed when nothing else waits, and sent then."""
