@@ -240,7 +240,7 @@ def _widen(connection: Connection) -> None:
     operations = Operations(MigrationContext.configure(connection))
     for added in HOLDS.columns:
         if added.name not in there:
-            operations.add_column(HOLDS.name, added.copy())
+            operations.add_column(HOLDS.name, Column(added.name, added.type))
 
 
 def _spellings(scheme: str, value: str) -> set[str]:
