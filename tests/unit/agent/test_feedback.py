@@ -1,6 +1,7 @@
 """Feedback: one receipt for each number of the agency's, and a mark on the version that it was said of."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from random import Random
 from typing import Any
@@ -249,3 +250,39 @@ def test_any_order_ends_with_the_newest_word_on_the_newest_version(
             agent.apply(upsert("priority", number, 10 + number, debtor(), revision=revision))
         assert mark(agent) == expected
     assert [one["reference"] for one in receipts(agent)] == [f"D-{serial + 1}" for serial in range(len(said))]
+
+
+DENYING = st.lists(st.sampled_from(["deny", "take-back", "look-up", "version", "shown", "gone"]), max_size=12)
+
+
+@given(DENYING)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_m4_in_any_order_a_row_is_held_by_the_newest_version_alone_and_never_where_it_is_denied(
+    make_agent: Callable[[], Agent], steps: list[str]
+) -> None:
+    agent = make_agent()
+    agent.register.rows = [ROW]
+    agent.apply(told(1, 1, "active"), upsert("bulk", 1, 2, debtor(), revision=1))
+    agent.be_fresh()
+    agent.look_up()
+    number, revision, live, denied = 1, 1, True, False
+    for serial, step in enumerate(steps):
+        if step in ("deny", "take-back"):
+            allowed = denied or (step == "deny" and bool(agent.holds()))
+            word, reason = ("disputed", "not-this-person") if step == "deny" else ("accepted", None)
+            with nullcontext() if allowed else pytest.raises(NotFound):
+                tell(agent, word, f"D-{serial}", reason=reason, row="licence-1")
+            denied = step == "deny" if allowed else denied
+        elif step == "look-up":
+            agent.look_up()
+        elif step == "gone" and live:
+            number, revision, live, denied = number + 1, revision + 1, False, False
+            agent.apply(withdrawn(number, 10 + number, "r1"))
+        elif step in ("version", "shown"):
+            if step == "version" or not live:
+                revision, live, denied = revision + 1, True, False
+            number += 1
+            agent.apply(upsert("priority", number, 10 + number, debtor(), revision=revision))
+        assert not (agent.holds() and (denied or not live))
+    agent.look_up()
+    assert agent.holds() == ({"licence-1": ("r1",)} if live and not denied else {})
