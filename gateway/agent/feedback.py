@@ -1,6 +1,6 @@
 """Feedback (反馈, 异议) on one record: a signed receipt and the mark that it leaves, in one transaction (D12, M7)."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from gateway.agent.applicant import Keyed
 from gateway.agent.holds import Hold, holds_of, leave, tell
@@ -46,7 +46,7 @@ def say(change: Change, scribe: Scribe, keyed: Keyed, given: Given) -> tuple[Sai
         raise NotFound("unknown-record", UNKNOWN)
     held = [hold for hold in holds_of(change, keyed, live.record_id) if hold.row == given.row]
     said = Said(
-        **{name: getattr(given, name) for name in Given.__slots__},
+        **asdict(given),
         at=stamp(scribe.clock.now()),
         revision=live.revision,
         is_of_register=_is_of_register(change, keyed, live, given, held),

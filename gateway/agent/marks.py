@@ -6,11 +6,12 @@ whose identity is disputed the record is no ground for a hold; that is all.
 
 from dataclasses import dataclass
 
+import orjson
+
 from gateway.agent.applicant import Keyed
 from gateway.agent.index import Change, View
 from gateway.agent.records import Live
 from gateway.clock import china_date, unstamp
-from schemas.canonical import JsonObject
 from schemas.feedback import NOT_THIS_PERSON, Answer
 
 
@@ -49,14 +50,13 @@ class Dispute:
 
 def read_said(view: View, keyed: Keyed, reference: str) -> Said | None:
     """What was said under that number of the agency's."""
-    found = view.document("feedback", keyed.record(reference))
-    return None if found is None else Said(**found)  # type: ignore[arg-type]  # as `put_said` wrote it
+    found = view.value("feedback", keyed.record(reference))
+    return None if found is None else Said(**orjson.loads(found))
 
 
 def put_said(change: Change, keyed: Keyed, said: Said) -> None:
     """It is the newest now of its record, or of that row of it."""
-    document: JsonObject = {name: getattr(said, name) for name in Said.__slots__}
-    change.put_document("feedback", keyed.record(said.reference), document)
+    change.put("feedback", keyed.record(said.reference), orjson.dumps(said))
     change.put("newest", _about(keyed, said.record_id, said.row), said.reference.encode())
 
 

@@ -257,12 +257,12 @@ class Screener:
 
     def _with_disputes(self, view: View, answer: JsonObject) -> JsonObject:
         """A stored answer tells which of its grounds the agency disputes by now."""
-        reasons = answer["reasons"]
-        told: list[JsonValue] = []
+        reasons, told = answer["reasons"], list[JsonValue]()
         for one in reasons if isinstance(reasons, list) else ():
-            live = read_live(view, self._keyed, str(one["record_id"])) if isinstance(one, dict) else None
-            disputed = None if live is None else dispute_of(view, self._keyed, live, str(answer["reference"]))
-            told.append({**one, "disputed": asdict(disputed) if disputed else None} if isinstance(one, dict) else one)
+            if isinstance(one, dict):
+                live = read_live(view, self._keyed, str(one["record_id"]))
+                dispute = None if live is None else dispute_of(view, self._keyed, live, str(answer["reference"]))
+                told.append({**one, "disputed": None if dispute is None else asdict(dispute)})
         return {**answer, "reasons": told}
 
     def _clear_now(self, ground: Ground) -> Decision:
