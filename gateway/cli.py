@@ -10,6 +10,7 @@ import typer
 
 from contracts.load import ContractFileError
 from gateway.agent.control_commands import control_app
+from gateway.agent.feedback_commands import feedback_app
 from gateway.cli_line import line
 from gateway.cli_options import LOCAL, ExistingFile, GatewayUrl, KeyFile
 from gateway.cli_ways_in import fetch, front, sftp, sheet, watch
@@ -31,6 +32,7 @@ party_app = typer.Typer(help="Parties that the gateway admits.", no_args_is_help
 app.add_typer(contract_app, name="contract")
 app.add_typer(keys_app, name="keys")
 app.add_typer(control_app, name="control")
+app.add_typer(feedback_app, name="feedback")
 app.add_typer(party_app, name="party")
 app.add_typer(kafka_app, name="kafka")
 app.add_typer(database_app, name="database")

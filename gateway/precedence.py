@@ -14,6 +14,7 @@ from gateway.journal.chunks import Listing, Stated
 from schemas.catalog import RECEIPT, Feed
 from schemas.reading import Rejected, Withdrawal
 
+ROUTINE: Final = frozenset({"received", "accepted", "rejected"})  # receipts that change nothing for anybody
 LONGEST_SECONDS: Final = 0.5  # that something has precedence, and that a step of bulk gives way
 NEXT_SECONDS: Final = 0.1  # for what follows from a step of precedence to begin
 LOOK_SECONDS: Final = 0.01
@@ -54,7 +55,7 @@ class Precedence:
 
 
 def overtakes(feed: Feed, items: Sequence[Stated]) -> bool:
-    """Whether these few have precedence: withdrawals, orders, and receipts of what was done to a row."""
+    """Whether these few have precedence: withdrawals, orders, receipts of what was done to a row, and disputes."""
     return len(items) <= SHORT and any(_is_urgent(feed, item) for item in items)
 
 
@@ -63,7 +64,7 @@ def _is_urgent(feed: Feed, item: Stated) -> bool:
         case Withdrawal() | Rejected(source_key=str()):  # which is a deletion by the source's own key
             return True
         case Listing() if feed is RECEIPT:
-            return item.values()[_RECEIPT_KIND] != "received"
+            return item.values()[_RECEIPT_KIND] not in ROUTINE
         case Listing():
             return feed.is_urgent
         case _:

@@ -15,6 +15,7 @@ from gateway.journal.tables import delivery_log, entry, journal_leaf
 from gateway.metrics import Metrics
 from gateway.trust.documents import Receipt, ReceiptRange, read
 from schemas.canonical import parse_strict, unb64u
+from schemas.feedback import NOT_THIS_PERSON
 
 TIMED: Final = frozenset({"blocked", "released"})
 AT_ONCE: Final = 500  # positions in one query
@@ -32,13 +33,16 @@ class Delays:
         """`body` is the JSON array of tokens, all verified. `began` is when the request came: where nothing was
         journalled since, they had all been sent before.
 
-        A `blocked` receipt for a screening tells when an application came, not how fast the agency is; it is left out.
+        A `blocked` receipt for a screening tells when an application came, not how fast the agency is; it is left out,
+        and so is what an agency releases because it disputes an identity.
         """
         if not any(str(batch["appended_at"]) >= stamp(began) for batch in result.batches):
             return
         now, receipts = self.clock.now(), _payloads(body)
         ranges = [one for one in receipts if one.kind == "received" and one.range is not None]
-        timed = [one for one in receipts if one.kind in TIMED and one.event is not None]
+        timed = [
+            one for one in receipts if one.kind in TIMED and one.event is not None and one.reason != NOT_THIS_PERSON
+        ]
         async with self.engine.single() as connection:
             for one in ranges:
                 if one.range is not None and (given := await _given_at(connection, one.contract, one.range)):

@@ -32,6 +32,7 @@ from gateway.trust.merkle import HASH_BYTES, frontier, root, root_from
 from gateway.trust.receipt import read_receipt
 from schemas.canonical import b64u
 from schemas.catalog import RECEIPT
+from schemas.feedback import ANSWERS
 from schemas.reading import Accepted
 from schemas.record_id import record_id
 from schemas.records.receipt import Receipt
@@ -141,9 +142,8 @@ class Receipts:
         if payload.event is not None:
             number = payload.event.number
             runs = await _runs_shown(connection, payload.contract, payload.event.lane, number, number)
-            matches = payload.event.leaf_hash in _leaves_shown(runs, number, number)[0] and await _is_meant(
-                connection, payload.contract, payload.event, payload.record_id
-            )
+            leaves = _leaves_shown(runs, number, number)
+            matches = payload.event.leaf_hash in leaves[0] and await _is_meant(connection, payload, payload.event)
         elif payload.range is not None:
             asked = payload.range
             runs = await _runs_shown(connection, payload.contract, asked.lane, asked.first, asked.last)
@@ -250,12 +250,12 @@ def _read_tokens(body: bytes) -> Sequence[str]:
     return tokens
 
 
-async def _is_meant(connection: AsyncConnection, contract: str, event: ReceiptEvent, record_id: str | None) -> bool:
+async def _is_meant(connection: AsyncConnection, receipt: SignedReceipt, event: ReceiptEvent) -> bool:
     """Whether the cause and the record that a receipt names beside the leaf are those of its number."""
     row = (
         await connection.execute(
             select(delivery_log).where(
-                delivery_log.c.contract == contract,
+                delivery_log.c.contract == receipt.contract,
                 delivery_log.c.lane == event.lane,
                 delivery_log.c.first.between(event.number - RUN + 1, event.number),  # no run is longer
                 delivery_log.c.first + delivery_log.c.numbers > event.number,
@@ -266,7 +266,9 @@ async def _is_meant(connection: AsyncConnection, contract: str, event: ReceiptEv
     record = (
         await connection.execute(select(entry.c.record_id).where(entry.c.position == routed.position))
     ).scalar()  # none where the number tells of the contract: what is done for it may be about any record
-    return event.cause == routed.cause and (None in (record, record_id) or record == record_id)
+    if receipt.kind in ANSWERS and (routed.kind != "upsert" or record != receipt.record_id):
+        return False  # there is something to say of a record alone, and only as it stood
+    return event.cause == routed.cause and (None in (record, receipt.record_id) or record == receipt.record_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, get_args
 
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
 from sqlalchemy import (
     Column,
     ColumnElement,
@@ -35,6 +37,7 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    inspect,
     or_,
     select,
     table,
@@ -62,6 +65,7 @@ HOLDS: Final = Table(
     Column("court", Text),
     Column("case_number", Text),
     Column("expires_on", String(10)),
+    Column("disputed", String(80)),
 )
 OPERATIONS: Final = Table(
     "fuyuan_operations",
@@ -69,7 +73,16 @@ OPERATIONS: Final = Table(
     Column("op_id", String(64), primary_key=True),
     Column("done_at", DateTime, nullable=False, server_default=func.current_timestamp()),
 )
-TOLD: Final = ("legal_basis", "executing_department", "contact", "explanation", "court", "case_number", "expires_on")
+TOLD: Final = (
+    "legal_basis",
+    "executing_department",
+    "contact",
+    "explanation",
+    "court",
+    "case_number",
+    "expires_on",
+    "disputed",
+)
 
 
 class MappingError(ValueError):
@@ -121,13 +134,14 @@ class SqlRegister:
     """The register behind a SQLAlchemy URL. Every call may be made from any thread, and again."""
 
     def __init__(self, url: str, mapping: RegisterMapping) -> None:
-        """Makes the two tables of ours where they are missing. Raises RegisterAway."""
+        """Makes the two tables of ours where they or columns of theirs are missing. Raises RegisterAway."""
         self._mapping = mapping
         names = [mapping.row, mapping.name, *mapping.identifiers.values(), *filter(None, [mapping.held])]
         self._table = table(mapping.table, *(column(name) for name in dict.fromkeys(names)))
         self._engine = create_engine(url, hide_parameters=True)
         with self._begin() as connection:
             OWN.create_all(connection)
+            _widen(connection)
 
     def close(self) -> None:
         self._engine.dispose()
@@ -218,6 +232,15 @@ class SqlRegister:
                 yield connection
         except SQLAlchemyError as error:
             raise RegisterAway(type(error).__name__) from None
+
+
+def _widen(connection: Connection) -> None:
+    """A table that an older version made lacks what has been added since."""
+    there = {one["name"] for one in inspect(connection).get_columns(HOLDS.name)}
+    operations = Operations(MigrationContext.configure(connection))
+    for added in HOLDS.columns:
+        if added.name not in there:
+            operations.add_column(HOLDS.name, Column(added.name, added.type))
 
 
 def _spellings(scheme: str, value: str) -> set[str]:

@@ -85,7 +85,7 @@ def _take(
     note(change, keyed, event, scribe.clock.now())  # also what a faster lane has overtaken: it stood
     if event.ref.cause <= cause_of(change, keyed, record_id):
         return standing
-    live = Live(record_id, event.ref, event.record or {})
+    live = Live(record_id, event.ref, event.record or {}, event.revision or 0)
     if event.kind == "upsert" and (live.listed or live.record.get("feed") in SUBJECTLESS):
         put_live(change, keyed, live)
         judge_anew(change, scribe, keyed, live, terms, today)

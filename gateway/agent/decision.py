@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from typing import Final, Literal
 
 from contracts.model import Review, Terms
+from gateway.agent.marks import Dispute
 from gateway.agent.match import Grade
 from gateway.agent.outgoing import order
 from gateway.agent.records import Live
@@ -64,7 +65,8 @@ class ListVersion:
 @dataclass(frozen=True, slots=True)
 class Reason:
     """One record that bears on the application. `key` is the scheme that matched, never the value. `waiver`: the number
-    of the court's approval that lets the application pass this order.
+    of the court's approval that lets the application pass this order. `disputed`: the agency's objection, which changes
+    nothing.
     """
 
     code: str
@@ -80,6 +82,7 @@ class Reason:
     published_on: str | None
     expires_on: str | None
     waiver: str | None = None
+    disputed: Dispute | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +112,14 @@ class Decision:
 
 
 def reason(
-    contract: str, terms: Terms, live: Live, grade: Grade, *, code: str | None = None, waiver: str | None = None
+    contract: str,
+    terms: Terms,
+    live: Live,
+    grade: Grade,
+    *,
+    code: str | None = None,
+    waiver: str | None = None,
+    disputed: Dispute | None = None,
 ) -> Reason:
     """Why this record bears on the application, for the person at the counter and for the applicant."""
     record = live.record
@@ -129,6 +139,7 @@ def reason(
         published_on=_text(record.get("published_on")),
         expires_on=_text(record.get("listed_until")),
         waiver=waiver,
+        disputed=disputed,
     )
 
 

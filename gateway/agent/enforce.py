@@ -15,6 +15,7 @@ from contracts.model import Effects
 from gateway.agent.applicant import Keyed, UnreadableApplicant, read_applicant
 from gateway.agent.holds import LONGEST_ROW, Hold, support, tell
 from gateway.agent.index import Change, Index, View
+from gateway.agent.marks import is_denied
 from gateway.agent.match import Applicant, Level, grade
 from gateway.agent.receipts import Scribe
 from gateway.agent.records import Live, parse_live
@@ -117,7 +118,8 @@ def settle(
             for row, applicant in by_key.get(keyed.identifier(one), ())
         }
         for row, applicant in met.values():
-            if grade(applicant, live.record, today, effects.subjects).level is Level.BLOCK:
+            fits = grade(applicant, live.record, today, effects.subjects).level is Level.BLOCK
+            if fits and not is_denied(change, keyed, live, row.id):
                 count += _hold_row(change, scribe, keyed, effects, live, row.id, applicant)
     return count
 

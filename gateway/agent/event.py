@@ -29,3 +29,10 @@ class Arrived:
     notice: JsonObject | None
     run: str
     whole: JsonObject | None = None
+
+    @property
+    def revision(self) -> int | None:
+        """The record's, as it was sealed; None where no record came."""
+        proof = self.whole.get("proof") if self.whole else None
+        revision = proof.get("revision") if isinstance(proof, dict) else None
+        return revision if isinstance(revision, int) else None

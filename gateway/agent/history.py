@@ -68,7 +68,7 @@ def note(change: Change, keyed: Keyed, event: Arrived, now: datetime) -> None:
             "kind": event.kind,
             "ref": asdict(event.ref),
             "taken_at": stamp(now),
-            "revision": _revision(event.whole),
+            "revision": event.revision,
             "reason": reason if isinstance(reason, str) else None,
             "kept": {name: record.get(name) for name in KEPT} if stated else {},
             "record": record if stated else None,
@@ -116,9 +116,3 @@ def _key(keyed: Keyed, record_id: str, cause: int) -> bytes:
 
 def _is_over(taken_at: str, days: int, today: date) -> bool:
     return china_date(unstamp(taken_at)) + timedelta(days=days) <= today
-
-
-def _revision(event: JsonObject | None) -> int | None:
-    proof = event.get("proof") if event else None
-    revision = proof.get("revision") if isinstance(proof, dict) else None
-    return revision if isinstance(revision, int) else None

@@ -14,6 +14,7 @@ from contracts.model import Effects, Terms
 from gateway.agent.applicant import Keyed
 from gateway.agent.event import EventRef
 from gateway.agent.index import Change, View
+from gateway.agent.marks import dispute_of
 from gateway.agent.match import Applicant, Level, grade
 from gateway.agent.outgoing import order, put_order
 from gateway.agent.receipts import Scribe
@@ -75,19 +76,36 @@ def tell(change: Change, keyed: Keyed, contract: str, key: bytes, effects: Effec
     if hold is None or hold.kind != "row":
         return
     live = (read_live(change, keyed, record_id) for where, record_id in hold.supports if where == contract)
-    orders = [order(effects, one.record) for one in live if one is not None]
+    orders = [_order(change, keyed, effects, one) for one in live if one is not None]
     if not orders or effects.measure != hold.measure:
         return
-    told = max(orders, key=lambda one: (one["expires_on"] is None, str(one["expires_on"]), one == hold.told))
+    before = _undisputed(hold.told or {})
+    told = max(orders, key=lambda one: (one["expires_on"] is None, str(one["expires_on"]), _undisputed(one) == before))
     if told != hold.told:
         put_order(change, "renew" if hold.told else "hold", hold.row, hold.measure, told)
         change.put("holds", key, _spell(replace(hold, told=told)))
+
+
+def _order(view: View, keyed: Keyed, effects: Effects, live: Live) -> JsonObject:
+    dispute = dispute_of(view, keyed, live)
+    return order(effects, live.record, None if dispute is None else str(dispute))
+
+
+def _undisputed(told: JsonObject) -> JsonObject:
+    """What a dispute leaves as it is: the case that the register was told of stays the one."""
+    return {**told, "disputed": None}
 
 
 def holds_of(view: View, keyed: Keyed, record_id: str) -> list[Hold]:
     """The holds that a record supports."""
     found = (read_hold(view, key) for key in view.values("supports", keyed.record(record_id)))
     return [hold for hold in found if hold is not None]
+
+
+def holds_on(view: View, row: str) -> list[Hold]:
+    """Every hold on a row of the register, or for the screening of that reference."""
+    keys = [key for kind in ("row", "reference") for key, _ in view.items("holds", hold_key(kind, row, ""))]
+    return [hold for hold in (read_hold(view, key) for key in keys) if hold is not None and hold.row == row]
 
 
 def leave(

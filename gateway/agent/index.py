@@ -15,6 +15,8 @@
 | history     | contract, record id, cause| every version of a statement that came, with its event          |
 | stated      | contract, keyed hash     | ids of all statements about a party, one a duplicate            |
 | waivers     | contract, hash           | the reference of the application that used the waiver up        |
+| feedback    | contract, reference      | what the agency said of a record, under its own number of it    |
+| newest      | contract, record id, row | the reference of what was said last of it, or of that row of it |
 | receipted   | contract, hash           | nothing: the receipt of this kind and key has been made         |
 | orders      | number, 8 bytes           | what the agency's register is to be told                        |
 | receipts    | number, 8 bytes           | signed receipts that are to be sent                             |
@@ -46,7 +48,7 @@ LAST_NUMBER: Final = b"last-number"  # the word under which it stands
 MANY: Final = ("identifiers", "names", "births", "supports", "stated")  # several values a key
 SINGLE: Final = (
     "standing", "terms", "records", "pending", "holds", "answers", "waivers", "receipted", "orders", "receipts",
-    "aside", "own", "history",
+    "aside", "own", "history", "feedback", "newest",
 )  # fmt: skip
 
 

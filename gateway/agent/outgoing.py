@@ -13,8 +13,10 @@ from schemas.canonical import JsonObject
 OrderKind = Literal["hold", "renew", "release"]
 
 
-def order(effects: Effects, record: JsonObject) -> JsonObject:
-    """What whoever meets the block is told (PIPL Art 24): basis, department, court and contact, and why."""
+def order(effects: Effects, record: JsonObject, disputed: str | None = None) -> JsonObject:
+    """What whoever meets the block is told (PIPL Art 24): basis, department, court and contact, and why; and since when
+    the agency disputes it.
+    """
     case = record.get("case")
     shown = case if isinstance(case, dict) else {}
     return {
@@ -25,6 +27,7 @@ def order(effects: Effects, record: JsonObject) -> JsonObject:
         "court": shown.get("court"),
         "case_number": shown.get("number"),
         "expires_on": record.get("listed_until"),
+        "disputed": disputed,
     }
 
 

@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from gateway.agent.event import EventRef
 from gateway.agent.index import Change
@@ -13,8 +12,8 @@ from gateway.trust import jws, merkle
 from gateway.trust.documents import Lane
 from gateway.trust.keys import Signer
 from schemas.canonical import JsonObject, b64u, unb64u
-
-Kind = Literal["received", "matched", "blocked", "released", "refused", "closing"]
+from schemas.feedback import Answer
+from schemas.records.receipt import ReceiptKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +36,7 @@ class Scribe:
     def about_row(
         self,
         change: Change,
-        kind: Kind,
+        kind: ReceiptKind,
         ref: EventRef,
         *,
         record_id: str | None,
@@ -65,7 +64,7 @@ class Scribe:
     def about_screening(
         self,
         change: Change,
-        kind: Kind,
+        kind: ReceiptKind,
         reference: str,
         *,
         record_id: str,
@@ -79,6 +78,21 @@ class Scribe:
         """An event that verified and yet cannot be used."""
         self._write(change, "refused", self._event_id(ref.lane, ref.number), {"event": _event(ref), "reason": reason})
 
+    def feedback(
+        self,
+        change: Change,
+        kind: Answer,
+        ref: EventRef,
+        *,
+        record_id: str,
+        row: str | None,
+        reference: str,
+        reason: str | None,
+    ) -> None:
+        """What the agency says of a record as `ref` showed it. It waits for no row: nothing is done by it."""
+        members: JsonObject = {"record_id": record_id, "row": row, "reference": reference, "reason": reason}
+        self._write(change, kind, reference, {"event": _event(ref), **members})
+
     def closing(self, ref: EventRef, checkpoint: JsonObject | None) -> str:
         """For the event that told the contract's end. Not kept: it is signed when nothing else waits, and sent then."""
         return self._sign(
@@ -88,7 +102,7 @@ class Scribe:
     def _event_id(self, lane: Lane, number: int) -> str:
         return f"{self.contract}/{lane}/{number}"
 
-    def _write(self, change: Change, kind: Kind, key: str, members: JsonObject, row: str | None = None) -> None:
+    def _write(self, change: Change, kind: ReceiptKind, key: str, members: JsonObject, row: str | None = None) -> None:
         made = self.contract.encode() + b"\0" + hashlib.sha256(f"{kind} {key}".encode()).digest()
         if change.value("receipted", made) is not None:
             return
@@ -96,7 +110,7 @@ class Scribe:
             change.put("receipted", made)
         put_receipt(change, self._sign(kind, key, members), row, soon=kind != "received")
 
-    def _sign(self, kind: Kind, key: str, members: JsonObject) -> str:
+    def _sign(self, kind: ReceiptKind, key: str, members: JsonObject) -> str:
         payload: JsonObject = {
             "type": "receipt/1",
             "agency": self.key.party,

@@ -21,11 +21,12 @@ from schemas.identifiers import Identifier
 
 @dataclass(frozen=True)
 class Live:
-    """`record` nested as delivered."""
+    """`record` nested as delivered. `revision` tells its versions apart: the same one may be shown again."""
 
     record_id: str
     ref: EventRef
     record: JsonObject
+    revision: int = 0
 
     @cached_property
     def listed(self) -> tuple[Listed, ...]:
@@ -49,7 +50,7 @@ def parse_live(record_id: str, value: bytes) -> Live | None:
     document = orjson.loads(value)
     if "ref" not in document:
         return None
-    return Live(record_id, EventRef(**document["ref"]), document["record"])
+    return Live(record_id, EventRef(**document["ref"]), document["record"], document.get("revision", 0))
 
 
 def cause_of(view: View, keyed: Keyed, record_id: str) -> int:
@@ -64,7 +65,8 @@ def cause_of(view: View, keyed: Keyed, record_id: str) -> int:
 def put_live(change: Change, keyed: Keyed, live: Live) -> None:
     """In the place of whatever stood there."""
     _unkey(change, keyed, live.record_id)
-    change.put("records", keyed.record(live.record_id), orjson.dumps({"ref": live.ref, "record": live.record}))
+    document = {"ref": live.ref, "revision": live.revision, "record": live.record}
+    change.put("records", keyed.record(live.record_id), orjson.dumps(document))
     for key in _keys(keyed, live.listed):
         change.put(*key, live.record_id.encode())
 

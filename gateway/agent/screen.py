@@ -6,7 +6,7 @@ together or not at all.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Final
@@ -18,6 +18,7 @@ from gateway.agent.applicant import Keyed, read_applicant
 from gateway.agent.decision import Decision, ListVersion, Reason, duty, reason
 from gateway.agent.holds import LONGEST_ROW, Hold, hold_key, support
 from gateway.agent.index import Change, Index, View
+from gateway.agent.marks import dispute_of
 from gateway.agent.match import Applicant, Grade, Level, grade
 from gateway.agent.receipts import Scribe
 from gateway.agent.records import Live, by_identifiers, by_likeness, read_live
@@ -25,7 +26,7 @@ from gateway.agent.standing import Standing, moment, parse_standing, read_terms,
 from gateway.agent.waivers import Waiver, use, waiver_for
 from gateway.clock import Clock, china_date
 from gateway.errors import Conflict, Refused
-from schemas.canonical import JsonObject
+from schemas.canonical import JsonObject, JsonValue
 
 MOST_REASONS: Final = 20
 
@@ -161,7 +162,7 @@ class Screener:
         if action is not None and not switched_off:
             waived = self._waived(view, blocking, applicant, action, ground.today)
         reasons = tuple(
-            self._reason(terms, live, one, waived.get(live.record_id), switched_off=switched_off)
+            self._reason(view, terms, live, one, waived.get(live.record_id), switched_off=switched_off)
             for live, one in found[:MOST_REASONS]
         )
         if blocking and not switched_off and not waived:
@@ -185,11 +186,14 @@ class Screener:
             found[live.record_id] = waiver
         return found
 
-    def _reason(self, terms: Terms, live: Live, one: Grade, waiver: Waiver | None, *, switched_off: bool) -> Reason:
+    def _reason(
+        self, view: View, terms: Terms, live: Live, one: Grade, waiver: Waiver | None, *, switched_off: bool
+    ) -> Reason:
+        disputed = dispute_of(view, self._keyed, live)
         if waiver is not None:
-            return reason(self._contract, terms, live, one, code="waived", waiver=waiver.number)
+            return reason(self._contract, terms, live, one, code="waived", waiver=waiver.number, disputed=disputed)
         off = switched_off and one.level is Level.BLOCK
-        return reason(self._contract, terms, live, one, code="kill-switch" if off else None)
+        return reason(self._contract, terms, live, one, code="kill-switch" if off else None, disputed=disputed)
 
     def _grades(self, view: View, ground: Ground, terms: Terms, applicant: Applicant) -> list[tuple[Live, Grade]]:
         """Records that ask for a block or a review, those that block first, then the newest first."""
@@ -242,7 +246,7 @@ class Screener:
         if stored["asked"] != asked.hex():
             raise Conflict("reference-reused", "This reference was used for another application; take a new one.")
         answer = stored["answer"]
-        return self._with_hold(view, answer) if isinstance(answer, dict) else None
+        return self._with_hold(view, self._with_disputes(view, answer)) if isinstance(answer, dict) else None
 
     def _with_hold(self, view: View, answer: JsonObject) -> JsonObject:
         """A stored block tells whether it still stands: the answer stays, the hold may have been released."""
@@ -250,6 +254,16 @@ class Screener:
             return answer
         key = hold_key("reference", str(answer["reference"]), str(answer["measure"]))
         return {**answer, "standing": view.value("holds", key) is not None}
+
+    def _with_disputes(self, view: View, answer: JsonObject) -> JsonObject:
+        """A stored answer tells which of its grounds the agency disputes by now."""
+        reasons, told = answer["reasons"], list[JsonValue]()
+        for one in reasons if isinstance(reasons, list) else ():
+            if isinstance(one, dict):
+                live = read_live(view, self._keyed, str(one["record_id"]))
+                dispute = None if live is None else dispute_of(view, self._keyed, live, str(answer["reference"]))
+                told.append({**one, "disputed": None if dispute is None else asdict(dispute)})
+        return {**answer, "reasons": told}
 
     def _clear_now(self, ground: Ground) -> Decision:
         version = self._list(ground)

@@ -18,6 +18,7 @@ from gateway.agent.address_service import add_address_routes
 from gateway.agent.applicant import UnreadableApplicant
 from gateway.agent.body import Body, Day, GivenIdentifier, read_body
 from gateway.agent.control_service import add_control_routes
+from gateway.agent.feedback_service import add_feedback_routes
 from gateway.agent.metrics import AgentMetrics
 from gateway.agent.parts import Parts
 from gateway.agent.screen import Request as Asked
@@ -31,7 +32,7 @@ from gateway.clock import Clock
 from gateway.errors import BadRequest, FuyuanError, Refused, Unavailable, WrongType
 from gateway.metrics import CONTENT_TYPE
 from schemas.canonical import JsonObject, canonical
-from schemas.identifiers import read_identifier
+from schemas.feedback import is_identity_number
 
 MAX_BODY_BYTES: Final = 8 * 1024 * 1024
 MOST_LINES: Final = 10_000
@@ -90,6 +91,7 @@ def create_screening_app(
     _add_routes(app, parts, clock, screener, metrics, token)
     add_address_routes(app, parts, clock, token)
     add_control_routes(app, parts, clock, token, gateway)
+    add_feedback_routes(app, parts, token)
     return app
 
 
@@ -184,14 +186,6 @@ def _read_lines(body: bytes) -> list[Asked]:
 
 def _read(data: bytes, line: int) -> Screening:
     found = read_body(Screening, data, "screening-unreadable", line)
-    if _is_personal(found.reference):
+    if is_identity_number(found.reference):
         raise Refused("reference-personal", f"Line {line}: the reference is an identity number; it goes into receipts.")
     return found
-
-
-def _is_personal(reference: str) -> bool:
-    try:
-        read = read_identifier(reference)
-    except ValueError:
-        return False
-    return read is not None and read.check == "pass" and read.scheme in ("cn-id", "cn-uscc")

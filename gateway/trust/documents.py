@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from gateway.clock import unstamp
 from schemas.canonical import LARGEST_INTEGER, JsonValue, unb64u
+from schemas.records.receipt import ReceiptKind
 
 
 class BadDocument(ValueError):
@@ -41,7 +42,6 @@ Json: TypeAlias = dict[str, Any]  # checked by hash, not by shape
 Lane: TypeAlias = Literal["priority", "bulk"]
 LANES: tuple[Lane, ...] = get_args(Lane)  # in the order in which a page is filled
 EventKind: TypeAlias = Literal["upsert", "withdrawn", "drop", "void", "contract"]
-ReceiptKind: TypeAlias = Literal["received", "matched", "blocked", "released", "refused", "closing"]
 
 
 class BatchHeader(_Document):

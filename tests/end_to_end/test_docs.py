@@ -26,6 +26,8 @@ PUSH = (
 )
 COMMANDS = "tests/end_to_end/test_commands.py"
 ADAPTERS = "tests/unit/adapters/test_adapters_page.py"
+FEEDBACK = "tests/integration/test_feedback.py"
+DISPUTE = "fuyuan feedback give RECORD disputed --reason content-inaccurate --reference YY-2026-001"
 LINE = "tests/end_to_end/test_line_command.py"
 WAYS_IN = "tests/end_to_end/test_ways_in.py"
 SFTP = (
@@ -85,6 +87,8 @@ ELSEWHERE = {
     "fuyuan fetch fetch.toml --key court.jwk": Elsewhere(WAYS_IN, '"fetch", "fetch.toml"'),
     "fuyuan sheet dishonest-debtor list.xlsx --key court.jwk": Elsewhere(WAYS_IN, '"sheet", FEED, "list.xlsx"'),
     SFTP: Elsewhere(WAYS_IN, '"sftp", FEED'),
+    "fuyuan feedback holds licence-1": Elsewhere(FEEDBACK, 'run("holds", "licence-1"'),
+    DISPUTE: Elsewhere(FEEDBACK, 'run("give", record, "disputed"'),
     "fuyuan doctor": Elsewhere(COMMANDS, 'desk.run("doctor")'),
     "fuyuan doctor --json": Elsewhere(COMMANDS, '"doctor", "--json"'),
     "fuyuan doctor --agent": Elsewhere(COMMANDS, '"doctor", "--agent"'),

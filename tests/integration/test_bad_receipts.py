@@ -10,7 +10,18 @@ from gateway.demo.cast import COURT
 from gateway.trust.keys import SigningKey
 from gateway.trust.merkle import root
 from schemas.canonical import b64u, canonical
-from tests.integration.district import FEED, FROM_MARKET, MARKET, NDJSON, RECEIPTS, TO_MARKET, TRADING, District, Event
+from tests.integration.district import (
+    FEED,
+    FROM_MARKET,
+    MARKET,
+    NDJSON,
+    RECEIPTS,
+    TO_MARKET,
+    TRADING,
+    District,
+    Event,
+    sample_records,
+)
 from tests.integration.refusals import BODY, JSON, PERSONAL, refused
 
 
@@ -139,3 +150,44 @@ async def test_p1_a_receipt_that_names_people_where_it_may_not(district: Distric
         {"at": PERSONAL[0]},
     ):
         await hand_in(district, "receipt-unreadable", district.sign(payload | changed), status=400)
+
+
+async def test_d12_feedback_is_one_of_its_words_on_a_record_that_was_shown(district: District, shown: Event) -> None:
+    """Codes from closed lists, an opaque number, and nothing else; of no other record, and of no news."""
+    bound = await district.receipt_payload(shown)
+    said = {
+        **bound, "kind": "disputed", "reason": "content-inaccurate", "reference": "D-1", "key": "D-1", "measure": None,
+        "row": None,
+    }  # fmt: skip
+    for changed in (
+        {"reason": None},
+        {"reason": "identity-missing"},
+        {"reason": PERSONAL[0]},
+        {"kind": "accepted"},
+        {"reference": None, "key": bound["key"]},
+        {"key": "D-2"},
+        {"reference": PERSONAL[0], "key": PERSONAL[0]},
+        {"reference": PERSONAL[1], "key": PERSONAL[1]},
+        {"measure": "market-entry-restriction"},
+        {"row": "7"},
+        {"record_id": None},
+        {"event": None},
+    ):
+        await hand_in(district, "receipt-unreadable", district.sign(said | changed), status=400)
+    await hand_in(district, "receipt-mismatch", district.sign(said | {"record_id": "a" * 52}))
+    await hand_in(district, "receipt-unsent", district.sign(said | {"event": said["event"] | {"number": 4}}))
+    events, page = await district.pull(MARKET, TO_MARKET)
+    news = next(event for event in events if event["kind"] == "contract")
+    told = (await district.receipt_payload(news))["event"]
+    await hand_in(district, "receipt-mismatch", district.sign(said | {"event": told}))
+    assert (await district.client(MARKET).send_receipts([district.sign(said)])).counts["listed"] == 1
+    again = said | {"reason": "to-be-deleted"}
+    assert (await district.client(MARKET).send_receipts([district.sign(again)])).counts["listed"] == 0
+    seen, _ = await district.pull(COURT, FROM_MARKET)
+    stands = [(one["record"]["kind"], one["record"]["reason"]) for one in seen if one["kind"] == "upsert"]
+    assert stands == [("disputed", "content-inaccurate")], "the first of a key stands"
+    assert (await district.withdraw(sample_records()[0]))["withdrawn"] == 1
+    events, _ = await district.pull(MARKET, TO_MARKET, page.next)
+    (gone,) = events
+    late = said | {"reference": "D-2", "key": "D-2", "event": (await district.receipt_payload(gone))["event"]}
+    await hand_in(district, "receipt-mismatch", district.sign(late))

@@ -114,6 +114,8 @@ async def test_bulk_that_has_to_look_anew_waits_no_longer() -> None:
         (RECEIPT, [receipt("received")], False),
         (RECEIPT, [receipt("received"), receipt("released")], True),
         (RECEIPT, [receipt("blocked")], True),
+        (RECEIPT, [receipt("accepted"), receipt("rejected")], False),
+        (RECEIPT, [receipt("disputed")], True),
     ],
 )
 def test_what_overtakes(feed: Feed, items: list[Item], expected: bool) -> None:

@@ -213,8 +213,9 @@ def ref(lane: str, number: int, cause: int) -> EventRef:
     return EventRef(lane, number, cause, b64u(hashlib.sha256(f"{lane}{number}{cause}".encode()).digest()))
 
 
-def upsert(lane: str, number: int, cause: int, record: JsonObject) -> Arrived:
-    return Arrived(ref(lane, number, cause), "upsert", record, None, RUN)
+def upsert(lane: str, number: int, cause: int, record: JsonObject, revision: int | None = None) -> Arrived:
+    whole = None if revision is None else {"proof": {"revision": revision}}
+    return Arrived(ref(lane, number, cause), "upsert", record, None, RUN, whole)
 
 
 def withdrawn(number: int, cause: int, record_id: str, reason: str = "performed") -> Arrived:

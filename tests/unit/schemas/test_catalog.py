@@ -66,7 +66,7 @@ PUBLISHED = {
     ("control-request", 1): "029d4a5a9abb022e10e07621f3d00f6b6e017f23ace22100c4a6c6df9916477e",
     ("dishonest-debtor", 1): "292d0130df3cc2eed1bd95733e9f893f56a6318db527dea046dce5188f38f858",
     ("judgment-debtor", 1): "c066098ac161d5843c3d5e8c5a22c0f4831e85e151f3bcd59cbc5487b5bbe23c",
-    ("receipt", 1): "bb3e0e9fa5a98711b1faac767d4d1c788a2bfa5395a0bdd080db05193f39db0e",
+    ("receipt", 1): "e8b75214e8ed33e85dccfe7adbd73ca0f0d59683b8f9a416d0e3905099545d98",
     ("service-address", 1): "b1f2a911801191265721c1fc3686d2bba72f6eac4055bdec74b898cf9e0ae7b4",
     ("service-result", 1): "2a792309ee61c187e6eaf45cb6dd40ce2514b338b068b73a192cf35564eb8b1e",
 }

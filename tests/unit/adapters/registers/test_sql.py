@@ -140,3 +140,20 @@ def test_a_mapping_that_is_wrong_is_refused(tmp_path: Path, text_: str) -> None:
     path.write_text(text_, encoding="utf-8")
     with pytest.raises(MappingError):
         read_mapping(path)
+
+
+def test_a_table_that_an_older_version_made_gets_what_was_added_since(
+    register: SqlRegister, url: str, tmp_path: Path
+) -> None:
+    register.hold("a/1", "1", "market-entry-restriction", {"court": "x"})
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("ALTER TABLE fuyuan_holds DROP COLUMN disputed"))
+    register.close()
+    later = SqlRegister(url, read_mapping(tmp_path / "mapping.toml"))
+    later.hold("a/2", "1", "market-entry-restriction", {"court": "x", "disputed": "2026-11-27 to-be-deleted"})
+    later.close()
+    with engine.begin() as connection:
+        held = connection.execute(text("SELECT op_id, court, disputed FROM fuyuan_holds")).one()
+    engine.dispose()
+    assert tuple(held) == ("a/2", "x", "2026-11-27 to-be-deleted")
