@@ -6,13 +6,14 @@ All parsing and hashing is done before the transaction; the transaction claims i
 the heads are still those that were decided against, and writes. Where they are not, the chunk is decided anew.
 """
 
+import asyncio
 import hashlib
 import secrets
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from typing import Final
+from typing import Final, NamedTuple
 
 import orjson
 import structlog
@@ -98,6 +99,39 @@ class Result:
         return {"batches": self.batches, "counts": self.counts, "quarantine": self.quarantine}
 
 
+class Ready(NamedTuple):
+    """A chunk that only waits for its transaction: what was decided, on what basis, and sealed."""
+
+    plan: Plan
+    basis: Basis | None
+    sealed: Sealed | None
+
+
+class _Steps:
+    """One step after the other, and what comes next is made ready beside the one that is at work."""
+
+    def __init__(self) -> None:
+        self._at_work: asyncio.Task[None] | None = None
+
+    async def then(self, step: Coroutine[None, None, None]) -> None:
+        """Begin `step` when the one before is done. Raises what that one raised."""
+        try:
+            await self.done()
+        except BaseException:
+            step.close()
+            raise
+        self._at_work = asyncio.create_task(step)
+
+    async def done(self) -> None:
+        if self._at_work is not None:
+            await self._at_work
+
+    def leave(self) -> None:
+        """Whatever is at work still is given up; a transaction that is begun is undone."""
+        if self._at_work is not None:
+            self._at_work.cancel()
+
+
 class HeadMoved(Exception):
     """Another transaction changed a record between the decision and the append."""
 
@@ -160,17 +194,21 @@ class Intake:
             async with aclosing(chunks):
                 async with self._engine.single() as connection:
                     done, result, finished = await _reached(connection, submission)
+                steps = _Steps()
                 number = 0
-                while not finished:
-                    with span("parse"):
-                        chunk = await anext(chunks)
-                    log.debug("step", step="parse", records=len(chunk.items))
-                    if number >= done:
-                        urgent = overtakes(feed, chunk.items)
-                        with self._precedence.taken() if urgent else nullcontext():
-                            await self._journal_chunk(submission, feed, chunk, number, result, along, urgent=urgent)
-                    number += 1
-                    finished = chunk.last
+                try:
+                    while not finished:
+                        with span("parse"):
+                            chunk = await anext(chunks)
+                        log.debug("step", step="parse", records=len(chunk.items))
+                        if number >= done:
+                            ready = await self._prepare(submission, feed, chunk)
+                            await steps.then(self._append_chunk(submission, feed, chunk, ready, number, result, along))
+                        number += 1
+                        finished = chunk.last
+                    await steps.done()
+                finally:
+                    steps.leave()
             log.debug("step", step="acknowledge")
         except OperationalError as error:
             raise Unavailable(
@@ -178,19 +216,10 @@ class Intake:
             ) from error
         return result
 
-    async def _journal_chunk(
-        self,
-        submission: Submission,
-        feed: Feed,
-        chunk: Chunk,
-        number: int,
-        result: Result,
-        along: Along | None,
-        *,
-        urgent: bool,
-    ) -> None:
+    async def _prepare(self, submission: Submission, feed: Feed, chunk: Chunk) -> Ready:
+        """All that can be done before the transaction: decide against the heads as they stand now, and seal."""
         size = len(submission.body)
-        for _ in range(ATTEMPTS):
+        with self._precedence.taken() if overtakes(feed, chunk.items) else nullcontext():
             with span("decide", feed=feed.name):
                 async with self._engine.single() as connection:
                     known = await resolved(connection, feed.name, submission.provider, chunk)
@@ -214,29 +243,42 @@ class Intake:
                 )
                 sealed = await beside(len(plan.taken), seal, size=size)
             log.debug("step", step="seal", records=len(plan.taken))
-            before = result.counts
-            if not urgent and len(plan.taken) > SHORT:
-                await self._precedence.give_way()
-            try:
-                with span("append", records=len(plan.taken)):
-                    place = await self._append(
-                        submission, feed, plan, basis, sealed, number, result, along, last=chunk.last
-                    )
-            except (HeadMoved, IntegrityError):
-                continue
-            log.debug("step", step="append", records=len(plan.taken))
-            self._appended([] if sealed is None or place is None else sealed.versions(place))
-            self._counted(feed.name, {name: count - before[name] for name, count in result.counts.items()})
-            return
+        return Ready(plan, basis, sealed)
+
+    async def _append_chunk(
+        self,
+        submission: Submission,
+        feed: Feed,
+        chunk: Chunk,
+        ready: Ready,
+        number: int,
+        result: Result,
+        along: Along | None,
+    ) -> None:
+        """Where heads have moved since it was made ready, as they do under the chunk before, it is made ready anew."""
+        urgent = overtakes(feed, chunk.items)
+        with self._precedence.taken() if urgent else nullcontext():
+            for _ in range(ATTEMPTS):
+                taken, before = len(ready.plan.taken), result.counts
+                if not urgent and taken > SHORT:
+                    await self._precedence.give_way()
+                try:
+                    with span("append", records=taken):
+                        place = await self._append(submission, feed, ready, number, result, along, last=chunk.last)
+                except (HeadMoved, IntegrityError):
+                    ready = await self._prepare(submission, feed, chunk)
+                    continue
+                log.debug("step", step="append", records=taken)
+                self._appended([] if ready.sealed is None or place is None else ready.sealed.versions(place))
+                self._counted(feed.name, {name: count - before[name] for name, count in result.counts.items()})
+                return
         raise Unavailable("journal-busy", "The same records are being changed by others; send it again in a moment.")
 
     async def _append(
         self,
         submission: Submission,
         feed: Feed,
-        plan: Plan,
-        basis: Basis | None,
-        sealed: Sealed | None,
+        ready: Ready,
         number: int,
         result: Result,
         along: Along | None,
@@ -246,6 +288,7 @@ class Intake:
         """One transaction: positions, leaf, entries, quarantine, alarms, and how far the submission got. Returns where
         the batch stands.
         """
+        plan, basis, sealed = ready
         place = None
         at = stamp(self._clock.now())
         rejected = [_quarantine_row(self._keyring, submission, item, at) for item in plan.quarantined]

@@ -10,7 +10,7 @@ import orjson
 
 from gateway.content import CSV, NDJSON, XLSX
 
-PIECE_LINES = 10_000  # lines in one request of a long file
+PIECE_LINES = 20_000  # lines in one request of a long file
 JSON = "application/json"
 LONGEST_JSON = 8 * 1024 * 1024  # bytes of a document that is read to see whether it is whole
 _LINE = re.compile(rb"[^\r\n]*+(?:\r\n|\r|\n)|[^\r\n]++")  # as splitlines cuts, and one at a time

@@ -1,6 +1,7 @@
 """Precedence: a withdrawal overtakes a long list in every step of its way, not in its lane alone.
 
-What has precedence says so while it is under way; bulk gives way before it is journalled, routed, and made into a run.
+What has precedence says so while it is under way; bulk gives way before it is journalled, routed, and made into a run,
+and what threads do for it lets the event loop in sooner.
 It waits a moment at most, for a court that withdraws without end must not stop its own list.
 """
 
@@ -9,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
-from gateway.beside import SHORT
+from gateway.beside import SHORT, switch_seldom, switch_soon
 from gateway.journal.chunks import Listing, Stated
 from schemas.catalog import RECEIPT, Feed
 from schemas.reading import Rejected, Withdrawal
@@ -38,13 +39,19 @@ class Precedence:
 
         What takes long, as with a broker that is away, has precedence for LONGEST_SECONDS only.
         """
-        now, this = asyncio.get_running_loop().time, object()
-        self._under_way[this] = now() + LONGEST_SECONDS
+        loop, this = asyncio.get_running_loop(), object()
+        self._under_way[this] = loop.time() + LONGEST_SECONDS
+        switch_soon()
         try:
             yield
         finally:
             del self._under_way[this]
-            self._until = now() + NEXT_SECONDS
+            self._until = loop.time() + NEXT_SECONDS
+            loop.call_later(2 * NEXT_SECONDS, self._rest)
+
+    def _rest(self) -> None:
+        if not self.is_taken:
+            switch_seldom()
 
     async def give_way(self, *, unless: Callable[[], bool] = lambda: False) -> None:
         """Before a step of bulk: wait while something has precedence, and `unless` does not hold, but not for ever."""

@@ -4,7 +4,6 @@ import asyncio
 
 from gateway import trace
 from gateway.api.app import create_app
-from gateway.beside import switch_soon
 from gateway.clock import SystemClock
 from gateway.cycles import collect_rarely
 from gateway.journal.schema import prepare
@@ -25,7 +24,6 @@ def serve(settings: Settings) -> None:
     configure_logging(settings.log_format, settings.log_level)
     catch_uncaught()
     collect_rarely()
-    switch_soon()
     started: list[Running] = []
 
     async def start() -> Running:
