@@ -6,10 +6,9 @@ All parsing and hashing is done before the transaction; the transaction claims i
 the heads are still those that were decided against, and writes. Where they are not, the chunk is decided anew.
 """
 
-import asyncio
 import hashlib
 import secrets
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -39,6 +38,7 @@ from gateway.precedence import Precedence, overtakes
 from gateway.reading.asked import Asked, in_threads
 from gateway.reading.reading import Reading
 from gateway.sealing import Sealed, seal_plan
+from gateway.steps import Steps
 from gateway.trace import span
 from gateway.trust.keyring import Keyring
 from schemas.canonical import JsonObject
@@ -107,31 +107,6 @@ class Ready(NamedTuple):
     sealed: Sealed | None
 
 
-class _Steps:
-    """One step after the other, and what comes next is made ready beside the one that is at work."""
-
-    def __init__(self) -> None:
-        self._at_work: asyncio.Task[None] | None = None
-
-    async def then(self, step: Coroutine[None, None, None]) -> None:
-        """Begin `step` when the one before is done. Raises what that one raised."""
-        try:
-            await self.done()
-        except BaseException:
-            step.close()
-            raise
-        self._at_work = asyncio.create_task(step)
-
-    async def done(self) -> None:
-        if self._at_work is not None:
-            await self._at_work
-
-    def leave(self) -> None:
-        """Whatever is at work still is given up; a transaction that is begun is undone."""
-        if self._at_work is not None:
-            self._at_work.cancel()
-
-
 class HeadMoved(Exception):
     """Another transaction changed a record between the decision and the append."""
 
@@ -194,21 +169,24 @@ class Intake:
             async with aclosing(chunks):
                 async with self._engine.single() as connection:
                     done, result, finished = await _reached(connection, submission)
-                steps = _Steps()
-                number = 0
+                steps, number = Steps(), 0
+                before: set[str] = set()
                 try:
                     while not finished:
                         with span("parse"):
                             chunk = await anext(chunks)
                         log.debug("step", step="parse", records=len(chunk.items))
                         if number >= done:
+                            if feed.name in CONTROLLED or chunk.said or not before.isdisjoint(chunk.record_ids()):
+                                await steps.done()  # what is decided of it hangs on what is journalled before it
+                            before = chunk.record_ids()
                             ready = await self._prepare(submission, feed, chunk)
                             await steps.then(self._append_chunk(submission, feed, chunk, ready, number, result, along))
                         number += 1
                         finished = chunk.last
                     await steps.done()
                 finally:
-                    steps.leave()
+                    await steps.leave()
             log.debug("step", step="acknowledge")
         except OperationalError as error:
             raise Unavailable(
@@ -255,7 +233,7 @@ class Intake:
         result: Result,
         along: Along | None,
     ) -> None:
-        """Where heads have moved since it was made ready, as they do under the chunk before, it is made ready anew."""
+        """Where heads have moved since it was made ready, it is made ready anew."""
         urgent = overtakes(feed, chunk.items)
         with self._precedence.taken() if urgent else nullcontext():
             for _ in range(ATTEMPTS):

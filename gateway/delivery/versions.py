@@ -19,7 +19,7 @@ from schemas.canonical import JsonObject, JsonValue
 
 POSITIONS = 500  # in one query
 KEPT = 4096  # opened versions, a few KB each
-NEW = 2000  # of them just journalled, and not read since
+NEW = 8000  # of them just journalled, and not read since
 SHOWN = 4  # projections of a version that are kept with it, a few KB each
 
 
