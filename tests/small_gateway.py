@@ -163,6 +163,7 @@ async def open_test_gateway(folder: Path, database_url: str) -> Gateway:
             admission(clock, keyring, versions),
             precedence=Precedence(),
             batch_records=3,
+            appended=versions.note,
         ),
         Router(engine, clock, versions),
         Sender(engine, clock, keyring, versions),

@@ -134,14 +134,23 @@ class SqlRegister:
     """The register behind a SQLAlchemy URL. Every call may be made from any thread, and again."""
 
     def __init__(self, url: str, mapping: RegisterMapping) -> None:
-        """Makes the two tables of ours where they or columns of theirs are missing. Raises RegisterAway."""
+        """Makes the two tables of ours where they or columns of theirs are missing; where it may not add a column, that
+        is told to nobody. Raises RegisterAway.
+        """
         self._mapping = mapping
         names = [mapping.row, mapping.name, *mapping.identifiers.values(), *filter(None, [mapping.held])]
         self._table = table(mapping.table, *(column(name) for name in dict.fromkeys(names)))
         self._engine = create_engine(url, hide_parameters=True)
         with self._begin() as connection:
             OWN.create_all(connection)
-            _widen(connection)
+            missing = _missing(connection)
+        self._told: tuple[str, ...] = TOLD
+        if missing:
+            try:
+                with self._begin() as connection:
+                    _widen(connection, missing)
+            except (RegisterAway, KeyError):  # no right to, or a database that Alembic has no words for
+                self._told = tuple(name for name in TOLD if name not in missing)
 
     def close(self) -> None:
         self._engine.dispose()
@@ -161,7 +170,7 @@ class SqlRegister:
 
     def hold(self, op_id: str, row: str, measure: str, order: Mapping[str, JsonValue]) -> None:
         """Hold a row under a measure. Raises RegisterAway."""
-        told = {name: order.get(name) for name in TOLD}
+        told = {name: order.get(name) for name in self._told}
         with self._once(op_id) as connection:
             if connection is None:
                 return
@@ -234,12 +243,15 @@ class SqlRegister:
             raise RegisterAway(type(error).__name__) from None
 
 
-def _widen(connection: Connection) -> None:
-    """A table that an older version made lacks what has been added since."""
-    there = {one["name"] for one in inspect(connection).get_columns(HOLDS.name)}
+def _missing(connection: Connection) -> set[str]:
+    """The columns that have been added since an older version made the table."""
+    return {one.name for one in HOLDS.columns} - {one["name"] for one in inspect(connection).get_columns(HOLDS.name)}
+
+
+def _widen(connection: Connection, missing: set[str]) -> None:
     operations = Operations(MigrationContext.configure(connection))
     for added in HOLDS.columns:
-        if added.name not in there:
+        if added.name in missing:
             operations.add_column(HOLDS.name, Column(added.name, added.type))
 
 

@@ -44,7 +44,9 @@ def say(change: Change, scribe: Scribe, keyed: Keyed, given: Given) -> tuple[Sai
     live = read_live(change, keyed, given.record_id)
     if live is None:
         raise NotFound("unknown-record", UNKNOWN)
-    held = [hold for hold in holds_of(change, keyed, live.record_id) if hold.row == given.row]
+    named = [hold for hold in holds_of(change, keyed, live.record_id) if hold.row == given.row]
+    # A row of the register and an application may have one number; the row is meant, which stands longer.
+    held = [hold for hold in named if hold.kind == "row"] or named
     said = Said(
         **asdict(given),
         at=stamp(scribe.clock.now()),

@@ -81,7 +81,7 @@ def tell(change: Change, keyed: Keyed, contract: str, key: bytes, effects: Effec
         return
     before = _undisputed(hold.told or {})
     told = max(orders, key=lambda one: (one["expires_on"] is None, str(one["expires_on"]), _undisputed(one) == before))
-    if told != hold.told:
+    if told != {"disputed": None, **(hold.told or {})}:  # an older version did not say whether it is disputed
         put_order(change, "renew" if hold.told else "hold", hold.row, hold.measure, told)
         change.put("holds", key, _spell(replace(hold, told=told)))
 

@@ -76,9 +76,9 @@ def dispute_of(view: View, keyed: Keyed, live: Live, row: str | None = None) -> 
 
 
 def is_denied(view: View, keyed: Keyed, live: Live, row: str) -> bool:
-    """Whether the agency says that this row's holder is not the person listed."""
+    """Whether the agency says that the holder of this row of its register is not the person listed."""
     said = newest(view, keyed, live, row)
-    return said is not None and said.denies
+    return said is not None and said.denies and said.is_of_register
 
 
 def _about(keyed: Keyed, record_id: str, row: str | None) -> bytes:

@@ -1,5 +1,6 @@
 """Record versions as routing and sending need them: opened with their secrets, which are read anew each time (J7)."""
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,6 +21,7 @@ from schemas.canonical import JsonObject, JsonValue
 POSITIONS = 500  # in one query
 KEPT = 4096  # opened versions, a few KB each
 NEW = 8000  # of them just journalled, and not read since
+NEW_SECONDS = 30  # for so long at most: what nobody reads is held opened by nobody
 SHOWN = 4  # projections of a version that are kept with it, a few KB each
 
 
@@ -118,8 +120,15 @@ class Versions:
         a moment ago. They keep no place from what is shared: where routing is far behind, they are forgotten.
         """
         for wrapped, version in journalled:
-            self._new[version.position] = (wrapped, version)
+            if version.position not in self._opened:
+                self._new[version.position] = (wrapped, version)
         while len(self._new) > NEW:
+            self._new.popitem(last=False)
+        if self._new:
+            asyncio.get_running_loop().call_later(NEW_SECONDS, self._forget, next(reversed(self._new)))
+
+    def _forget(self, until: int) -> None:
+        while self._new and next(iter(self._new)) <= until:
             self._new.popitem(last=False)
 
     async def read(self, connection: AsyncConnection, positions: Iterable[int]) -> dict[int, Version]:

@@ -56,7 +56,7 @@ class Chunk:
     """Items for one sealed batch. `before`: those of its ids that earlier chunks of the same submission listed.
 
     Deletions by a source's own key stand in chunks of their own. `said`: the ids of all records that their submission
-    says, taken or refused; `named`: what their keys were found to name.
+    says, taken or refused; `named`: what their keys were found to name. `last`: no chunk of the submission follows.
     """
 
     items: list[Stated]

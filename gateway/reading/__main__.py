@@ -5,6 +5,7 @@ gateway: reader, then Asked, Asked ...      here: READY, then the chunks of each
 
 import signal
 import sys
+from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from traceback import extract_tb
 from typing import Final
@@ -35,16 +36,20 @@ def main() -> None:
 
 def _read(gateway: "Connection[object, object]", reader: Reader, asked: Asked) -> None:
     """Sends the chunks, or what went wrong behind some of them."""
-    try:
-        for chunk in read_chunks(reader, asked):
-            gateway.send(chunk)
-    except OSError:
-        raise
-    except UnknownFeed as error:
-        gateway.send(error)
-    except Exception as error:  # noqa: BLE001 - told to the gateway, without what it says of the body
-        where = extract_tb(error.__traceback__)[-1]
-        gateway.send(RuntimeError(f"{type(error).__name__} at {where.name}, line {where.lineno}"))
+    chunks: Iterator[Chunk] | None = None
+    while True:
+        said: Chunk | Exception
+        try:
+            chunks = chunks or read_chunks(reader, asked)
+            said = next(chunks)
+        except UnknownFeed as error:
+            said = error
+        except Exception as error:  # noqa: BLE001 - told to the gateway, without what it says of the body
+            where = extract_tb(error.__traceback__)[-1]
+            said = RuntimeError(f"{type(error).__name__} at {where.name}, line {where.lineno}")
+        gateway.send(said)
+        if isinstance(said, Exception) or said.last:
+            return
 
 
 if __name__ == "__main__":

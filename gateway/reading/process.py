@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import AsyncGenerator
 from multiprocessing import Pipe
+from threading import Lock
 from typing import Final
 
 from gateway.errors import Unavailable
@@ -22,6 +23,7 @@ class ReadingProcess:
 
     def __init__(self, reader: Reader) -> None:
         """`reader` is a function of a module, which the process imports by its name."""
+        self._in_use = Lock()
         self._connection, theirs = Pipe()
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603 - this very Python
@@ -29,9 +31,13 @@ class ReadingProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
-                env={name: value for name, value in os.environ.items() if not name.startswith(PREFIX)},
+                env={name: value for name, value in os.environ.items() if not name.upper().startswith(PREFIX)},
             )
-        self._connection.send(reader)
+        try:
+            self._connection.send(reader)
+        except OSError:
+            self.end()
+            raise
 
     @property
     def pid(self) -> int:
@@ -60,19 +66,22 @@ class ReadingProcess:
         """At once, whatever it is at. It holds nothing that could be half written."""
         self._process.kill()
         self._process.wait()
-        self._connection.close()
+        with self._in_use:  # whoever waits for it hears now that it is gone; its number may be another's once closed
+            self._connection.close()
 
     def _ask(self, asked: Asked) -> None:
         try:
-            self._connection.send(asked)
+            with self._in_use:
+                self._connection.send(asked)
         except OSError:
             raise _stopped() from None
 
     def _receive(self) -> Chunk | Exception:
         try:
-            if not self._connection.poll(LONGEST_SECONDS):
-                raise _stopped()
-            said: Chunk | Exception = self._connection.recv()
+            with self._in_use:
+                if not self._connection.poll(LONGEST_SECONDS):
+                    raise _stopped()
+                said: Chunk | Exception = self._connection.recv()
         except (EOFError, OSError):
             raise _stopped() from None
         return said

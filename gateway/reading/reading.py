@@ -19,8 +19,8 @@ LONG_BYTES: Final = 256 * 1024  # a few hundred records: a shorter body is read 
 
 
 class Reading:
-    """At most `processes` processes, each begun when a long body comes and none is idle; until it is ready, and where
-    all are at work, a thread reads. `close` it.
+    """At most `processes` processes, each begun when a long body comes and none is idle, in a second. Where all are
+    at work, and where none can be begun, a thread reads. `close` it.
     """
 
     def __init__(self, reader: Reader, processes: int) -> None:
@@ -29,6 +29,7 @@ class Reading:
         self._all: set[ReadingProcess] = set()
         self._idle: list[ReadingProcess] = []
         self._starting: set[asyncio.Task[None]] = set()
+        self._begun = 0  # processes that are there or begin
 
     @property
     def idle(self) -> tuple[int, ...]:
@@ -40,7 +41,7 @@ class Reading:
 
         Raises UnknownFeed, and Unavailable (`reading-stopped`) where the process ended.
         """
-        process = self._take() if len(asked.body) > LONG_BYTES else None
+        process = await self._take() if len(asked.body) > LONG_BYTES else None
         read = in_threads(read_chunks(self._reader, asked)) if process is None else process.chunks(asked)
         done = False
         try:
@@ -54,32 +55,34 @@ class Reading:
 
     async def close(self) -> None:
         self._most = 0
-        for task in self._starting:
-            task.cancel()
+        await asyncio.gather(*self._starting)  # a process that is half begun can be ended by nobody
         await asyncio.gather(*(self._end(process) for process in set(self._all)))
 
-    def _take(self) -> ReadingProcess | None:
-        while self._idle:
-            process = self._idle.pop()
-            if process.is_alive:
-                return process
-            self._all.discard(process)
-        if len(self._all) + len(self._starting) < self._most:
+    async def _take(self) -> ReadingProcess | None:
+        for dead in [process for process in self._idle if not process.is_alive]:
+            self._idle.remove(dead)
+            await self._end(dead)
+        if not self._idle and self._begun < self._most:
+            self._begun += 1
             task = asyncio.create_task(self._start(), name="reading-process")
             self._starting.add(task)
             task.add_done_callback(self._starting.discard)
-        return None
+            await asyncio.shield(task)  # it is there for the next one where this one is told to stop
+        return self._idle.pop() if self._idle else None
 
     async def _start(self) -> None:
-        process = await asyncio.to_thread(ReadingProcess, self._reader)
-        self._all.add(process)
+        process = None
         try:
+            process = await asyncio.to_thread(ReadingProcess, self._reader)
             await process.ready()
-        except Unavailable:
+        except (Unavailable, OSError):
             log.warning("reading-process-failed")
-            await self._end(process)
-        else:
-            self._idle.append(process)
+            self._begun -= 1
+            if process is not None:
+                await asyncio.to_thread(process.end)
+            return
+        self._all.add(process)
+        self._idle.append(process)
 
     async def _give_back(self, process: ReadingProcess, *, done: bool) -> None:
         """Idle again where its last body was read to the end; what is left of another one is read by nobody."""
@@ -89,5 +92,7 @@ class Reading:
             await self._end(process)
 
     async def _end(self, process: ReadingProcess) -> None:
-        self._all.discard(process)
+        if process in self._all:
+            self._all.remove(process)
+            self._begun -= 1
         await asyncio.to_thread(process.end)

@@ -53,7 +53,7 @@ MAPPING: dict[str, Any] = {
 def run(*, quick: bool) -> list[Figure]:
     with postgres_server() as server, tempfile.TemporaryDirectory(prefix="fuyuan-bench-") as folder:
         return measure(
-            server, Path(folder), 2_000 if quick else 30_000, 20_000 if quick else 1_000_000, 3 if quick else 15
+            server, Path(folder), 2_000 if quick else 60_000, 20_000 if quick else 1_000_000, 3 if quick else 15
         )
 
 

@@ -183,6 +183,15 @@ def test_an_application_that_is_another_persons_is_let_go(holding: Agent) -> Non
         tell(holding, "accepted", "D-2", row="A-1")
 
 
+def test_an_application_that_was_denied_says_nothing_of_a_row_of_the_same_number(holding: Agent) -> None:
+    holding.screener.screen(asked("licence-2"))
+    dispute(holding, reason="not-this-person", row="licence-2")
+    holding.register.rows = [ROW, replace(ROW, id="licence-2")]
+    holding.index.write(lambda change: change.put("pending", holding.keyed.record("r1")))
+    holding.look_up()
+    assert holding.holds() == {"licence-1": ("r1",), "licence-2": ("r1",)}
+
+
 def test_what_is_not_there_answers_alike(holding: Agent) -> None:
     """Unknown, withdrawn, of another contract: nobody learns which."""
     holding.apply(upsert("bulk", 2, 3, debtor(record_id="r2"), revision=1), withdrawn(2, 4, "r2"))

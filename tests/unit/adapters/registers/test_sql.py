@@ -157,3 +157,22 @@ def test_a_table_that_an_older_version_made_gets_what_was_added_since(
         held = connection.execute(text("SELECT op_id, court, disputed FROM fuyuan_holds")).one()
     engine.dispose()
     assert tuple(held) == ("a/2", "x", "2026-11-27 to-be-deleted")
+
+
+def test_a_table_that_cannot_be_widened_holds_without_what_was_added(
+    register: SqlRegister, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_words_for(*_: object) -> None:
+        raise KeyError("dm")  # what Alembic says of a database that it does not know
+
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("ALTER TABLE fuyuan_holds DROP COLUMN disputed"))
+    register.close()
+    monkeypatch.setattr("adapters.registers.sql._widen", no_words_for)
+    later = SqlRegister(url, read_mapping(tmp_path / "mapping.toml"))
+    later.hold("a/1", "1", "market-entry-restriction", {"court": "x", "disputed": "2026-11-27 to-be-deleted"})
+    later.close()
+    with engine.begin() as connection:
+        assert connection.execute(text("SELECT op_id, court FROM fuyuan_holds")).one() == ("a/1", "x")
+    engine.dispose()
