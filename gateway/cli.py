@@ -115,13 +115,13 @@ def address(
     agent: Annotated[str | None, typer.Option(help="Where the court's agent listens.")] = None,
 ) -> None:
     """Where was a party to be served on a day, and by which statement? Asks the court's own agent."""
-    from gateway.agent.ask import show
+    from gateway.agent.ask import agent_url, show
     from gateway.agent.ask_address import ask_address
     from gateway.settings import load_settings
 
     settings = load_settings()
     asked = sys.stdin.readline().strip() if identifier == "-" else identifier
-    url = agent or f"http://{settings.agent_host}:{settings.agent_port}"
+    url = agent_url(agent, settings)
     typer.echo(show(ask_address(url, settings.agent_token_file, asked, on=on, known_at=known_at, history=history)))
 
 

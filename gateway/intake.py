@@ -177,9 +177,10 @@ class Intake:
                             chunk = await anext(chunks)
                         log.debug("step", step="parse", records=len(chunk.items))
                         if number >= done:
-                            if feed.name in CONTROLLED or chunk.said or not before.isdisjoint(chunk.record_ids()):
+                            ids = chunk.record_ids()
+                            if feed.name in CONTROLLED or chunk.said or not before.isdisjoint(ids):
                                 await steps.done()  # what is decided of it hangs on what is journalled before it
-                            before = chunk.record_ids()
+                            before = ids
                             ready = await self._prepare(submission, feed, chunk)
                             await steps.then(self._append_chunk(submission, feed, chunk, ready, number, result, along))
                         number += 1

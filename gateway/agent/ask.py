@@ -7,9 +7,15 @@ import orjson
 
 from gateway.api.bearer import read_token
 from gateway.errors import FuyuanError, Unavailable
+from gateway.settings import Settings
 from schemas.canonical import JsonObject
 
 TIMEOUT_SECONDS = 60.0  # an agent may have to ask its gateway first
+
+
+def agent_url(given: str | None, settings: Settings) -> str:
+    """Where a command finds the agent: where it is told, else where an agent of these settings listens."""
+    return given or f"http://{settings.agent_host}:{settings.agent_port}"
 
 
 def ask(agent: str, token_file: Path | None, method: str, path: str, body: JsonObject | None = None) -> JsonObject:

@@ -12,24 +12,24 @@ AgentUrl = Annotated[str | None, typer.Option("--agent", help="Where the agent o
 @control_app.command("list")
 def control_list(agent: AgentUrl = None) -> None:
     """Every request that stands, and the ids of those that were cancelled."""
-    from gateway.agent.ask import ask, show
+    from gateway.agent.ask import agent_url, ask, show
     from gateway.settings import load_settings
 
     settings = load_settings()
-    url = agent or f"http://{settings.agent_host}:{settings.agent_port}"
+    url = agent_url(agent, settings)
     typer.echo(show(ask(url, settings.agent_token_file, "GET", "/v1/control-requests")))
 
 
 @control_app.command("check")
 def control_check(request: str, files: list[Path], agent: AgentUrl = None) -> None:
     """Hold the files that came against the documents of a request: exit 1 where one is missing or another one."""
-    from gateway.agent.ask import ask
+    from gateway.agent.ask import agent_url, ask
     from gateway.agent.control_documents import held_against
     from gateway.settings import load_settings
     from schemas.canonical import canonical
 
     settings = load_settings()
-    url = agent or f"http://{settings.agent_host}:{settings.agent_port}"
+    url = agent_url(agent, settings)
     verdicts = held_against(ask(url, settings.agent_token_file, "GET", "/v1/control-requests"), request, files)
     for verdict in verdicts:
         typer.echo(canonical(verdict).decode())
@@ -50,13 +50,13 @@ def control_answer(
     agent: AgentUrl = None,
 ) -> None:
     """Answer a request of the court's."""
-    from gateway.agent.ask import ask, show
+    from gateway.agent.ask import agent_url, ask, show
     from gateway.clock import SystemClock, stamp
     from gateway.settings import load_settings
     from schemas.canonical import JsonObject
 
     settings = load_settings()
-    url = agent or f"http://{settings.agent_host}:{settings.agent_port}"
+    url = agent_url(agent, settings)
     said: JsonObject = {
         "request": request,
         "answer": answer,

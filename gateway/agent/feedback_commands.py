@@ -15,11 +15,11 @@ def feedback_holds(
     agent: AgentUrl = None,
 ) -> None:
     """What is held there, for which records, and what was said of them."""
-    from gateway.agent.ask import ask, show
+    from gateway.agent.ask import agent_url, ask, show
     from gateway.settings import load_settings
 
     settings = load_settings()
-    url = agent or f"http://{settings.agent_host}:{settings.agent_port}"
+    url = agent_url(agent, settings)
     typer.echo(show(ask(url, settings.agent_token_file, "GET", f"/v1/holds?row={quote(row, safe='')}")))
 
 
@@ -33,11 +33,11 @@ def feedback_give(
     agent: AgentUrl = None,
 ) -> None:
     """Say it; the court reads it in a signed receipt."""
-    from gateway.agent.ask import ask, show
+    from gateway.agent.ask import agent_url, ask, show
     from gateway.settings import load_settings
     from schemas.canonical import JsonObject
 
     settings = load_settings()
-    url = agent or f"http://{settings.agent_host}:{settings.agent_port}"
+    url = agent_url(agent, settings)
     said: JsonObject = {"record": record, "answer": answer, "reference": reference, "reason": reason, "row": row}
     typer.echo(show(ask(url, settings.agent_token_file, "POST", "/v1/feedback", said)))

@@ -20,6 +20,7 @@ from schemas.withdrawal_reasons import RESUMED
 
 FIRST_STANDS: Final = frozenset({"receipt"})  # feeds whose records are somebody's signed word, never amended (D12)
 NOT_CONTENT: Final = frozenset({"status_reason", "source_updated_at"})  # they change without the record changing (J4)
+NEITHER: Final = ""  # in place of a record id: two records came under this key
 
 
 class Listing(NamedTuple):

@@ -7,7 +7,17 @@ from typing import Final
 
 import orjson
 
-from gateway.journal.chunks import FIRST_STANDS, Chunk, Listing, Named, content, refused_alike, resumes, spelled
+from gateway.journal.chunks import (
+    FIRST_STANDS,
+    NEITHER,
+    Chunk,
+    Listing,
+    Named,
+    content,
+    refused_alike,
+    resumes,
+    spelled,
+)
 from gateway.journal.versions import Head, Stale, Step, decide_listing, decide_withdrawal
 from gateway.trust.keyring import Keyring
 from gateway.trust.seal import Draft
@@ -16,7 +26,6 @@ from schemas.catalog import Feed, tombstone_values
 from schemas.reading import Rejected, Withdrawal
 from schemas.withdrawal_reasons import CORRECTED, SUSPENDED
 
-NEITHER: Final = ""  # in place of a record id: two records came under this key
 _NOTHING_WITHHELD: Final = b"{}"
 _NO_WORDS: Final = b""  # the source's words stand with one record alone, so that erasing that record erases them (J7)
 

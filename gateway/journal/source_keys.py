@@ -15,9 +15,8 @@ from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.journal.bulk import padded
-from gateway.journal.chunks import Chunk, Named, Stated
+from gateway.journal.chunks import NEITHER, Chunk, Named, Stated
 from gateway.journal.heads import PARAMETERS
-from gateway.journal.plan import NEITHER
 from gateway.journal.tables import source_key
 from schemas.reading import Rejected, Withdrawal
 
