@@ -36,6 +36,7 @@ from gateway.backoff import Backoff
 from gateway.client import GatewayClient
 from gateway.clock import Clock, china_date
 from gateway.errors import Broken, FuyuanError
+from gateway.pace import Pace
 from gateway.trace import span, spans
 from gateway.trust.documents import Lane
 
@@ -72,6 +73,7 @@ class Follower:
         self._wake_patient = asyncio.Event()
         self._pages = Pages(parts, clock, client, read_trust, self._applied)
         self._pulled_well = True
+        self._pace = Pace()
         self._kafka = None if topics is None else KafkaFollower(topics, self._pages, clock, self._catch_up)
 
     async def run(self) -> None:
@@ -107,10 +109,15 @@ class Follower:
     async def _match(self) -> bool:
         """Judge standing holds anew if that is due, and look up in the register what waits."""
         try:
-            return await asyncio.to_thread(self._sweep_and_look_up)
+            await asyncio.to_thread(self._sweep)
+            while await asyncio.to_thread(self._look_up):
+                self._wake_telling.set()
+                await self._pace.free()
         except OSError as error:
             log.warning("register-unreachable", error=type(error).__name__)
             return False
+        else:
+            return True
         finally:
             self._wake_telling.set()
             self._wake_senders()
@@ -174,10 +181,6 @@ class Follower:
                 self._wake_senders()
             await asyncio.sleep(WATCH_SECONDS)
 
-    def _sweep_and_look_up(self) -> bool:
-        self._sweep()
-        return self._look_up()
-
     def _sweep(self) -> None:
         today = china_date(self._clock.now())
         if not is_due(self._parts.ground()[0], today):
@@ -195,17 +198,16 @@ class Follower:
         self._parts.index.write(work)
 
     def _look_up(self) -> bool:
-        """Hold what stands in the register; True where nothing waits that could be looked up now."""
+        """Hold what stands in the register of those that wait; False where none can be looked up now."""
         register = self._register
-        if register is None:
-            return True
-        while not self._parts.kill_switch.exists():
-            task = next_task(self._parts.index, self._parts.keyed)
-            if task is None or unknown_because(*self._parts.ground(), self._clock.now()) is not None:
-                return True
-            with spans("match", task.traces, count=len(task.waiting)):
-                rows = register.find(task.wanted) if task.wanted else []
-                log.debug("step", step="match", count=self._settle(task, rows))
+        if register is None or self._parts.kill_switch.exists():
+            return False
+        task = next_task(self._parts.index, self._parts.keyed)
+        if task is None or unknown_because(*self._parts.ground(), self._clock.now()) is not None:
+            return False
+        with spans("match", task.traces, count=len(task.waiting)):
+            rows = register.find(task.wanted) if task.wanted else []
+            log.debug("step", step="match", count=self._settle(task, rows))
         return True
 
     def _settle(self, task: Task, rows: Sequence[Row]) -> int:

@@ -22,6 +22,7 @@ from gateway.agent.topics import Topics, read_event
 from gateway.backoff import Backoff
 from gateway.clock import Clock, unstamp
 from gateway.errors import Broken, FuyuanError, Unavailable
+from gateway.pace import Pace
 from gateway.trust.documents import LANES, Heartbeat, Lane
 from schemas.envelope import BadMessage, read_number
 
@@ -48,6 +49,8 @@ class KafkaFollower:
         self._pages = pages
         self._clock = clock
         self._catch_up = catch_up
+        self._pace = Pace()
+        self._in_a_list = False
         self._good_until = 0.0
         self._beat: Heartbeat | None = None  # the newest that was not used yet
         self._newest: tuple[datetime, str] | None = None  # of all that came: its time and token
@@ -83,7 +86,10 @@ class KafkaFollower:
 
     async def turn(self) -> bool:
         """Fetch once and use it; whether all of it held. Raises FuyuanError where neither Kafka nor pull answers."""
-        fetched = await self._topics.fetch(FETCH_SECONDS)
+        rest = self._pace.rest() if self._in_a_list else 0.0
+        fetched = await self._topics.fetch(FETCH_SECONDS, rest=rest)
+        if not rest:
+            self._in_a_list = "bulk" in fetched.events
         good = fetched.unreadable == 0
         if fetched.heartbeat is not None:
             good = self._take_beat(fetched.heartbeat) and good

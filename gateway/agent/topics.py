@@ -85,8 +85,9 @@ class Topics:
             raise
         self._heard = asyncio.get_running_loop().time()
 
-    async def fetch(self, seconds: float) -> Fetched:
-        """What there is, waiting up to `seconds` for it; what has priority comes first, by itself.
+    async def fetch(self, seconds: float, *, rest: float = 0.0) -> Fetched:
+        """What there is, waiting up to `seconds` for it; what has priority comes first, by itself, and alone while the
+        list should `rest` for so many seconds still.
 
         Where one message cannot be opened, all is passed over that lies there by now: the numbers tell what is missing,
         and pull has it. Raises Unavailable (`kafka-away`).
@@ -95,10 +96,13 @@ class Topics:
         if consumer is None:
             raise _away(None)
         try:
-            first: Lane = "priority" if self._priority_in_a_row < PRIORITY_IN_A_ROW else "bulk"
+            first: Lane = "priority" if rest or self._priority_in_a_row < PRIORITY_IN_A_ROW else "bulk"
             came = await consumer.getmany(self._by_lane[first], timeout_ms=0, max_records=MOST)
             self._priority_in_a_row = self._priority_in_a_row + 1 if came and first == "priority" else 0
-            if not came:
+            if not came and rest:
+                waiting = int(min(rest, seconds) * 1000)
+                came = await consumer.getmany(self._by_lane["priority"], timeout_ms=waiting, max_records=MOST)
+            elif not came:
                 came = await consumer.getmany(timeout_ms=int(seconds * 1000), max_records=MOST)
             if came:
                 self._heard = now()

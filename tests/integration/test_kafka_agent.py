@@ -78,6 +78,26 @@ async def test_d1_withdrawals_without_end_stop_no_list(following: Following, mon
     assert read.count("priority") >= 3
 
 
+async def test_d1_while_a_list_waits_for_a_core_withdrawals_are_read(
+    following: Following, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await following.feed.district.push(listing(1))
+    await following.feed.send()
+    await following.open()
+    await following.read(1, 1)
+    monkeypatch.setattr("gateway.pace.is_crowded", lambda: True)
+    monkeypatch.setattr("gateway.pace.LONGEST_SECONDS", 5.0)
+    await following.feed.district.push(listing(2))
+    await following.feed.district.withdraw(listing(1))
+    await following.feed.send()
+    following.kafka._in_a_list = True
+    await asyncio.sleep(1)  # both topics are fetched now
+    await following.read(2, 1)
+    assert following.applied == (2, 1)
+    await following.read(2, 2)  # for no list waits for ever
+    assert await following.pulls() == 0
+
+
 async def test_from_pull_to_kafka_and_back_nothing_is_repeated_or_skipped(following: Following) -> None:
     district, follower = following.feed.district, following.agent.follower
     await district.push(listing(1), listing(2))
