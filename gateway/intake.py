@@ -2,8 +2,9 @@
 
     bytes -> reading (adapters) -> chunks of at most 1,000 -> decide against the heads -> seal -> one transaction
 
-All parsing and hashing is done before the transaction; the transaction claims its positions first (J2), checks that
-the heads are still those that were decided against, and writes. Where they are not, the chunk is decided anew.
+All parsing and hashing is done before the transaction; the transaction claims its positions first (J2), and writes.
+Where a head is another one than was decided against, the new version's revision stands there already, the index of
+versions refuses it, and the chunk is decided anew.
 """
 
 import hashlib
@@ -30,7 +31,7 @@ from gateway.journal import tables
 from gateway.journal.append import Place, append_entries, append_leaf, claim, lock_head
 from gateway.journal.chunks import Chunk, cut
 from gateway.journal.engine import JournalEngine
-from gateway.journal.heads import read_heads, unchanged_since
+from gateway.journal.heads import read_heads
 from gateway.journal.plan import Plan, plan_chunk
 from gateway.journal.source_keys import remember, resolved, still_named
 from gateway.journal.statements import Statement, sign_statement
@@ -280,8 +281,6 @@ class Intake:
             if not await still_named(connection, feed.name, submission.provider, plan.named):
                 raise HeadMoved
             if sealed is not None:
-                if not await unchanged_since(connection, feed.name, submission.provider, plan.follows()):
-                    raise HeadMoved
                 if basis is not None and not await self._admission.confirm(connection, submission.provider, basis):
                     raise HeadMoved
                 place = await append_leaf(

@@ -86,8 +86,8 @@ class Topics:
         self._heard = asyncio.get_running_loop().time()
 
     async def fetch(self, seconds: float, *, rest: float = 0.0) -> Fetched:
-        """What there is, waiting up to `seconds` for it; what has priority comes first, by itself, and alone while the
-        list should `rest` for so many seconds still.
+        """What there is, waiting up to `seconds` for it; what has priority comes first, by itself. Where the list is to
+        `rest` for so many seconds, they alone are waited, for what has priority alone.
 
         Where one message cannot be opened, all is passed over that lies there by now: the numbers tell what is missing,
         and pull has it. Raises Unavailable (`kafka-away`).
@@ -97,12 +97,9 @@ class Topics:
             raise _away(None)
         try:
             first: Lane = "priority" if rest or self._priority_in_a_row < PRIORITY_IN_A_ROW else "bulk"
-            came = await consumer.getmany(self._by_lane[first], timeout_ms=0, max_records=MOST)
+            came = await consumer.getmany(self._by_lane[first], timeout_ms=int(rest * 1000), max_records=MOST)
             self._priority_in_a_row = self._priority_in_a_row + 1 if came and first == "priority" else 0
-            if not came and rest:
-                waiting = int(min(rest, seconds) * 1000)
-                came = await consumer.getmany(self._by_lane["priority"], timeout_ms=waiting, max_records=MOST)
-            elif not came:
+            if not came and not rest:
                 came = await consumer.getmany(timeout_ms=int(seconds * 1000), max_records=MOST)
             if came:
                 self._heard = now()

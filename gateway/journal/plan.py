@@ -55,10 +55,6 @@ class Plan:
     source_keys: dict[str, str] = field(default_factory=dict)
     named: Mapping[str, Named] = field(default_factory=dict)
 
-    def follows(self) -> dict[str, int | None]:
-        """The head each taken version was decided against: record id to position, None for a new record."""
-        return {taken.draft.record_id: None if taken.head is None else taken.head.position for taken in self.taken}
-
     def new(self) -> frozenset[str]:
         """The records that were never listed before."""
         return frozenset(taken.draft.record_id for taken in self.taken if taken.head is None)

@@ -95,7 +95,7 @@ entry = Table(
     Column("suspended", Boolean),  # of a withdrawn version: the enforcement rests, and may be resumed (J4)
     postgresql_with={"toast_tuple_target": 8160},  # a row stays whole: its bytes do not compress
 )
-# No two versions of one record may carry one revision: the last guard behind the head check (J4).
+# No two versions of one record carry one revision: so what was decided against a head that has moved is refused (J4).
 Index("entry_version", entry.c.feed, entry.c.provider, entry.c.record_id, entry.c.revision, unique=True)
 Index("entry_walk", entry.c.feed, entry.c.provider, entry.c.position)
 # How a lane walks: past a hundred thousand listings to the next withdrawal in one look.
