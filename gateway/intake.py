@@ -109,7 +109,7 @@ class Ready(NamedTuple):
 
 
 class HeadMoved(Exception):
-    """Another transaction changed a record between the decision and the append."""
+    """What a source's key names, or what a control record hangs on, is not as it was when the chunk was decided."""
 
 
 class Intake:

@@ -1,8 +1,9 @@
 """Pace: on a crowded machine, who works off a long list looks before each step whether a core is free.
 
 Programs that never wait stand in the system's queue together, and all that is urgent and wakes for a moment stands
-behind them. So they look first, as stations on one wire do: where it is busy they look again a random moment later. The
-list takes no longer for it, since the cores stay busy, and not for ever, since others may keep them so.
+behind them. So they look first, as stations on one wire do: where it is busy they look again a random moment later. Of
+lists alone the cores stay busy, and no list takes longer for it. Where others keep every core busy, a list makes a
+step in each LONGEST_SECONDS.
 """
 
 import asyncio

@@ -3,6 +3,7 @@ never outlives its keeper.
 """
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -32,7 +33,7 @@ def main() -> int:
     settings = begin()
     collect_rarely()
     switch_soon()
-    os.nice(NICE)
+    _give_way()
     clock = SystemClock()
     parts = open_parts(settings, clock)
     try:
@@ -42,6 +43,11 @@ def main() -> int:
     finally:
         parts.index.close()
     return 0
+
+
+def _give_way() -> None:
+    with contextlib.suppress(OSError):  # a sandbox may forbid it
+        os.nice(NICE)
 
 
 def _make_loop() -> asyncio.AbstractEventLoop:

@@ -14,7 +14,7 @@ from typing import Final
 import structlog
 
 from gateway.agent.closing import Closing
-from gateway.agent.enforce import Register, Row, Task, next_task, settle
+from gateway.agent.enforce import AT_ONCE, Register, Row, Task, next_task, settle
 from gateway.agent.history import expire
 from gateway.agent.holds import sweep
 from gateway.agent.index import Change
@@ -113,6 +113,7 @@ class Follower:
             while await asyncio.to_thread(self._look_up):
                 self._wake_telling.set()
                 await self._pace.free()
+                await asyncio.to_thread(self._sweep)  # a release hangs on it, and the list may be long
         except OSError as error:
             log.warning("register-unreachable", error=type(error).__name__)
             return False
@@ -198,7 +199,7 @@ class Follower:
         self._parts.index.write(work)
 
     def _look_up(self) -> bool:
-        """Hold what stands in the register of those that wait; False where none can be looked up now."""
+        """Hold what stands in the register of those that wait; True where more may wait behind them."""
         register = self._register
         if register is None or self._parts.kill_switch.exists():
             return False
@@ -208,7 +209,7 @@ class Follower:
         with spans("match", task.traces, count=len(task.waiting)):
             rows = register.find(task.wanted) if task.wanted else []
             log.debug("step", step="match", count=self._settle(task, rows))
-        return True
+        return len(task.waiting) == AT_ONCE
 
     def _settle(self, task: Task, rows: Sequence[Row]) -> int:
         """By the terms as they stand now: the contract may have ended, or changed, while the register was asked."""

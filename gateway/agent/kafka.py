@@ -88,8 +88,10 @@ class KafkaFollower:
         """Fetch once and use it; whether all of it held. Raises FuyuanError where neither Kafka nor pull answers."""
         rest = self._pace.rest() if self._in_a_list else 0.0
         fetched = await self._topics.fetch(FETCH_SECONDS, rest=rest)
-        if not rest:
-            self._in_a_list = "bulk" in fetched.events
+        if "bulk" in fetched.events:
+            self._in_a_list = True
+        elif not rest and not fetched.events:  # behind a withdrawal the list goes on
+            self._in_a_list = False
         good = fetched.unreadable == 0
         if fetched.heartbeat is not None:
             good = self._take_beat(fetched.heartbeat) and good

@@ -81,20 +81,30 @@ async def test_d1_withdrawals_without_end_stop_no_list(following: Following, mon
 async def test_d1_while_a_list_waits_for_a_core_withdrawals_are_read(
     following: Following, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    crowded = True
     await following.feed.district.push(listing(1))
     await following.feed.send()
     await following.open()
     await following.read(1, 1)
-    monkeypatch.setattr("gateway.pace.is_crowded", lambda: True)
-    monkeypatch.setattr("gateway.pace.LONGEST_SECONDS", 5.0)
+    monkeypatch.setattr("gateway.pace.is_crowded", lambda: crowded)
+    monkeypatch.setattr("gateway.pace.LONGEST_SECONDS", 60.0)
+    following.kafka._in_a_list = True
     await following.feed.district.push(listing(2))
+    await following.feed.send()
+    await asyncio.sleep(1)  # it is fetched now
+    for _ in range(5):
+        await following.kafka.turn()
+    assert following.applied == (1, 1)
     await following.feed.district.withdraw(listing(1))
     await following.feed.send()
-    following.kafka._in_a_list = True
-    await asyncio.sleep(1)  # both topics are fetched now
-    await following.read(2, 1)
-    assert following.applied == (2, 1)
-    await following.read(2, 2)  # for no list waits for ever
+    async with asyncio.timeout(20):
+        while following.applied != (2, 1):
+            await following.kafka.turn()
+    for _ in range(5):
+        await following.kafka.turn()
+    assert following.applied == (2, 1)  # the list goes on behind the withdrawal, and waits still
+    crowded = False
+    await following.read(2, 2)
     assert await following.pulls() == 0
 
 

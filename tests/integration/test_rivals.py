@@ -132,6 +132,16 @@ async def test_j4_rivals_who_change_one_record_follow_each_other(rivals: list[Ga
     assert [row.superseded_by for row in rows] == [*(row.position for row in rows[1:]), None]
 
 
+async def test_j4_rivals_who_list_one_new_record_list_it_once(rivals: list[Gateway]) -> None:
+    """The index of versions is the only one to say that a head has moved."""
+    for name in "甲乙丙丁":
+        await asyncio.gather(*(one.put(debtor(name)) for one in rivals for _ in range(2)))
+    async with rivals[0].engine.connect() as connection:
+        rows = (await connection.execute(select(entry))).all()
+    assert [row.revision for row in rows] == [1, 1, 1, 1]
+    assert len({row.record_id for row in rows}) == len(rows)
+
+
 async def test_d2_d6_many_routers_number_without_gap_or_repeat(rivals: list[Gateway]) -> None:
     """They route while records are listed and the contract changes; a step counts once, a change has its place."""
     first = rivals[0]

@@ -19,5 +19,6 @@ def test_a_trace_of_ours_is_never_taken_for_an_identity_number(monkeypatch: pyte
     finally:
         trace.use(None)
         provider.shutdown()
-    assert text == f"00-{trace_id:032x}-{span_id:016x}-03"
+    assert text is not None
+    assert text.startswith(f"00-{trace_id:032x}-{span_id:016x}-")
     assert trace.read_parent([text]) is not None
