@@ -58,16 +58,16 @@ def make_provider(service: str) -> "RecordingProvider":
 
     class Ids(RandomIdGenerator):
         def generate_trace_id(self) -> int:
-            return draw(super().generate_trace_id, 32)
+            return _draw(super().generate_trace_id, 32)
 
         def generate_span_id(self) -> int:
-            return draw(super().generate_span_id, 16)
+            return _draw(super().generate_span_id, 16)
 
     resource = Resource.create({"service.name": service})
     return Provider(sampler=ALWAYS_ON, resource=resource, id_generator=Ids(), shutdown_on_exit=False)
 
 
-def draw(generate: Callable[[], int], digits: int) -> int:
+def _draw(generate: Callable[[], int], digits: int) -> int:
     """An id of that many hex digits in which nobody can see an identity number; one trace in 150 would be cut."""
     while True:
         found = generate()

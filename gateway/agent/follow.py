@@ -109,11 +109,9 @@ class Follower:
     async def _match(self) -> bool:
         """Judge standing holds anew if that is due, and look up in the register what waits."""
         try:
-            await asyncio.to_thread(self._sweep)
-            while await asyncio.to_thread(self._look_up):
+            while await asyncio.to_thread(self._sweep_and_look_up):
                 self._wake_telling.set()
                 await self._pace.free()
-                await asyncio.to_thread(self._sweep)  # a release hangs on it, and the list may be long
         except OSError as error:
             log.warning("register-unreachable", error=type(error).__name__)
             return False
@@ -181,6 +179,10 @@ class Follower:
                 self._wake_telling.set()
                 self._wake_senders()
             await asyncio.sleep(WATCH_SECONDS)
+
+    def _sweep_and_look_up(self) -> bool:
+        self._sweep()  # before each look-up: a release hangs on it, and the list may be long
+        return self._look_up()
 
     def _sweep(self) -> None:
         today = china_date(self._clock.now())

@@ -87,7 +87,7 @@ class Topics:
 
     async def fetch(self, seconds: float, *, rest: float = 0.0) -> Fetched:
         """What there is, waiting up to `seconds` for it; what has priority comes first, by itself. Where the list is to
-        `rest` for so many seconds, they alone are waited, for what has priority alone.
+        `rest`, nothing else is read, and it is waited for so many seconds.
 
         Where one message cannot be opened, all is passed over that lies there by now: the numbers tell what is missing,
         and pull has it. Raises Unavailable (`kafka-away`).

@@ -12,7 +12,7 @@ import pytest
 
 from gateway.pace import AGAIN_SECONDS, Pace, is_crowded
 
-Tell = Callable[[int], None]
+Tell = Callable[[int], object]
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def tell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tell:
     file = tmp_path / "loadavg"
     monkeypatch.setattr("gateway.pace.LOAD", file)
     monkeypatch.setattr("os.cpu_count", lambda: 2)
-    return lambda running: file.write_text(f"0.50 1.61 2.09 {running}/1534 12345\n") and None
+    return lambda running: file.write_text(f"0.50 1.61 2.09 {running}/1534 12345\n")
 
 
 async def test_a_step_waits_while_every_core_is_taken_and_goes_on_when_one_is_free(tell: Tell) -> None:
