@@ -37,6 +37,7 @@ from gateway.delivery.wakeup import Wakeup
 from gateway.intake import Intake
 from gateway.journal.engine import JournalEngine, open_engine
 from gateway.journal.nonces import Nonces
+from gateway.journal.own_keys import open_keyring
 from gateway.journal.proofs import Proofs
 from gateway.journal.schema import upgrade
 from gateway.metrics import Metrics
@@ -48,7 +49,7 @@ from gateway.receipt_delays import Delays
 from gateway.receipts import Receipts
 from gateway.running import Running
 from gateway.settings import Settings
-from gateway.trust.keyring import load_keyring
+from gateway.trust.keyring import Keyring
 from gateway.trust.keys import Signer
 from schemas.front import Front
 from schemas.line import Charset, Institution, Line, Returns
@@ -60,10 +61,12 @@ read_feed: Final[Reader] = read
 
 
 async def open_gateway(settings: Settings, clock: Clock) -> Running:
-    """The gateway's parts over its database and keys; nothing runs in the background yet."""
-    keyring = load_keyring(settings.key_dir, settings.party, clock)
+    """The gateway's parts over its database and keys; nothing runs in the background yet.
+
+    Raises as `upgrade` and `open_keyring` do.
+    """
     engine = open_engine(settings.database_url, connections=settings.database_connections)
-    await upgrade(engine)
+    keyring = await _begin(engine, settings, clock)
     wakeup = Wakeup()
     registry = Registry(engine, clock, keyring, changed=wakeup.signal)
     await registry.admit({"id": keyring.signing.party, "roles": ["gateway"]}, [keyring.signing.public()])
@@ -117,6 +120,16 @@ async def open_gateway(settings: Settings, clock: Clock) -> Running:
         delays=Delays(engine, clock, metrics),
         clocks=Clocks(engine, clock, keyring.signing),
     )
+
+
+async def _begin(engine: JournalEngine, settings: Settings, clock: Clock) -> Keyring:
+    """Bring the database up to date, and open the keys that belong to it."""
+    try:
+        await upgrade(engine)
+        return await open_keyring(engine, settings.key_dir, settings.party, clock)
+    except BaseException:
+        await engine.dispose()
+        raise
 
 
 def open_reconciler(settings: Settings, engine: JournalEngine, registry: Registry) -> Reconciler:

@@ -141,7 +141,7 @@ class Gateway:
 
 async def open_test_gateway(folder: Path, database_url: str) -> Gateway:
     clock = ManualClock()
-    keyring = load_keyring(folder / "keys", "fuyuan-gateway", clock)
+    keyring = load_keyring(folder / "keys", "fuyuan-gateway", clock, make=True)
     engine = open_engine(database_url)
     await upgrade(engine)
     registry = Registry(engine, clock, keyring)

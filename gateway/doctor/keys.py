@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, get_args
 
 import orjson
 from sqlalchemy import select
@@ -10,16 +10,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.clock import china_date
 from gateway.doctor.finding import SOON, Finding
-from gateway.errors import Broken
-from gateway.journal.plan import fingerprint
-from gateway.journal.tables import entry, journal_leaf, party_key, quarantine, secret
+from gateway.journal.own_keys import End, foreign_file
+from gateway.journal.tables import party_key
 from gateway.trust.keyring import Keyring
 from gateway.trust.keys import PublicKey
 from gateway.trust.private_file import open_to_others
-from gateway.trust.seal import open_body
-from schemas.catalog import feed as find_feed
 
 KEY_FILES: Final = ("signing.jwk", "vault.key", "records.key")
+ENDS: Final[tuple[End, ...]] = get_args(End)
 
 
 def check_file(path: Path) -> Finding | None:
@@ -61,9 +59,12 @@ def check_key_files(directory: Path) -> list[Finding]:
 
 async def check_keyring(connection: AsyncConnection, keyring: Keyring, now: datetime) -> list[Finding]:
     """Whether the three keys are this database's, and the signing key is current."""
-    found = [] if await _vault_fits(connection, keyring) else [_foreign("vault.key", "what is stored cannot be opened")]
-    if not found and not await _records_key_fits(connection, keyring):
-        found.append(_foreign("records.key", "records would come in under other ids"))
+    found = []
+    for end in ENDS:
+        name = await foreign_file(connection, keyring, end)
+        if name is not None:
+            found.append(_foreign(name, end))
+            break
     entered = (await connection.execute(select(party_key.c.jwk).where(party_key.c.kid == keyring.signing.kid))).scalar()
     if entered is None:
         return [
@@ -91,49 +92,11 @@ def check_end(key: PublicKey, now: datetime, called: str) -> list[Finding]:
     return []
 
 
-async def _vault_fits(connection: AsyncConnection, keyring: Keyring) -> bool:
-    """Tried on one thing that was wrapped; an empty database fits any key."""
-    for column, order in (
-        (secret.c.wrapped, secret.c.position),
-        (journal_leaf.c.opening, journal_leaf.c.idx),
-        (quarantine.c.raw, quarantine.c.id),
-    ):
-        wrapped = (
-            await connection.execute(select(column).where(column.is_not(None)).order_by(order.desc()).limit(1))
-        ).scalar()
-        if wrapped is not None:
-            try:
-                keyring.vault.unwrap(wrapped)
-            except Broken:
-                return False
-            return True
-    return True
-
-
-async def _records_key_fits(connection: AsyncConnection, keyring: Keyring) -> bool:
-    """Tried on the newest record that was listed: its content, under the key, has the fingerprint that is stored."""
-    row = (
-        await connection.execute(
-            select(entry, secret.c.wrapped)
-            .join(secret, secret.c.position == entry.c.position)
-            .where(entry.c.status != "withdrawn", entry.c.body.is_not(None))
-            .order_by(entry.c.position.desc())
-            .limit(1)
-        )
-    ).first()
-    if row is None:
-        return True
-    body = open_body(keyring.vault.unwrap(row.wrapped), row.record_id, row.revision, row.body)
-    values = orjson.loads(body)["values"]
-    known: bytes = row.content_mac
-    return fingerprint(keyring, find_feed(row.feed), values) == known
-
-
-def _foreign(name: str, because: str) -> Finding:
+def _foreign(name: str, end: End) -> Finding:
     return Finding(
         "error",
         "keys",
         "key-of-another-database",
-        f"{name} does not belong to this database: {because}.",
+        f"{name} does not belong to this database: the {end} of what is stored was written with another.",
         "Restore the key from the backup of this database; start nothing before.",
     )

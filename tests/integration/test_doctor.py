@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from gateway.clock import stamp
@@ -18,7 +18,9 @@ from gateway.doctor.finding import Finding, in_words
 from gateway.doctor.gateway import examine_gateway
 from gateway.doctor.machine import check_disk, compare_clocks
 from gateway.doctor.report import run_doctor
+from gateway.journal.tables import secret
 from gateway.trust.keys import SigningKey, Validity
+from gateway.trust.vault import Vault
 from tests.integration.agency import COMPANY, listing
 from tests.integration.district import MARKET, TO_MARKET, District
 
@@ -115,6 +117,22 @@ async def test_a_key_of_another_database(sound: District, name: str) -> None:
     (sound.running.settings.key_dir / name).write_bytes(bytes(32))
     [found] = await expected(sound, ("error", "key-of-another-database"))
     assert name in found.text
+
+
+async def test_a_key_that_only_the_newest_was_written_with(sound: District) -> None:
+    """Somebody ran with a key of its own before; the oldest content says which one is the journal's."""
+    key = sound.running.settings.key_dir / "vault.key"
+    right = key.read_bytes()
+    key.write_bytes(bytes(32))
+    async with sound.running.engine.begin() as connection:
+        wrapped = Vault(bytes(32)).wrap(bytes(32))
+        newest = select(func.max(secret.c.position)).scalar_subquery()
+        await connection.execute(update(secret).where(secret.c.position == newest).values(wrapped=wrapped))
+    [found] = await expected(sound, ("error", "key-of-another-database"))
+    assert "oldest" in found.text
+    key.write_bytes(right)
+    [found] = await expected(sound, ("error", "key-of-another-database"))
+    assert "newest" in found.text
 
 
 async def test_a_signing_key_that_nobody_entered_and_one_of_another_party(sound: District) -> None:

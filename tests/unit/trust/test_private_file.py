@@ -13,7 +13,7 @@ from gateway.trust.private_file import CREDENTIALS
 @pytest.fixture
 def keys(tmp_path: Path) -> Path:
     folder = tmp_path / "keys"
-    load_keyring(folder, "fuyuan-gateway", SystemClock())
+    load_keyring(folder, "fuyuan-gateway", SystemClock(), make=True)
     return folder
 
 
