@@ -35,7 +35,7 @@ from gateway.journal.heads import read_heads
 from gateway.journal.plan import Plan, plan_chunk
 from gateway.journal.source_keys import remember, resolved, still_named
 from gateway.journal.statements import Statement, sign_statement
-from gateway.precedence import Precedence, overtakes
+from gateway.precedence import Precedence, is_list, overtakes
 from gateway.reading.asked import Asked, in_threads
 from gateway.reading.reading import Reading
 from gateway.sealing import Sealed, seal_plan
@@ -182,6 +182,8 @@ class Intake:
                             if feed.name in CONTROLLED or chunk.said or not before.isdisjoint(ids):
                                 await steps.done()  # what is decided of it hangs on what is journalled before it
                             before = ids
+                            if is_list(feed, chunk.items):
+                                await self._precedence.let_out(len(chunk.items))
                             ready = await self._prepare(submission, feed, chunk)
                             await steps.then(self._append_chunk(submission, feed, chunk, ready, number, result, along))
                         number += 1

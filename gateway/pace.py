@@ -2,8 +2,8 @@
 
 Programs that never wait stand in the system's queue together, and all that is urgent and wakes for a moment stands
 behind them. So they look first, as stations on one wire do: where it is busy they look again a random moment later. Of
-lists alone the cores stay busy, and no list takes longer for it. Where others keep every core busy, a list makes a
-step in each LONGEST_SECONDS.
+lists alone the cores stay busy, and no list takes longer for it. Where others keep every core busy, an agent's list
+makes a step in each LONGEST_SECONDS.
 """
 
 import asyncio
@@ -18,9 +18,10 @@ LONGEST_SECONDS: Final = 1.0
 
 
 class Pace:
-    """Of one list's work."""
+    """Of one list's work, which rests for `longest` seconds at most before each step."""
 
-    def __init__(self) -> None:
+    def __init__(self, longest: float = LONGEST_SECONDS) -> None:
+        self._longest = longest
         self._since: float | None = None
 
     def rest(self) -> float:
@@ -28,7 +29,7 @@ class Pace:
         now = asyncio.get_running_loop().time()
         if self._since is None:
             self._since = now
-        if is_crowded() and now < self._since + LONGEST_SECONDS:
+        if is_crowded() and now < self._since + self._longest:
             return random.uniform(*AGAIN_SECONDS)  # noqa: S311 - no secret
         self._since = None
         return 0.0

@@ -3,6 +3,9 @@
 What has precedence says so while it is under way; bulk gives way before it is journalled, routed, and made into a run,
 and what threads do for it lets the event loop in sooner.
 It waits a moment at most, for a court that withdraws without end must not stop its own list.
+
+And a list that comes in gives way to those that go out: journalled as fast as it can be, it is delivered no sooner, and
+withdrawals stand behind all that it does.
 """
 
 import asyncio
@@ -12,6 +15,7 @@ from typing import Final
 
 from gateway.beside import SHORT, switch_seldom, switch_soon
 from gateway.journal.chunks import Listing, Stated
+from gateway.pace import Pace
 from schemas.catalog import RECEIPT, Feed
 from schemas.reading import Rejected, Withdrawal
 
@@ -19,6 +23,7 @@ ROUTINE: Final = frozenset({"received", "accepted", "rejected"})  # receipts tha
 LONGEST_SECONDS: Final = 0.5  # that something has precedence, and that a step of bulk gives way
 NEXT_SECONDS: Final = 0.1  # for what follows from a step of precedence to begin
 LOOK_SECONDS: Final = 0.01
+RECORD_SECONDS: Final = 0.001  # for each record of a list, that it waits at most before it is journalled
 _RECEIPT_KIND: Final = RECEIPT.slots.index("kind")
 
 
@@ -28,6 +33,7 @@ class Precedence:
     def __init__(self) -> None:
         self._under_way: dict[object, float] = {}  # until when each has it
         self._until = float("-inf")
+        self._lists_going_out = 0
 
     @property
     def is_taken(self) -> bool:
@@ -49,6 +55,21 @@ class Precedence:
             self._until = loop.time() + NEXT_SECONDS
             loop.call_later(2 * NEXT_SECONDS, self._rest)
 
+    @contextmanager
+    def list_going_out(self) -> Iterator[None]:
+        """A list is delivered in here."""
+        self._lists_going_out += 1
+        try:
+            yield
+        finally:
+            self._lists_going_out -= 1
+
+    async def let_out(self, records: int) -> None:
+        """Before so many more of a list are journalled: while others go out and every core is at work, wait."""
+        pace = Pace(records * RECORD_SECONDS)
+        while self._lists_going_out and (rest := pace.rest()):  # noqa: ASYNC110 - nothing tells it
+            await asyncio.sleep(rest)
+
     def _rest(self) -> None:
         if not self.is_taken:
             switch_seldom()
@@ -64,6 +85,11 @@ class Precedence:
 def overtakes(feed: Feed, items: Sequence[Stated]) -> bool:
     """Whether these few have precedence: withdrawals, orders, receipts of what was done to a row, and disputes."""
     return len(items) <= SHORT and any(_is_urgent(feed, item) for item in items)
+
+
+def is_list(feed: Feed, items: Sequence[Stated]) -> bool:
+    """Whether these are many, and nobody waits for one of them."""
+    return len(items) > SHORT and not any(_is_urgent(feed, item) for item in items)
 
 
 def _is_urgent(feed: Feed, item: Stated) -> bool:

@@ -92,7 +92,7 @@ class Receipts:
         forked: Statement | None = None
         agreements: dict[str, Agreement | None] = {}
         ours: set[TreeSize] = set()  # receipts of one moment tell of one tree
-        async with self._engine.connect() as connection:
+        async with self._engine.single() as connection:  # what was shown stands
             for line, token in enumerate(tokens, start=1):
                 payload = read_receipt(token, keys)
                 if payload.agency != agency:

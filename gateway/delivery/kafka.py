@@ -180,7 +180,7 @@ class KafkaLanes:
         try:
             while True:
                 try:
-                    with self._precedence.taken() if lane == "priority" else nullcontext():
+                    with self._precedence.taken() if lane == "priority" else self._precedence.list_going_out():
                         sent = await self.drain(contract_id, lane)
                     break
                 except (FuyuanError, SQLAlchemyError) as error:

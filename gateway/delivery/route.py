@@ -86,7 +86,7 @@ class Router:
 
     async def advance(self, behind: Behind) -> bool:
         """One step of one lane, at most 500 entries; False where there is nothing to decide."""
-        async with self._engine.connect() as connection:
+        async with self._engine.single() as connection:  # what lies before `until` stands, and changes no more
             agreement = await read_agreement(connection, behind.contract)
             if agreement is None or agreement.state == "closed":
                 return False

@@ -8,7 +8,7 @@ from typing import Final
 
 import structlog
 from sqlalchemy import BigInteger, bindparam, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.lifecycle import may_send
 from contracts.policy import Policy, Source, Values
@@ -20,6 +20,7 @@ from gateway.delivery.log import RUN, Routed, unpack
 from gateway.delivery.versions import Disclosed, Version, Versions
 from gateway.errors import NotFound
 from gateway.journal.bulk import insert_unless_there
+from gateway.journal.engine import JournalEngine
 from gateway.journal.tables import contract as contract_table
 from gateway.journal.tables import delivery_log, entry, journal_leaf, provision
 from gateway.journal.tables import lane as lane_table
@@ -77,7 +78,7 @@ class Page:
 class Sender:
     """Shows the numbers. Nothing that it keeps decides what may be shown (D10)."""
 
-    def __init__(self, engine: AsyncEngine, clock: Clock, keyring: Keyring, versions: Versions) -> None:
+    def __init__(self, engine: JournalEngine, clock: Clock, keyring: Keyring, versions: Versions) -> None:
         self._engine = engine
         self._clock = clock
         self._keyring = keyring
@@ -111,7 +112,7 @@ class Sender:
 
         None where nothing is left, or where `may` denies it by the contract as it stands at this moment (D10).
         """
-        async with self._engine.connect() as connection:
+        async with self._engine.single() as connection:  # `enter` looks whether the contract is still as it was
             agreement = await read_agreement(connection, contract_id)
             if agreement is None or not may(agreement):
                 return None

@@ -51,7 +51,8 @@ _UNSPELLABLE = frozenset({"22021", "22P05"})  # PostgreSQL's text holds no NUL
 
 class JournalEngine(AsyncEngine):
     """`connect` is for reading, in one snapshot; `begin` is for writing, one after the other where they meet; `single`
-    is for one statement of either kind, which needs no transaction around it and is done in a third of the round trips.
+    is for a statement of either kind that needs no transaction around it, or for several that read what changes no
+    more: it saves two of three round trips.
     """
 
     @asynccontextmanager

@@ -32,10 +32,9 @@ async def test_a_step_waits_while_every_core_is_taken_and_goes_on_when_one_is_fr
     assert pace.rest() == 0
 
 
-async def test_it_waits_for_ever_on_no_machine_and_no_two_in_step(tell: Tell, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.pace.LONGEST_SECONDS", 0.2)
+async def test_it_waits_for_ever_on_no_machine_and_no_two_in_step(tell: Tell) -> None:
     tell(50)
-    paces, went = [Pace(), Pace()], [0, 0]
+    paces, went = [Pace(0.2), Pace(0.2)], [0, 0]
     rests: set[float] = set()
     began = time.perf_counter()
     while time.perf_counter() - began < 1.1:

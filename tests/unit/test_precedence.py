@@ -1,12 +1,14 @@
 """Precedence: bulk gives way to a withdrawal, a moment at most (rule D1)."""
 
 import asyncio
+import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from gateway.journal.chunks import spell
-from gateway.precedence import Precedence, overtakes
+from gateway.precedence import RECORD_SECONDS, Precedence, is_list, overtakes
 from schemas.catalog import RECEIPT, Feed
 from schemas.catalog import feed as find_feed
 from schemas.reading import Accepted, Item, Rejected, Withdrawal
@@ -43,6 +45,51 @@ async def test_bulk_waits_while_something_has_precedence() -> None:
         done.append("withdrawal")
     await waiting
     assert done == ["withdrawal", "bulk"]
+
+
+async def test_a_list_comes_in_when_a_core_is_free_or_those_that_go_out_are_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load = tmp_path / "loadavg"
+    monkeypatch.setattr("gateway.pace.LOAD", load)
+    load.write_text("9.00 9.00 9.00 99/1534 12345\n")
+    precedence = Precedence()
+    await precedence.let_out(10**6)  # the machine is crowded, but not by lists
+    with precedence.list_going_out():
+        waiting = asyncio.create_task(precedence.let_out(10**6))
+        await asyncio.sleep(0.3)
+        assert not waiting.done()
+        load.write_text("9.00 9.00 9.00 1/1534 12345\n")
+        await waiting
+        load.write_text("9.00 9.00 9.00 99/1534 12345\n")
+        waiting = asyncio.create_task(precedence.let_out(10**6))
+        await asyncio.sleep(0.3)
+        assert not waiting.done()
+    await waiting
+
+
+async def test_a_list_waits_a_moment_for_each_record_at_most(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.pace.LOAD", tmp_path / "loadavg")
+    (tmp_path / "loadavg").write_text("9.00 9.00 9.00 99/1534 12345\n")
+    precedence = Precedence()
+    with precedence.list_going_out():
+        began = time.perf_counter()
+        await precedence.let_out(300)
+    assert time.perf_counter() - began >= 300 * RECORD_SECONDS
+
+
+@pytest.mark.parametrize(
+    ("feed", "items", "expected"),
+    [
+        (DEBTORS, [LISTED] * 20, False),
+        (DEBTORS, [LISTED] * 21, True),
+        (DEBTORS, [*[LISTED] * 1000, CANCELLED], False),
+        (RECEIPT, [receipt("received")] * 200, True),
+        (RECEIPT, [*[receipt("received")] * 200, receipt("released")], False),
+    ],
+)
+def test_a_list_is_many_that_nobody_waits_for(feed: Feed, items: list[Item], expected: bool) -> None:
+    assert is_list(feed, [spell(feed, item) for item in items]) is expected
 
 
 async def test_what_follows_from_a_withdrawal_has_a_moment_to_begin(monkeypatch: pytest.MonkeyPatch) -> None:
