@@ -57,6 +57,21 @@ async def test_lag_and_age_grow_until_the_agency_pulls_and_receipts(district: Di
     assert of(await samples(district), "fuyuan_receipt_delay_seconds_count", **received) == 1
 
 
+async def test_each_range_of_one_request_waited_since_its_own_first_number_was_given(district: District) -> None:
+    for serials, seconds in (((1, 2), 100), ((3, 4), 10), ((5, 6), 0)):
+        await district.push(*map(listing, serials))
+        await district.running.router.catch_up(TO_MARKET)
+        district.clock.advance(timedelta(seconds=seconds))
+    events, _ = await district.pull(MARKET, TO_MARKET)
+    bulk = [event for event in events if event["lane"] == "bulk"]
+    ranges = [bulk[4:6], bulk[0:2], bulk[2:4]]
+    await district.client(MARKET).send_receipts([await district.received(some) for some in ranges])
+    found = await samples(district)
+    received = {"contract": TO_MARKET, "kind": "received"}
+    assert of(found, "fuyuan_receipt_delay_seconds_count", **received) == 3
+    assert of(found, "fuyuan_receipt_delay_seconds_sum", **received) == pytest.approx(110 + 10 + 0, abs=2)
+
+
 async def test_a_contract_for_receipts_has_no_acknowledged_and_no_lag_once_it_is_read(district: District) -> None:
     await district.push(listing())
     events, _ = await district.pull(MARKET, TO_MARKET)
