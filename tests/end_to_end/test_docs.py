@@ -22,7 +22,7 @@ CONSUMED = "127.0.0.1:9092 debtors-to-market-regulation jwks.json schemas/publis
 CONSUMERS = "tests/integration/test_consume_without_us.py"
 PUSH = (
     "fuyuan push dishonest-debtor list.ndjson --key court.jwk --keys jwks.json "
-    "--kafka kafka-1:9093 --kafka-password court.password --kafka-ca ca.pem"
+    "--kafka kafka-1:9092 --kafka-password court.password --kafka-ca ca.pem"
 )
 COMMANDS = "tests/end_to_end/test_commands.py"
 ADAPTERS = "tests/unit/adapters/test_adapters_page.py"
