@@ -22,7 +22,7 @@ from contracts.model import SignedContract
 from gateway.admin.registry import Registry
 from gateway.delivery.access import Access, Acl, Agreed, Drift, Plan, can_read, desired, difference, user_of
 from gateway.delivery.kafka_access import Brokers
-from gateway.errors import Conflict, FuyuanError, Unavailable
+from gateway.errors import Conflict, FuyuanError
 from gateway.journal.tables import contract, contract_version, party
 from gateway.trust.documents import LANES
 from schemas.envelope import topic_of
@@ -103,8 +103,8 @@ class Reconciler:
                         break
                     await asyncio.sleep(seconds)
                 self.mended.update(one.kind for one in set(mendable) - set(after.drifts))
-        except FuyuanError as error:
-            self.reached = not isinstance(error, Unavailable)
+        except FuyuanError:
+            self.reached = False
             raise
         self.standing, self.reached = after.drifts, True
         await self._confirm(agreements, after)

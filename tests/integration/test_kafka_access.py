@@ -137,6 +137,30 @@ async def test_what_is_not_granted_is_refused(access: Access, reconciler: Reconc
         await as_reader.mend()
 
 
+async def test_brokers_that_refuse_every_look_are_not_reached(access: Access, reconciler: Reconciler) -> None:
+    """They answer, but the gateway's user has lost the right to look after them."""
+    assert reconciler.reached is True
+    one = AclBindingFilter(
+        ResourceType.BROKER, "kafka-cluster", ResourcePatternType.LITERAL, f"User:{GATEWAY}", "*", AclOperation.ALTER,
+        AclPermissionType.ALLOW,
+    )  # fmt: skip
+    wait(access.admin.delete_acls([one]))
+    await until(lambda: mended(reconciler), "kafka-refused")
+    assert reconciler.reached is False
+    access.allow(f"User:{GATEWAY}", "ALTER", "kafka-cluster", resource=ResourceType.BROKER)
+    await until(lambda: mended(reconciler), "mended")
+    assert reconciler.reached is True
+
+
+async def mended(reconciler: Reconciler) -> str:
+    """Or the code of what hindered it."""
+    try:
+        await reconciler.mend()
+    except Refused as error:
+        return error.code
+    return "mended"
+
+
 def set_config(access: Access, **values: str) -> None:
     entries = [
         ConfigEntry(name.replace("_", "."), value, incremental_operation=AlterConfigOpType.SET)
