@@ -4,6 +4,7 @@ import shutil
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
@@ -16,11 +17,18 @@ from gateway.doctor.finding import Finding
 from gateway.doctor.keys import check_key_files, check_keyring
 from gateway.doctor.lag import check_lag, check_quarantine
 from gateway.doctor.machine import check_clock, check_database, check_database_file
-from gateway.errors import FuyuanError, Refused
+from gateway.errors import FuyuanError, Refused, Unavailable
 from gateway.journal.engine import JournalEngine, open_engine
 from gateway.settings import Settings
 from gateway.trust.keyring import Keyring, load_keyring
 from gateway.wiring import open_reconciler
+
+LOOK_AT_URL: Final = (
+    "See that it runs, and that FUYUAN_DATABASE_URL names host, port, user and database rightly; "
+    "docs/operations.md says where the password stands and which rights the user needs."
+)
+# SQLSTATE classes and codes: who asks is not let in, there is no such database, this user may not.
+_REFUSING: Final = ("28", "3D000", "42501")
 
 
 async def examine_gateway(settings: Settings, clock: Clock) -> list[Finding]:
@@ -43,17 +51,10 @@ async def examine_gateway(settings: Settings, clock: Clock) -> list[Finding]:
         return found + await _examine_database(engine, settings, clock, keyring)
     except OperationalError:
         return [*found, _away(engine)]
+    except Unavailable as error:
+        return [*found, Finding("error", "database", error.code, error.detail, LOOK_AT_URL)]
     except SQLAlchemyError as error:
-        return [
-            *found,
-            Finding(
-                "error",
-                "database",
-                "database-foreign",
-                f"The database does not hold this fuyuan's tables ({type(error).__name__}).",
-                "Start the gateway once, or point FUYUAN_DATABASE_URL at its database.",
-            ),
-        ]
+        return [*found, _refused() if _is_refusal(error) else _foreign(error)]
     finally:
         await engine.dispose()
 
@@ -94,10 +95,24 @@ def _free(folder: Path) -> int:
 
 def _away(engine: JournalEngine) -> Finding:
     where = "The journal's file cannot be opened" if engine.dialect.name == "sqlite" else "PostgreSQL does not answer"
+    return Finding("error", "database", "database-away", f"{where}.", LOOK_AT_URL)
+
+
+def _is_refusal(error: SQLAlchemyError) -> bool:
+    state = getattr(getattr(error, "orig", None), "sqlstate", None)
+    return isinstance(state, str) and state.startswith(_REFUSING)
+
+
+def _refused() -> Finding:
+    text = "PostgreSQL does not let this user in, or has no such database."
+    return Finding("error", "database", "database-refused", text, LOOK_AT_URL)
+
+
+def _foreign(error: SQLAlchemyError) -> Finding:
     return Finding(
         "error",
         "database",
-        "database-away",
-        f"{where}, or refuses this user.",
-        "See that it runs, and that FUYUAN_DATABASE_URL names host, port, user and database rightly.",
+        "database-foreign",
+        f"The database does not hold this fuyuan's tables ({type(error).__name__}).",
+        "Start the gateway once, or point FUYUAN_DATABASE_URL at its database.",
     )

@@ -17,6 +17,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import OperationalError
 
 from gateway.delivery.cursor import Cursor
+from gateway.doctor.gateway import examine_gateway
 from gateway.errors import Unavailable
 from gateway.journal.engine import FRESH_SECONDS, open_engine
 from gateway.journal.proofs import Proofs
@@ -146,6 +147,26 @@ async def test_a_database_that_does_not_let_us_in_is_told_in_words(database_url:
         assert refused.value.code == code
         assert "not it" not in refused.value.detail
         await engine.dispose()
+
+
+async def test_the_doctor_tells_a_database_that_does_not_let_us_in_from_one_that_is_not_ours(
+    founded_copy: Founded, role: tuple[str, str], tmp_path: Path, log_lines: io.StringIO
+) -> None:
+    name, password = role
+    url = make_url(founded_copy.database_url)
+    async with open_district(founded_copy, tmp_path, log_lines) as district:
+        settings = district.running.settings
+        for wrong in (
+            url.set(password="not it"),
+            url.set(username="nobody-here"),
+            url.set(database="not-there"),
+            url.set(username=name, password=password),  # who was granted nothing
+        ):
+            there = {"database_url": wrong.render_as_string(hide_password=False)}
+            found = await examine_gateway(settings.model_copy(update=there), district.clock)
+            assert [(one.level, one.code) for one in found] == [("error", "database-refused")]
+            assert "FUYUAN_DATABASE_URL" in found[0].remedy
+            assert "not it" not in found[0].line()
 
 
 @asynccontextmanager
