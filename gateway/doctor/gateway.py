@@ -1,6 +1,5 @@
 """What ails a gateway: looked at from its own machine, with its settings, whether or not it runs."""
 
-import shutil
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -62,7 +61,7 @@ async def examine_gateway(settings: Settings, clock: Clock) -> list[Finding]:
 async def _examine_database(
     engine: JournalEngine, settings: Settings, clock: Clock, keyring: Keyring | None
 ) -> list[Finding]:
-    found = await check_database(engine, _free(settings.data_dir))
+    found = await check_database(engine)
     if any(one.code == "schema-outdated" for one in found):
         return found  # the tables may be others than those that are asked below
     async with engine.connect() as connection:
@@ -87,10 +86,6 @@ def _database_file(settings: Settings) -> list[Finding]:
     if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
         return []
     return check_database_file(Path(url.database))
-
-
-def _free(folder: Path) -> int:
-    return shutil.disk_usage(folder if folder.is_dir() else Path()).free
 
 
 def _away(engine: JournalEngine) -> Finding:

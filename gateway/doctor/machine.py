@@ -1,5 +1,6 @@
 """The clock and the database: whether times can be trusted, and whether what is acknowledged is really kept."""
 
+import shutil
 import stat
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -62,8 +63,10 @@ def compare_clocks(now: datetime, at: datetime, skew: timedelta) -> list[Finding
     return [Finding(level, "clock", "clocks-apart", words, TIME_SERVICE)]
 
 
-async def check_database(engine: AsyncEngine, free: int) -> list[Finding]:
-    """Version, durability, schema, and disk, with `free` bytes left. Raises OperationalError where it is away."""
+async def check_database(engine: AsyncEngine) -> list[Finding]:
+    """Version, durability, schema, and of SQLite the disk. Raises OperationalError where it is away, and as
+    `schema.check` does.
+    """
     async with engine.connect() as connection:
         if connection.dialect.name == "sqlite":
             version, found = await _sqlite(connection)
@@ -90,15 +93,16 @@ async def check_database(engine: AsyncEngine, free: int) -> list[Finding]:
                 "Undo what was changed by hand, or restore the backup.",
             )
         )
-    found += check_disk(free)
+    if engine.dialect.name == "sqlite" and engine.url.database:  # a server's disk is not this machine's
+        found += check_disk(shutil.disk_usage(Path(engine.url.database).parent).free)
     return found or [Finding("ok", "database", "database", f"{version}, schema {standing.revision}.")]
 
 
 def check_disk(free: int) -> list[Finding]:
-    """`free` in bytes, where the gateway keeps its files."""
+    """`free` in bytes, where the journal's file is."""
     if free >= LITTLE:
         return []
-    words = f"{free // MEBIBYTE} MiB are left on the disk of FUYUAN_DATA_DIR."
+    words = f"{free // MEBIBYTE} MiB are left on the disk of the journal's file."
     level: Final = "error" if free < TOO_LITTLE else "warning"
     return [Finding(level, "database", "disk-full", words, "Make room; a full disk refuses every record.")]
 

@@ -3,9 +3,11 @@
 import io
 import json
 import os
+import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import func, select, text, update
@@ -231,6 +233,25 @@ def test_a_disk_that_fills() -> None:
     assert check_disk(3 * 2**30) == []
     assert [one.level for one in check_disk(2**30)] == ["warning"]
     assert [one.level for one in check_disk(2**20)] == ["error"]
+
+
+async def test_the_disk_is_that_of_the_journal_s_file_and_of_no_server(
+    sound: District, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_at = []
+
+    def little(folder: Path) -> SimpleNamespace:
+        looked_at.append(folder)
+        return SimpleNamespace(free=2**26)
+
+    monkeypatch.setattr(shutil, "disk_usage", little)
+    if sound.running.engine.dialect.name == "postgresql":
+        await expected(sound)
+        assert looked_at == []
+    else:
+        [found] = await expected(sound, ("error", "disk-full"))
+        assert "64 MiB" in found.text
+        assert looked_at == [Path(str(sound.running.engine.url.database)).parent]
 
 
 async def test_contracts_that_end(sound: District) -> None:
