@@ -6,7 +6,7 @@ writes and waits its turn, a committed write is on the disk, and an engine that 
 
 import ipaddress
 import sqlite3
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from time import monotonic, sleep
@@ -28,8 +28,7 @@ LOG_PAGES = 4000  # of the write-ahead log before it is carried over; with its o
 MODE_TRIES, MODE_PAUSE_SECONDS = 100, 0.02
 
 # A gateway that hangs inside a transaction lets go of the journal's head before those who wait for it give up.
-POSTGRES_SESSION: Final[Mapping[str, str]] = {
-    "application_name": "fuyuan",
+POSTGRES_LIMITS: Final[Mapping[str, str]] = {
     "idle_in_transaction_session_timeout": "10s",
     "lock_timeout": f"{BUSY_SECONDS}s",
     "statement_timeout": "60s",
@@ -156,7 +155,7 @@ def _open_postgres(url: URL, connections: int, *, patient: bool) -> JournalEngin
         "async_creator_fn": _connect_postgres,
         "timeout": CONNECT_SECONDS,
         "command_timeout": None if patient else ANSWER_SECONDS,
-        "server_settings": {"application_name": "fuyuan"} if patient else dict(POSTGRES_SESSION),
+        "server_settings": {"application_name": "fuyuan"},  # a pooler refuses others before a session begins
     }
     if "ssl" not in url.query and not _is_near(url):
         arguments["ssl"] = "verify-full"
@@ -169,7 +168,7 @@ def _open_postgres(url: URL, connections: int, *, patient: bool) -> JournalEngin
         pool_timeout=BUSY_SECONDS,
         hide_parameters=True,
     )
-    event.listen(engine.sync_engine, "connect", _prepare_postgres)
+    event.listen(engine.sync_engine, "connect", _preparing_postgres({} if patient else POSTGRES_LIMITS))
     event.listen(engine.sync_engine, "checkout", _ping_postgres)
     event.listen(engine.sync_engine, "handle_error", _translate, retval=True)
     return JournalEngine(engine.sync_engine)
@@ -208,15 +207,21 @@ def _ping_postgres(connection: Any, entry: ConnectionPoolEntry, _: object) -> No
         raise InvalidatePoolError from error
 
 
-def _prepare_postgres(connection: Any, entry: ConnectionPoolEntry) -> None:
-    entry.info[USED] = monotonic()
+def _preparing_postgres(limits: Mapping[str, str]) -> Callable[[Any, ConnectionPoolEntry], None]:
     # Rule J1, whatever the server's default says; `local` and the stronger ones are the operator's choice.
-    cursor = connection.cursor()
-    cursor.execute(
-        "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
+    statement = (
+        "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off' "
+        "UNION ALL SELECT set_config(name, value, false) FROM unnest($1::text[], $2::text[]) AS limits (name, value)"
     )
-    cursor.close()
-    connection.commit()
+
+    def prepare(connection: Any, entry: ConnectionPoolEntry) -> None:
+        entry.info[USED] = monotonic()
+        cursor = connection.cursor()
+        cursor.execute(statement, ([*limits], [*limits.values()]))
+        cursor.close()
+        connection.commit()
+
+    return prepare
 
 
 def _translate(context: ExceptionContext) -> BaseException | None:

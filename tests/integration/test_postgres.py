@@ -169,6 +169,56 @@ async def test_the_doctor_tells_a_database_that_does_not_let_us_in_from_one_that
             assert "not it" not in found[0].line()
 
 
+@pytest.mark.parametrize("patient", [False, True])
+async def test_a_session_has_its_limits_and_keeps_what_it_commits(database_url: str, *, patient: bool) -> None:
+    wanted = {
+        "application_name": "fuyuan",
+        "synchronous_commit": "on",
+        "idle_in_transaction_session_timeout": "10s",
+        "lock_timeout": "30s",
+        "statement_timeout": "1min",
+        "tcp_keepalives_idle": "30",
+        "tcp_keepalives_interval": "10",
+        "tcp_keepalives_count": "3",
+    }
+    if patient:
+        wanted |= dict.fromkeys(("idle_in_transaction_session_timeout", "lock_timeout", "statement_timeout"), "0")
+        wanted = {name: value for name, value in wanted.items() if not name.startswith("tcp_")}
+    owner = open_engine(database_url)
+    async with owner.single() as connection:
+        name = make_url(database_url).database
+        await connection.exec_driver_sql(f'ALTER DATABASE "{name}" SET synchronous_commit = off')
+    await owner.dispose()
+    engine = open_engine(database_url, patient=patient)
+    for _ in range(2):  # the second time a connection that was used before
+        async with engine.connect() as connection:
+            said = {one: (await connection.exec_driver_sql(f"SHOW {one}")).scalar_one() for one in wanted}
+            assert said == wanted
+    await engine.dispose()
+
+
+@pytest.mark.parametrize("patient", [False, True])
+async def test_a_connection_begins_with_nothing_that_a_pooler_refuses(database_url: str, *, patient: bool) -> None:
+    """PgBouncer takes these in the first packet, and in its session mode any SET behind it."""
+    first: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        size = int.from_bytes(await reader.readexactly(4))
+        first.set_result(await reader.readexactly(size - 4))
+        writer.close()
+
+    async with await asyncio.start_server(take, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        url = make_url(database_url).set(host="127.0.0.1", port=port, query={"ssl": "disable"})
+        engine = open_engine(url.render_as_string(hide_password=False), patient=patient)
+        with pytest.raises(OperationalError):
+            async with engine.connect():
+                pass
+        await engine.dispose()
+    names = (await first)[4:].rstrip(b"\0").split(b"\0")[::2]
+    assert set(names) == {b"user", b"database", b"client_encoding", b"application_name"}
+
+
 @asynccontextmanager
 async def far_district(founded: Founded, folder: Path, log: io.StringIO) -> AsyncIterator[tuple[District, Proxy]]:
     """A district whose database is reached through what may befall a network."""
