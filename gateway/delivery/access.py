@@ -17,6 +17,8 @@ NAMESPACE: Final = "fuyuan."
 INTAKE_GROUP: Final = "fuyuan.in.gateway"  # all gateways, as readers of what providers push
 PARTY_USERS: Final = "fuyuan-party-"  # users of another name are never made, changed or removed
 ANYBODY: Final = "User:*"
+HOUR_MS: Final = 3_600_000
+LONGEST_SEGMENT_MS: Final = 24 * HOUR_MS
 HARMLESS: Final = frozenset({"DESCRIBE", "DESCRIBE_CONFIGS"})  # tells that a topic is there, nothing of what is in it
 
 Kind: TypeAlias = Literal[
@@ -204,11 +206,14 @@ def can_read(access: Access, user: str, topic: str) -> bool:
 
 
 def _topic(name: str, plan: Plan, more: Mapping[str, str]) -> Topic:
+    retention = plan.retention_hours * HOUR_MS
     config = {
         **{key.replace("_", "."): value for key, value in more.items()},
         "cleanup.policy": "delete",
         "min.insync.replicas": str(max(1, plan.replication - 1)),
-        "retention.ms": str(plan.retention_hours * 3_600_000),
+        "retention.ms": str(retention),
+        # A segment goes whole, when its newest message is that old: with the broker's own week its oldest is older.
+        "segment.ms": str(min(retention // 4, LONGEST_SEGMENT_MS)),
         "unclean.leader.election.enable": "false",  # it would lose what was acknowledged
     }
     return Topic(name, 1, plan.replication, tuple(sorted(config.items())))

@@ -42,6 +42,7 @@ LOOKED_AFTER: Final = (
     "compression.type",
     "min.insync.replicas",
     "retention.ms",
+    "segment.ms",
     "unclean.leader.election.enable",
 )
 NEEDED: Final = frozenset({"ALTER", "DESCRIBE"})

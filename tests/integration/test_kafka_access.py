@@ -191,6 +191,7 @@ DRIFTS: dict[str, tuple[Callable[[Access], None], str]] = {
     "a grant taken away": (drop_reader, "acl-missing"),
     "no topic": (lambda access: wait(access.admin.delete_topics([BULK])), "topic-missing"),
     "kept for ever": (lambda access: set_config(access, retention_ms="-1"), "topic-config"),
+    "kept with what is newer": (lambda access: set_config(access, segment_ms="604800000"), "topic-config"),
     "compaction": (lambda access: set_config(access, cleanup_policy="compact"), "topic-config"),
     "compaction too": (lambda access: set_config(access, cleanup_policy="compact,delete"), "topic-config"),
     "a user of nobody": (lambda access: access.enter("fuyuan-party-nobody"), "user-extra"),
@@ -210,7 +211,9 @@ async def test_drift_by_hand_is_found_told_of_and_mended(
     assert reconciler.mended[kind] > 0
     told = [json.loads(line) for line in log_lines.getvalue().splitlines()]
     assert [(one["event"], one["kind"]) for one in told if one["level"] == "warning"] == [("kafka-drift", kind)]
-    assert (access.config(BULK)["cleanup.policy"], access.config(BULK)["retention.ms"]) == ("delete", "86400000")
+    kept = {"cleanup.policy": "delete", "retention.ms": "86400000", "segment.ms": "21600000"}
+    config = access.config(BULK)
+    assert {key: config[key] for key in kept} == kept
     assert "fuyuan-party-nobody" not in access.users()
 
 

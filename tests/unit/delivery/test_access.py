@@ -172,6 +172,15 @@ def test_d8_a_contract_has_two_topics_of_one_partition_that_delete_and_do_not_co
         assert dict(topic.config) | {"retention.ms": "86400000", "cleanup.policy": "delete"} == dict(topic.config)
 
 
+@given(agreements, st.integers(1, 8784), st.booleans())
+def test_no_topic_keeps_a_message_much_longer_than_its_retention(some: list[Agreed], hours: int, intake: bool) -> None:
+    """Until the newest of its segment is that old: a quarter more at most, and never more than a day."""
+    for topic in desired(some, Plan("fuyuan-gateway", hours, 1, intake=intake)).topics.values():
+        config = {name: int(value) for name, value in topic.config if name.endswith(".ms")}
+        assert config["retention.ms"] == hours * 3_600_000
+        assert config["segment.ms"] == min(config["retention.ms"] // 4, 86_400_000)
+
+
 def test_a_contract_that_does_not_name_kafka_has_nothing() -> None:
     assert desired([one_contract(kafka=False)], PLAN) == Access({}, frozenset(), frozenset())
 
