@@ -16,7 +16,7 @@ contract=${CONTRACT:-debtors-to-market-regulation}
 
 mkdir -p "$folder"
 folder=$(cd "$folder" && pwd)
-if ! mkdir "$folder/.preparing" 2>/dev/null; then
+if ! mkdir "$folder/.preparing"; then
   echo "another run is at work in $folder; if none is, remove $folder/.preparing" >&2
   exit 1
 fi
@@ -55,7 +55,22 @@ authority() { # the certificate of an authority for the servers of this compose 
     -addext "basicConstraints=critical,CA:TRUE,pathlen:0" -addext "keyUsage=critical,keyCertSign,cRLSign"
 }
 
+authority_is_here() { # its key fits its certificate; else nothing can be signed that the others would trust
+  local key=$folder/secrets/ca.key certificate=$folder/secrets/ca.pem
+  if [[ ! -e $key ]]; then
+    echo "secrets/ca.key is not there, which signs certificates." >&2
+  elif ! cmp -s <(openssl pkey -in "$key" -pubout) <(openssl x509 -in "$certificate" -noout -pubkey); then
+    echo "secrets/ca.key is not the key of secrets/ca.pem." >&2
+  else
+    return 0
+  fi
+  echo "Bring it back and run this again; or, for a new authority, remove ca.key, ca.pem and the certificates of all" \
+    "servers (postgres.pem, kafka-*.pem), run this again and restart everything." >&2
+  exit 1
+}
+
 server() { # NAME: key and certificate in one PEM file
+  authority_is_here
   openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$folder/.preparing/key"
   openssl req -new -key "$folder/.preparing/key" -subj "/CN=$1" -out "$folder/.preparing/request"
   printf '%s\n' "subjectAltName=DNS:$1" "basicConstraints=critical,CA:FALSE" \
@@ -63,14 +78,19 @@ server() { # NAME: key and certificate in one PEM file
   cat "$folder/.preparing/key"
   openssl x509 -req -in "$folder/.preparing/request" -sha256 -days 825 -extfile "$folder/.preparing/extensions" \
     -CA "$folder/secrets/ca.pem" -CAkey "$folder/secrets/ca.key" \
-    -set_serial "0x$(openssl rand -hex 16)" 2>/dev/null
+    -set_serial "0x$(openssl rand -hex 16)" 2>"$folder/.preparing/said" || {
+    cat "$folder/.preparing/said" >&2
+    exit 1
+  }
 }
 
 party_key keys/signing.jwk fuyuan-gateway
 make keys/vault.key openssl rand 32
 make keys/records.key openssl rand 32
 
-make secrets/ca.key openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256
+if [[ ! -e $folder/secrets/ca.pem ]]; then # one that is kept off this machine is not made anew
+  make secrets/ca.key openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256
+fi
 make secrets/ca.pem authority
 for name in postgres kafka-1 kafka-2 kafka-3; do
   make "secrets/$name.pem" server "$name"

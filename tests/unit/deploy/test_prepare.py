@@ -19,6 +19,7 @@ DEPLOY = Path(__file__).parents[3] / "deploy"
 SCRIPTS = [*DEPLOY.glob("*.sh"), *DEPLOY.glob("compose/*.sh")]
 BASH = shutil.which("bash") or "bash"
 OPENSSL = shutil.which("openssl") or "openssl"
+SERVERS = ("postgres", "kafka-1", "kafka-2", "kafka-3")
 LATER = {"agency-trusted-keys.json", "agency-kafka-password"}  # handed over by the gateway when parties are admitted
 
 
@@ -64,6 +65,53 @@ def test_what_is_lost_is_made_again_and_nothing_else(tmp_path: Path, prepared: P
     assert {name for name in before if before[name] != after[name]} == {"secrets/agency-token"}
 
 
+@pytest.fixture
+def copy(tmp_path: Path, prepared: Path) -> Path:
+    shutil.copytree(prepared, tmp_path / "copy")
+    return tmp_path / "copy"
+
+
+def test_an_authority_s_key_that_is_kept_elsewhere_is_not_made_anew(copy: Path) -> None:
+    (copy / "secrets/ca.key").unlink()
+    before = files(copy)
+    done = prepare(copy)
+    assert done.returncode == 0, done.stderr
+    assert files(copy) == before
+
+
+@pytest.mark.parametrize("key", [None, "another", "damaged"])
+def test_a_certificate_that_nobody_can_sign_is_told_of_and_comes_when_the_key_is_back(
+    copy: Path, tmp_path: Path, key: str | None
+) -> None:
+    place, away = copy / "secrets/ca.key", tmp_path / "ca.key"
+    place.rename(away)
+    (copy / "secrets/kafka-2.pem").unlink()
+    if key == "another":
+        subprocess.run([OPENSSL, "genpkey", "-algorithm", "Ed25519", "-out", place], check=True)
+    elif key == "damaged":
+        place.write_bytes(away.read_bytes()[:60])
+    before = files(copy)
+    done = prepare(copy)
+    assert done.returncode == 1
+    assert "secrets/ca.key is not " in done.stderr
+    assert "Bring it back and run this again" in done.stderr
+    assert files(copy) == before
+    away.rename(place)
+    assert "made  secrets/kafka-2.pem" in prepare(copy).stdout
+    check_certificate(copy, "kafka-2")
+
+
+def test_a_new_authority_is_made_as_it_is_told(copy: Path) -> None:
+    old = (copy / "secrets/ca.pem").read_bytes()
+    for name in ("ca.key", *(f"{server}.pem" for server in ("ca", *SERVERS))):
+        (copy / "secrets" / name).unlink()
+    done = prepare(copy)
+    assert done.returncode == 0, done.stderr
+    assert (copy / "secrets/ca.pem").read_bytes() != old
+    for server in SERVERS:
+        check_certificate(copy, server)
+
+
 def test_a_run_that_fails_leaves_no_half_file(tmp_path: Path) -> None:
     done = prepare(tmp_path / "local", FUYUAN="false")
     assert done.returncode != 0
@@ -100,10 +148,14 @@ def test_the_password_file_says_what_the_role_is_given(prepared: Path) -> None:
     assert (prepared / "secrets/pgpass").read_text() == f"postgres:5432:fuyuan:fuyuan:{password}"
 
 
-@pytest.mark.parametrize("name", ["postgres", "kafka-1", "kafka-2", "kafka-3"])
+@pytest.mark.parametrize("name", SERVERS)
 def test_each_server_has_a_certificate_for_its_own_name(prepared: Path, name: str) -> None:
-    pem = prepared / f"secrets/{name}.pem"
-    authority = prepared / "secrets/ca.pem"
+    check_certificate(prepared, name)
+
+
+def check_certificate(folder: Path, name: str) -> None:
+    pem = folder / f"secrets/{name}.pem"
+    authority = folder / "secrets/ca.pem"
     for purpose in ("sslserver", "sslclient"):
         check = [OPENSSL, "verify", "-CAfile", authority, "-verify_hostname", name, "-purpose", purpose, pem]
         done = subprocess.run(check, capture_output=True, text=True, check=False)
