@@ -3,13 +3,14 @@
 import asyncio
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import UnsupportedCodecError
+from aiokafka.errors import KafkaError, UnsupportedCodecError
 from aiokafka.helpers import create_ssl_context
 
 from gateway.delivery.access import user_of
@@ -19,6 +20,7 @@ from gateway.settings import Settings
 Security: TypeAlias = Literal["plaintext", "sasl_ssl"]
 
 REQUEST_SECONDS: Final = 10.0  # until what no broker answers is given up
+STOP_SECONDS: Final = 15.0
 # Bytes of a message, and of what is sent together: a broker takes 1,048,588 unless told otherwise. What comes together
 # a reader applies, commits and acknowledges together, so batches are as large as may be.
 LARGEST_MESSAGE: Final = 1_000_000
@@ -134,6 +136,20 @@ async def end_reader(reader: AIOKafkaConsumer) -> None:
     if not stopping.done() or stopping.cancelled() or stopping.exception() is not None:
         stopping.cancel()
         await reader._client.close()
+
+
+async def end_producer(producer: AIOKafkaProducer) -> None:
+    """Leave the broker. What was not acknowledged is not sent any more.
+
+    Not by its own `stop`, which sends it: where the broker is away that waits for ever, and leaves a task and
+    its connections behind.
+    """
+    producer._closed = True
+    if producer._sender is not None:
+        with suppress(KafkaError, OSError):
+            async with asyncio.timeout(STOP_SECONDS):
+                await producer._sender.close()
+    await producer.client.close()
 
 
 async def drop_topics(broker: Broker, names: Sequence[str]) -> None:

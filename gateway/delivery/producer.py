@@ -1,8 +1,8 @@
 """The one Kafka producer of a process: whole runs in order, acknowledged by all replicas, or an error (rule D9)."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import Final
 
 import structlog
@@ -10,54 +10,87 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
-from gateway.broker import REQUEST_SECONDS
+from gateway.broker import REQUEST_SECONDS, end_producer
 from gateway.errors import Unavailable
 from schemas.envelope import PARTITION, Message
 
 log = structlog.get_logger(__name__)
 
 LOOK_UP_SECONDS: Final = REQUEST_SECONDS + 2  # the client itself gives a topic up that it asked for this long
-STOP_SECONDS: Final = 15.0
+MOMENT_SECONDS: Final = 0.2  # for what is on its way to be acknowledged, once the producer is discarded
+
+
+class Started:
+    """A started producer, until it is discarded: who still waits for it then hears of that a moment later."""
+
+    def __init__(self, producer: AIOKafkaProducer) -> None:
+        self.producer = producer
+        self._waiting: set[asyncio.Timeout] = set()
+        self._discarded = False
+
+    @asynccontextmanager
+    async def within(self, seconds: float) -> AsyncIterator[None]:
+        """Raises TimeoutError behind so many seconds, and where the producer is discarded."""
+        if self._discarded:
+            raise TimeoutError
+        async with asyncio.timeout(seconds) as waiting:
+            self._waiting.add(waiting)
+            try:
+                yield
+            finally:
+                self._waiting.discard(waiting)
+
+    def discard(self) -> None:
+        self._discarded = True
+        soon = asyncio.get_running_loop().time() + MOMENT_SECONDS
+        for waiting in self._waiting:
+            if not waiting.expired():
+                waiting.reschedule(min(soon, waiting.when() or soon))
 
 
 class Producer:
     """Behind any send error the producer is discarded and a new one made: what it still had in flight may land later,
     which readers pass over, and nothing is left behind that could land out of turn under a number already stored.
+    Whoever else was sending by it is told, and sends anew by the next one.
     """
 
     def __init__(self, make: Callable[[], AIOKafkaProducer]) -> None:
         """`make` makes a producer that waits for all replicas and is idempotent; it is started here."""
         self._make = make
-        self._producer: AIOKafkaProducer | None = None
+        self._producer: Started | None = None
         self._starting = asyncio.Lock()
         self._ending: set[asyncio.Task[None]] = set()
 
-    async def send(self, topic: str, messages: Sequence[Message]) -> None:
-        """All of `messages`, in order; it returns once the broker has them all.
+    async def reach(self, topic: str) -> Started:
+        """A producer that waits for nothing more to send to the topic. Raises Unavailable (`kafka-away`,
+        `kafka-topic`).
+        """
+        started = await self._started()
+        with self._heeding(started):
+            await _look_up(started, topic)
+        return started
+
+    async def send(self, topic: str, messages: Sequence[Message], reached: Started | None = None) -> None:
+        """All of `messages`, in order, by the producer that was `reached`; it returns once the broker has them all.
 
         Raises Unavailable (`kafka-away`, `kafka-topic`), and then any number of them may have arrived.
         """
-        producer = await self._started()
-        try:
-            await _look_up(producer, topic)
+        started = reached or await self.reach(topic)
+        producer = started.producer
+        with self._heeding(started):
             # An idempotent producer tries again for ever where the broker is away, and nobody would hear of it.
-            async with asyncio.timeout(REQUEST_SECONDS):
+            async with started.within(REQUEST_SECONDS):
                 sent = [
                     await producer.send_batch(batch, topic, partition=PARTITION)
                     for batch in _batches(producer, messages)
                 ]
                 for one in sent:
                     one.add_done_callback(_hear)  # of what is left behind, too
-                # Not gather: a cancellation would reach into the producer's own futures.
-                await asyncio.wait(sent)
+                if sent:
+                    # Not gather: a cancellation would reach into the producer's own futures.
+                    await asyncio.wait(sent)
             for one in sent:
                 one.result()
-        except (KafkaError, OSError) as error:
-            self._discard(producer)
-            raise Unavailable("kafka-away", f"The broker did not take it ({type(error).__name__}).") from error
-        except asyncio.CancelledError:
-            self._discard(producer)
-            raise
 
     async def stop(self) -> None:
         if self._producer is not None:
@@ -65,7 +98,7 @@ class Producer:
         if self._ending:
             await asyncio.wait(set(self._ending))
 
-    async def _started(self) -> AIOKafkaProducer:
+    async def _started(self) -> Started:
         async with self._starting:
             if self._producer is None:
                 producer = self._make()
@@ -73,45 +106,44 @@ class Producer:
                     async with asyncio.timeout(REQUEST_SECONDS):
                         await producer.start()
                 except (KafkaError, OSError) as error:
-                    await _end(producer)
+                    await end_producer(producer)
                     raise Unavailable("kafka-away", f"No broker answers ({type(error).__name__}).") from error
                 except BaseException:
-                    await _end(producer)
+                    await end_producer(producer)
                     raise
-                self._producer = producer
+                self._producer = Started(producer)
             return self._producer
 
-    def _discard(self, producer: AIOKafkaProducer) -> None:
-        if self._producer is producer:
+    @contextmanager
+    def _heeding(self, started: Started) -> Iterator[None]:
+        """What is done with a producer: behind an error it is discarded. Raises Unavailable (`kafka-away`)."""
+        try:
+            yield
+        except (KafkaError, OSError) as error:
+            self._discard(started)
+            raise Unavailable("kafka-away", f"The broker did not take it ({type(error).__name__}).") from error
+        except asyncio.CancelledError:
+            self._discard(started)
+            raise
+
+    def _discard(self, started: Started) -> None:
+        if self._producer is started:
             self._producer = None
-            ending = asyncio.create_task(_end(producer))
+            started.discard()
+            ending = asyncio.create_task(end_producer(started.producer))
             self._ending.add(ending)
             ending.add_done_callback(self._ending.discard)
 
 
-async def _look_up(producer: AIOKafkaProducer, topic: str) -> None:
+async def _look_up(started: Started, topic: str) -> None:
     """Raises Unavailable (`kafka-topic`): nothing was begun, so the producer is as good as before for other topics.
-    TimeoutError, where no answer comes at all: the client of a producer that another lane discarded gives none.
+    TimeoutError, where no answer comes at all, or another lane discards the producer.
     """
     try:
-        async with asyncio.timeout(LOOK_UP_SECONDS):
-            await producer.partitions_for(topic)
+        async with started.within(LOOK_UP_SECONDS):
+            await started.producer.partitions_for(topic)
     except KafkaError as error:
         raise Unavailable("kafka-topic", f"The topic cannot be written ({type(error).__name__}).") from error
-
-
-async def _end(producer: AIOKafkaProducer) -> None:
-    """Leave the broker. What was not acknowledged is not sent any more: it is for the next producer, in order.
-
-    Not by its own `stop`, which sends it: where the broker is away that waits for ever, and leaves a task and
-    its connections behind.
-    """
-    producer._closed = True
-    if producer._sender is not None:
-        with suppress(KafkaError, OSError):
-            async with asyncio.timeout(STOP_SECONDS):
-                await producer._sender.close()
-    await producer.client.close()
 
 
 def _hear(sent: "asyncio.Future[object]") -> None:

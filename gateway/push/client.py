@@ -12,7 +12,16 @@ from opentelemetry.trace import SpanKind
 
 from gateway import trace
 from gateway.agent.trusted import read_trusted_keys
-from gateway.broker import LARGEST_MESSAGE, REQUEST_SECONDS, Broker, Security, end_reader, make_producer, make_reader
+from gateway.broker import (
+    LARGEST_MESSAGE,
+    REQUEST_SECONDS,
+    Broker,
+    Security,
+    end_producer,
+    end_reader,
+    make_producer,
+    make_reader,
+)
 from gateway.client import PushResult, read_answer, read_pushed
 from gateway.clock import Clock, SystemClock
 from gateway.delivery.access import intake_topic, reply_topic, user_of
@@ -54,7 +63,7 @@ class TopicClient:
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
             self._producer: AIOKafkaProducer = make_producer(self._broker)
-            stack.push_async_callback(self._producer.stop)
+            stack.push_async_callback(end_producer, self._producer)
             self._reader = make_reader(self._broker)
             stack.push_async_callback(end_reader, self._reader)
             try:

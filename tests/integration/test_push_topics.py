@@ -256,6 +256,21 @@ async def test_a_provider_does_not_wait_for_ever_and_sends_nothing_that_is_too_l
     assert reply["status"] == 201, "it is taken yet"
 
 
+async def test_a_provider_is_told_of_a_broker_that_went_away_before_it_took_the_push(
+    pushing: Pushing, kafka: Kafka
+) -> None:
+    """Leaving such a broker took for ever, and the command said nothing."""
+    if kafka.broker is None:
+        pytest.skip("a broker of our own is needed: unset FUYUAN_TEST_KAFKA")
+    try:
+        async with asyncio.timeout(60), await pushing.client(wait_seconds=1) as court:
+            kafka.broker.pause()
+            with pytest.raises(Unavailable, match="receipt-outstanding"):
+                await court.push(FEED, body_of(1), NDJSON, "key-00001")
+    finally:
+        kafka.broker.resume()
+
+
 @pytest.fixture
 def another_copy(founded: Founded) -> Iterator[Founded]:
     with founded.copied() as copy:
