@@ -10,14 +10,16 @@ from typing import Final
 
 from sqlalchemy import bindparam, case, select, update
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.clock import Clock, stamp
+from gateway.delivery.coverage import Agreement
 from gateway.journal.engine import JournalEngine
-from gateway.journal.tables import kafka_lane
+from gateway.journal.tables import contract, kafka_lane
 from gateway.journal.tables import lane as lane_table
 from gateway.trust.documents import Lane
 
-LEASE: Final = timedelta(seconds=15)  # longer than a run is ever in flight
+LEASE: Final = timedelta(seconds=15)  # longer than a run that is entered is on its way
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +67,23 @@ class Claims:
             self._held[key] = held, now
         return None
 
-    async def store(self, claim: Claim, sent: int, *, goes_on: bool) -> Claim | None:
-        """The broker has all up to `sent`; unless it `goes_on`, the lane is let go where nothing more is there to send.
-        None where somebody else has claimed it since.
+    async def renew(self, claim: Claim, connection: AsyncConnection, agreement: Agreement) -> bool:
+        """Begin the lease anew, in a transaction that enters a run; until its end whoever changes the contract waits.
+
+        False where somebody else has claimed the lane since, or the contract is not as it was.
+        """
+        as_it_was = {"in_state": agreement.state, "in_version": agreement.version}
+        lease = {"lease": stamp(self._clock.now() + LEASE)}
+        renewed = await connection.execute(_RENEW, _of(claim) | as_it_was | lease)
+        return renewed.rowcount == 1
+
+    async def store(self, claim: Claim, sent: int) -> Claim | None:
+        """The broker has all up to `sent`; the lane is let go where nothing more is there to send. None where somebody
+        else has claimed it since.
         """
         reached = {"reached": sent, "lease": stamp(self._clock.now() + LEASE)}
         async with self._engine.single() as connection:
-            statement = _STORE if goes_on else _STORE_LAST
-            until = (await connection.execute(statement, _of(claim) | reached)).scalar()
+            until = (await connection.execute(_STORE, _of(claim) | reached)).scalar()
         return None if until is None else replace(claim, sent=sent, held=until != "")
 
     async def let_go(self, claim: Claim) -> None:
@@ -102,12 +113,22 @@ _CLAIM: Final = (
 # Changes that only the claim's holder can make: the epoch fences out one who lost it.
 _OWN: Final = update(kafka_lane).where(_THIS, kafka_lane.c.epoch == bindparam("of_epoch"))
 _LET_GO: Final = _OWN.values(until="")
-_STORE: Final = _OWN.values(sent=bindparam("reached"), until=bindparam("lease")).returning(kafka_lane.c.until)
+_AS_IT_WAS: Final = (
+    select(contract.c.id)
+    .where(
+        contract.c.id == bindparam("of_contract"),
+        contract.c.state == bindparam("in_state"),
+        contract.c.version == bindparam("in_version"),
+    )
+    # Whoever changes the contract waits: PostgreSQL would else let a run be entered behind a revocation.
+    .with_for_update(read=True)
+)
+_RENEW: Final = _OWN.where(_AS_IT_WAS.exists()).values(until=bindparam("lease"))
 _LAST: Final = (
     select(lane_table.c.last)
     .where(lane_table.c.contract == bindparam("of_contract"), lane_table.c.lane == bindparam("of_lane"))
     .scalar_subquery()
 )
-_STORE_LAST: Final = _OWN.values(
+_STORE: Final = _OWN.values(
     sent=bindparam("reached"), until=case((bindparam("reached") < _LAST, bindparam("lease")), else_="")
 ).returning(kafka_lane.c.until)

@@ -4,14 +4,18 @@ A lane is claimed, sent run by run up to its last number, and let go. The claim 
 number of processes may try; whoever finds something new first sends it. A number is stored as sent once the broker
 has acknowledged it; behind an error sending begins anew from there. What that sends twice readers pass over.
 
+A run is made with its messages, and then waits for all that may keep it. Only then is it entered as shown, under the
+contract and the claim as they stand, and it goes out at once: what a contract does not allow any more is not sent late.
+
 Bulk does not hold up priority: the lanes of all contracts are in flight side by side, and none keeps a database
 connection while it waits for the broker.
 """
 
 import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
-from contextlib import nullcontext
-from dataclasses import replace
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import dataclass
+from functools import partial
 from typing import Final, TypeVar
 
 import structlog
@@ -22,7 +26,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from contracts.lifecycle import IN_FORCE
 from gateway import trace
 from gateway.backoff import Backoff
-from gateway.beside import SHORT
+from gateway.beside import beside
 from gateway.broker import LARGEST_MESSAGE
 from gateway.clock import Clock, china_date
 from gateway.delivery.claims import Claim, Claims
@@ -42,12 +46,28 @@ from schemas.envelope import Message, topic_of, write_event, write_heartbeat
 
 log = structlog.get_logger(__name__)
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 BEATS_IN_A_LEASE: Final = 3  # heartbeats, within the lease that the contract gives them (rule D11)
 IDLE_SECONDS: Final = 1.0
 IN_FLIGHT: Final = 16  # runs of bulk: a withdrawal is sent behind what one request to the broker carries of them
 BURST_SECONDS: Final = 5.0  # bursts that follow one another share a heartbeat
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A run that may be entered and go out: its messages, and for each the `traceparent` that its event came by."""
+
+    run: Run
+    messages: list[tuple[Message, str | None]]
+
+    def carrying(self, begun: Mapping[str | None, str | None]) -> list[Message]:
+        """The messages with the `traceparent` that was `begun` for each; once. The event loop copies none of them."""
+        headers = {came_by: trace.inject([], parent) for came_by, parent in begun.items()}
+        for message, came_by in self.messages:
+            message.headers.extend(headers[came_by])
+        return [message for message, _ in self.messages]
 
 
 class KafkaLanes:
@@ -106,54 +126,64 @@ class KafkaLanes:
         await self._producer.stop()
 
     async def drain(self, contract_id: str, lane: Lane) -> int:
-        """Claim the lane and send all that it has; the number of events sent. 0 where another process holds it.
+        """Claim the lane and send all that it has; how many numbers. 0 where another process holds it.
 
         Raises Unavailable where the broker does not take it.
         """
-        claim = await self._claims.claim(contract_id, lane)
-        if claim is None:
-            return 0
         count = 0
-        run = await self._prepare(claim, claim.sent)
-        while run is not None:
-            if not await self._sender.enter(run, self._may_feed):
-                run = await self._prepare(claim, claim.sent)  # the contract has changed meanwhile
-                continue
-            following = None
-            if len(run.traces) < RUN:
-                await self._produce(run)
+        claim, made = await self._begin(contract_id, lane)
+        while claim is not None and made is not None:
+            if len(made.run.traces) < RUN:
+                stored, made = await self._deliver(claim, made), None
             else:  # the next run is made while the broker takes this one
-                following = await _beside(self._produce(run), self._prepare(claim, run.sealed.last))
-            count += len(run.traces)
-            stored = await self._claims.store(claim, run.sealed.last, goes_on=following is not None)
-            if stored is None:
-                log.warning("lane-lost", contract=contract_id, lane=lane)
-                return count
-            claim, run = stored, following
-            if run is None and claim.held:
-                run = await self._prepare(claim, claim.sent)
-        if claim.held:
+                stored, made = await _beside(self._deliver(claim, made), self._follow(claim, made.run.sealed.last))
+            if stored is None:  # the contract has changed meanwhile, or somebody else has the lane
+                claim, made = await self._begin(contract_id, lane)
+                continue
+            count += stored.sent - claim.sent
+            claim = stored
+            if made is None and claim.held:
+                made = await self._follow(claim, claim.sent)
+        if claim is not None and claim.held:
             await self._claims.let_go(claim)
         return count
 
-    async def _prepare(self, claim: Claim, sent: int) -> Run | None:
-        if claim.lane == "priority":
-            return await self._sender.prepare(claim.contract, claim.lane, sent, self._may_feed)
-        async with self._turn:
-            await self._precedence.give_way()  # the one whose turn it is, so that those behind it wait too
-            return await self._sender.prepare(claim.contract, claim.lane, sent, self._may_feed)
+    async def _begin(self, contract_id: str, lane: Lane) -> tuple[Claim | None, Made | None]:
+        """Claim the lane, and make its next run. Claimed only once it is our turn: a lease does not last that long."""
+        async with self._turn_of(lane):
+            claim = await self._claims.claim(contract_id, lane)
+            return claim, None if claim is None else await self._make(claim, claim.sent)
 
-    async def _produce(self, run: Run) -> None:
-        contract_id, lane = run.agreement.id, run.sealed.lane
-        about = {"contract": contract_id, "lane": lane, "count": len(run.traces)}
-        with trace.spans("produce", run.traces, kind=SpanKind.PRODUCER, **about) as begun:
-            if len(run.traces) <= SHORT:
-                messages = self._messages(run, begun)
-            else:
-                async with nullcontext() if lane == "priority" else self._turn:
-                    messages = await asyncio.to_thread(self._messages, run, begun)
-            async with nullcontext() if lane == "priority" else self._in_flight:
-                await self._producer.send(topic_of(contract_id, lane), messages)
+    async def _follow(self, claim: Claim, after: int) -> Made | None:
+        """The run behind number `after`."""
+        async with self._turn_of(claim.lane):
+            return await self._make(claim, after)
+
+    def _turn_of(self, lane: Lane) -> AbstractAsyncContextManager[None]:
+        return nullcontext() if lane == "priority" else self._turn
+
+    async def _make(self, claim: Claim, after: int) -> Made | None:
+        if claim.lane == "bulk":
+            await self._precedence.give_way()  # the one whose turn it is, so that those behind it wait too
+        run = await self._sender.prepare(claim.contract, claim.lane, after, self._may_feed)
+        return None if run is None else Made(run, await beside(len(run.traces), partial(self._messages, run)))
+
+    async def _deliver(self, claim: Claim, made: Made) -> Claim | None:
+        """Enter the run, send it, and store that the broker has it. None where the contract or the claim is not as it
+        was.
+        """
+        run, topic = made.run, topic_of(claim.contract, claim.lane)
+        about = {"contract": claim.contract, "lane": claim.lane, "count": len(run.traces)}
+        async with nullcontext() if claim.lane == "priority" else self._in_flight:
+            reached = await self._producer.reach(topic)
+            if not await self._sender.enter(run, self._may_feed, partial(self._claims.renew, claim)):
+                return None
+            with trace.spans("produce", run.traces, kind=SpanKind.PRODUCER, **about) as begun:
+                await self._producer.send(topic, made.carrying(begun), reached)
+        stored = await self._claims.store(claim, run.sealed.last)
+        if stored is None:
+            log.warning("lane-lost", contract=claim.contract, lane=claim.lane)
+        return stored
 
     async def beat(self, contract_id: str) -> None:
         """Send a heartbeat. Raises Unavailable, and NotFound where there is nothing to tell of."""
@@ -240,32 +270,29 @@ class KafkaLanes:
         today = china_date(self._clock.now())
         return agreement.state in IN_FORCE and "kafka" in terms.delivery and today <= terms.valid_until
 
-    def _messages(self, run: Run, begun: Mapping[str | None, str | None]) -> list[Message]:
-        """One for each event, with the `traceparent` that was `begun` for its trace.
-
-        One that is larger than a message may be is left out: the gap sends readers to pull.
-        """
+    def _messages(self, run: Run) -> list[tuple[Message, str | None]]:
+        """One for each event. One that is larger than a message may be is left out: the gap sends readers to pull."""
         messages = []
         for event, came_by in zip(run.sealed.events, run.traces, strict=True):
             message = write_event(event, gateway=self._gateway, at=run.sealed.at)
-            message = replace(message, headers=trace.inject(message.headers, begun[came_by]))
             if message.size > LARGEST_MESSAGE:
                 log.warning("event-too-large", contract=event["contract"], lane=run.sealed.lane, number=event["number"])
             else:
-                messages.append(message)
+                messages.append((message, came_by))
         return messages
 
 
-async def _beside(sending: Coroutine[None, None, None], preparing: Coroutine[None, None, T]) -> T:
+async def _beside(sending: Coroutine[None, None, S], making: Coroutine[None, None, T]) -> tuple[S, T]:
     """Do both. What is being sent is waited for whatever becomes of the other, unless we are cancelled."""
     on_its_way = asyncio.create_task(sending)
     try:
-        return await preparing
+        made = await making
     except asyncio.CancelledError:
         on_its_way.cancel()
         raise
     finally:
-        await on_its_way
+        sent = await on_its_way
+    return sent, made
 
 
 # Made once: to build a statement costs as much as to carry it out.

@@ -1,10 +1,10 @@
 """Sending: what each number shows now, under the contract as it stands at this moment (rules D3, D7, D10, J7)."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Final, TypeAlias
 
 import structlog
 from sqlalchemy import BigInteger, bindparam, select, update
@@ -21,7 +21,6 @@ from gateway.delivery.versions import Disclosed, Version, Versions
 from gateway.errors import NotFound
 from gateway.journal.bulk import insert_unless_there
 from gateway.journal.engine import JournalEngine
-from gateway.journal.tables import contract as contract_table
 from gateway.journal.tables import delivery_log, entry, journal_leaf, provision
 from gateway.journal.tables import lane as lane_table
 from gateway.trust.disclose import disclose, nothing_disclosed
@@ -34,6 +33,8 @@ from schemas.canonical import JsonObject
 from schemas.catalog import HISTORIES
 
 log = structlog.get_logger(__name__)
+
+Holds: TypeAlias = Callable[[AsyncConnection, Agreement], Awaitable[bool]]
 
 BATCHES_KEPT = 64  # decoded batch trees shared by all contracts that stand at one place (D9); they hold no content
 
@@ -119,15 +120,12 @@ class Sender:
             numbers = await _numbers(connection, contract_id, lane, after, RUN)
             return await self._run(connection, agreement, lane, numbers) if numbers else None
 
-    async def enter(self, run: Run, may: Callable[[Agreement], bool]) -> bool:
-        """Enter a prepared run as shown (D3). False where the contract is not as it was, or `may` denies it now (D10):
-        then nothing of it may go out.
+    async def enter(self, run: Run, may: Callable[[Agreement], bool], holds: Holds) -> bool:
+        """Enter a prepared run as shown (D3). False where `holds`, asked in the same transaction, says that the
+        contract or the claim is not as it was, or `may` denies it now (D10): then nothing of it may go out.
         """
         async with self._engine.begin() as connection:
-            row = (await connection.execute(_AS_IT_STANDS, {"contract": run.agreement.id})).first()
-            if row is None or (row.state, row.version) != (run.agreement.state, run.agreement.version):
-                return False
-            if not may(run.agreement):
+            if not await holds(connection, run.agreement) or not may(run.agreement):
                 return False
             await self._record(connection, run.agreement, [run.sealed])
         log.debug("step", step="send", contract=run.agreement.id, lane=run.sealed.lane, count=len(run.traces))
@@ -280,12 +278,6 @@ async def _read_batch(connection: AsyncConnection, leaf: int) -> Batch:
 
 
 # Made once: to build a statement costs as much as to carry it out.
-_AS_IT_STANDS: Final = (
-    select(contract_table.c.state, contract_table.c.version)
-    .where(contract_table.c.id == bindparam("contract"))
-    # Whoever changes the contract waits: PostgreSQL would else let the run be entered behind a revocation.
-    .with_for_update(read=True)
-)
 _SHOW: Final = (
     update(lane_table)
     .where(

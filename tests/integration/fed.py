@@ -1,8 +1,9 @@
 """A district whose gateway feeds Kafka, and what stands in the topics."""
 
+import asyncio
 import io
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,3 +103,9 @@ async def produce(feed: Feed, *records: ConsumerRecord) -> None:
     for record in records:
         await producer.send_and_wait(record.topic, record.value, partition=0, headers=list(record.headers))
     await producer.stop()
+
+
+async def until(done: Callable[[], object]) -> None:
+    async with asyncio.timeout(20):
+        while not done():  # noqa: ASYNC110 - nobody signals it
+            await asyncio.sleep(0.01)

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import orjson
@@ -18,10 +19,11 @@ from gateway.delivery.producer import Producer
 from gateway.errors import Unavailable
 from gateway.journal.tables import journal_leaf, lane
 from gateway.trust.documents import LANES, Lane
-from schemas.envelope import Message
+from schemas.envelope import Message, topic_of
 from tests.integration.agency import listing
-from tests.integration.fed import Feed
+from tests.integration.fed import Feed, until
 from tests.integration.topics import Event, Reading
+from tests.servers.kafka import Kafka
 
 
 def by_place(events: list[Event]) -> dict[tuple[str, int], Event]:
@@ -109,11 +111,14 @@ async def test_d10_what_is_entered_while_the_contract_is_revoked_comes_before_or
         pytest.skip("SQLite has one writer at a time")
     await feed.district.push(listing(1))
     await feed.district.running.router.catch_up(feed.contract)
+    claim = await feed.lanes._claims.claim(feed.contract, "bulk")
+    assert claim is not None
     run = await sender.prepare(feed.contract, "bulk", 0, feed.lanes._may_feed)
     assert run is not None
+    holds = partial(feed.lanes._claims.renew, claim)
     async with engine.begin() as connection:
         await connection.execute(select(lane.c.last).where(lane.c.contract == feed.contract).with_for_update())
-        entering = asyncio.create_task(sender.enter(run, feed.lanes._may_feed))
+        entering = asyncio.create_task(sender.enter(run, feed.lanes._may_feed, holds))
         await asyncio.sleep(0.5)  # it has read the contract, and waits for the lane
         revoking = asyncio.create_task(feed.district.running.registry.change_state(feed.contract, "revoke"))
         await asyncio.sleep(0.5)
@@ -132,10 +137,10 @@ async def test_d9_a_zombie_is_fenced_out(feed: Feed) -> None:
     asleep, awake = asyncio.Event(), asyncio.Event()
 
     class Slow(Producer):
-        async def send(self, topic: str, messages: Any) -> None:
+        async def send(self, *given: Any) -> None:
             asleep.set()
             await awake.wait()
-            await super().send(topic, messages)
+            await super().send(*given)
 
     producer = Slow(lambda: make_producer(feed.broker))
     zombie = feed.another(producer)
@@ -167,12 +172,12 @@ async def test_d9_a_gateway_that_died_with_its_clock_ahead_holds_a_lane_no_longe
 
     clock = feed.district.clock
     ahead = ManualClock(clock.now() + timedelta(minutes=10))
-    dying = asyncio.create_task(
-        feed.another(Dying(lambda: make_producer(feed.broker)), ahead).drain(feed.contract, "bulk")
-    )
+    producer = Dying(lambda: make_producer(feed.broker))
+    dying = asyncio.create_task(feed.another(producer, ahead).drain(feed.contract, "bulk"))
     await sending.wait()
     assert await feed.lanes.drain(feed.contract, "bulk") == 0
     dying.cancel()
+    await producer.stop()
     clock.advance(LEASE - timedelta(seconds=1))
     assert await feed.lanes.drain(feed.contract, "bulk") == 0
     clock.advance(timedelta(seconds=2))
@@ -202,15 +207,15 @@ async def test_d9_behind_an_error_sending_begins_anew_from_the_last_acknowledged
     class Failing(Producer):
         runs = 0
 
-        async def send(self, topic: str, messages: list[Message]) -> None:
+        async def send(self, topic: str, messages: list[Message], *by: Any) -> None:
             self.runs += 1
             if self.runs != 2:
-                await super().send(topic, messages)
+                await super().send(topic, messages, *by)
                 return
-            await super().send(topic, messages[:250])
+            await super().send(topic, messages[:250], *by)
             await limit(feed.broker, topic, "100")
             try:
-                await super().send(topic, messages[250:])
+                await super().send(topic, messages[250:], *by)
             finally:
                 await limit(feed.broker, topic, "1000000")
 
@@ -285,6 +290,35 @@ async def test_d9_who_still_waits_for_a_producer_that_was_discarded_hears_of_it(
         with pytest.raises(Unavailable) as caught:
             await sending
     assert caught.value.code == "kafka-away"
+
+
+async def test_d9_who_was_sending_by_a_producer_that_is_discarded_sends_anew_by_the_next(
+    feed: Feed, kafka: Kafka, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the broker was not even asked to take could else wait for as long as a request may last."""
+    if kafka.broker is None:
+        pytest.skip("a broker of our own is needed: unset FUYUAN_TEST_KAFKA")
+    monkeypatch.setattr("gateway.delivery.producer.REQUEST_SECONDS", 3600)
+    producer = Producer(lambda: make_producer(feed.broker))
+    bulk, priority = (topic_of(feed.contract, one) for one in reversed(LANES))
+    reached = [await producer.reach(topic) for topic in (bulk, priority)][-1]
+    waiting = reached.producer._message_accumulator
+    kafka.broker.pause()
+    try:
+        first = asyncio.create_task(producer.send(bulk, [Message(b"1", [])], reached))
+        await until(lambda: waiting._pending_batches)
+        second = asyncio.create_task(producer.send(priority, [Message(b"2", [])], reached))
+        await until(lambda: waiting._batches)
+        first.cancel()
+        async with asyncio.timeout(20):
+            with pytest.raises(Unavailable, match="kafka-away"):
+                await second
+        with pytest.raises(Unavailable, match="kafka-away"):
+            await producer.send(priority, [Message(b"2", [])], reached)
+    finally:
+        kafka.broker.resume()
+    await producer.send(priority, [Message(b"2", [])])
+    await producer.stop()
 
 
 async def test_d1_bulk_is_sent_behind_what_has_precedence(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
