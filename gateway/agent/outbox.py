@@ -3,7 +3,8 @@
 Two queues under one numbering: orders to the agency's register, and receipts to the gateway. They are worked off side
 by side, so a slow gateway delays no block; a receipt waits for the orders of its row that stand before it. Everything
 may be done twice: a register knows an order by its id, the gateway a receipt by its kind and key. What fails is tried
-again for ever. A receipt that the gateway refuses for what it says is set aside with the code, for a person to look at.
+again for ever. A receipt that the gateway itself refuses for what it says is set aside with the code, for a person to
+look at.
 """
 
 import asyncio
@@ -28,8 +29,18 @@ log = structlog.get_logger(__name__)
 
 AT_ONCE: Final = 200
 PATIENT_SECONDS: Final = 2.0  # a request costs the gateway as much as a hundred receipts
-# The gateway says of these that the receipt itself is wrong; anything else may pass a moment later.
-WRONG_ITSELF: Final = frozenset({400, 404, 409, 413, 422})
+# The gateway's own codes for a receipt that is wrong in itself; anything else, a proxy's page too, may pass later.
+WRONG_ITSELF: Final = frozenset(
+    {
+        "receipt-unreadable",
+        "receipt-not-yours",
+        "receipt-unsent",
+        "receipt-of-receipt",
+        "receipt-mismatch",
+        "body-too-large",
+    }
+)
+TOO_LARGE: Final = 413  # whoever says it, fewer may pass
 
 Send = Callable[[Sequence[str]], Awaitable[object]]
 
@@ -100,7 +111,7 @@ class Outbox:
         return await self._send_those(lambda one: not one.soon, at_least=1 if due else AT_ONCE)
 
     async def _send_those(self, meant: Callable[[Receipt], bool], *, at_least: int = 1) -> bool:
-        """`at_least` so many in a request; fewer wait."""
+        """`at_least` so many in a request; fewer wait, and what stands behind them."""
         after = 0
         whole = True
         held: set[str] = set()
@@ -111,7 +122,9 @@ class Outbox:
             those = [one for one in receipts if meant(one)]
             due = _due(those, waiting, held)
             whole = whole and len(due) == len(those)
-            if len(due) >= at_least and not await self._send_all(due):
+            if 0 < len(due) < at_least:
+                return whole  # a range that overtakes another is not counted, so none is sent behind those that wait
+            if due and not await self._send_all(due):
                 return False
         return whole
 
@@ -154,12 +167,13 @@ class Outbox:
             with spans("send-receipts", [one.trace for one in receipts], count=len(receipts)):
                 await self._send([one.token for one in receipts])
         except GatewayProblem as problem:
-            if problem.status not in WRONG_ITSELF:
-                return _not_sent(problem, len(receipts))
-            if len(receipts) == 1:
+            alone, wrong = len(receipts) == 1, problem.code in WRONG_ITSELF
+            if alone and wrong:
                 log.warning("receipt-set-aside", code=problem.code, number=receipts[0].number)
                 await asyncio.to_thread(self._set_aside, receipts[0], problem.code)
                 return True
+            if alone or not (wrong or problem.status == TOO_LARGE):
+                return _not_sent(problem, len(receipts))
             middle = len(receipts) // 2
             return await self._send_all(receipts[:middle]) and await self._send_all(receipts[middle:])
         except FuyuanError as error:

@@ -22,13 +22,15 @@ class Court:
     def __init__(self) -> None:
         self.taken: list[str] = []
         self.refuses: set[str] = set()
+        self.most: int | None = None  # receipts in one request
+        self.problem = GatewayProblem(422, "receipt-unsent", "no", "")
         self.fails: Exception | None = None
 
     async def send(self, tokens: Sequence[str]) -> None:
         if self.fails is not None:
             raise self.fails
-        if self.refuses & set(tokens):
-            raise GatewayProblem(422, "receipt-unsent", "no", "")
+        if self.refuses & set(tokens) or (self.most is not None and len(tokens) > self.most):
+            raise self.problem
         self.taken += [token for token in tokens if token not in self.taken]
 
 
@@ -96,16 +98,69 @@ async def test_m7_a_gateway_that_is_away_gets_all_later_in_order(agent: Agent, c
     assert court.taken == expected
 
 
-async def test_m7_a_receipt_that_is_refused_is_set_aside_and_blocks_nothing(
-    agent: Agent, court: Court, outbox: Outbox
-) -> None:
+def waiting(agent: Agent) -> list[str]:
     with agent.index.read() as view:
-        tokens = [orjson.loads(value)["token"] for _, value in view.items("receipts")]
-    court.refuses = {tokens[1]}
+        return [orjson.loads(value)["token"] for _, value in view.items("receipts")]
+
+
+def aside(agent: Agent) -> list[str]:
+    with agent.index.read() as view:
+        return [orjson.loads(value)["code"] for _, value in view.items("aside")]
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (400, "receipt-unreadable"),
+        (422, "receipt-not-yours"),
+        (422, "receipt-unsent"),
+        (422, "receipt-of-receipt"),
+        (422, "receipt-mismatch"),
+        (413, "body-too-large"),
+    ],
+)
+async def test_m7_a_receipt_that_is_refused_is_set_aside_and_blocks_nothing(
+    agent: Agent, court: Court, outbox: Outbox, status: int, code: str
+) -> None:
+    tokens = waiting(agent)
+    court.refuses, court.problem = {tokens[1]}, GatewayProblem(status, code, "no", "")
     assert await both(outbox)
     assert court.taken == [tokens[0], *tokens[2:]]
-    with agent.index.read() as view:
-        assert [view.document("aside", key)["code"] for key, _ in view.items("aside")] == ["receipt-unsent"]
+    assert aside(agent) == [code]
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        *[(status, "answer-unreadable") for status in (400, 404, 409, 413, 422, 502)],  # a proxy's own page
+        (409, "submission-in-progress"),
+        (404, "not-found"),
+        (405, "method-not-allowed"),
+        (400, "request-invalid"),
+        (422, "contract-not-over"),
+    ],
+)
+async def test_m7_a_receipt_that_is_refused_for_anything_else_waits(
+    agent: Agent, court: Court, outbox: Outbox, status: int, code: str
+) -> None:
+    tokens = waiting(agent)
+    court.refuses, court.problem = {tokens[1]}, GatewayProblem(status, code, "no", "")
+    assert not await both(outbox)
+    assert tokens[1] in waiting(agent)
+    assert aside(agent) == []
+    court.refuses = set()
+    assert await both(outbox)
+    assert (sorted(court.taken), waiting(agent), aside(agent)) == (sorted(tokens), [], [])
+
+
+@pytest.mark.parametrize("code", ["body-too-large", "answer-unreadable"])
+async def test_m7_what_is_too_large_for_one_request_is_sent_in_several(
+    agent: Agent, court: Court, outbox: Outbox, code: str
+) -> None:
+    tokens = waiting(agent)
+    court.most, court.problem = 1, GatewayProblem(413, code, "no", "")
+    assert await both(outbox)
+    assert (court.taken, aside(agent)) == (tokens, [])
 
 
 async def test_m7_what_was_done_before_a_kill_counts_once(agent: Agent, court: Court, outbox: Outbox) -> None:
@@ -153,6 +208,25 @@ async def test_d12_receipts_that_have_time_wait_no_longer_than_said(
     monkeypatch.setattr("gateway.agent.outbox.AT_ONCE", 1)  # nor do more of them wait than one request takes
     assert await outbox.send_patiently()
     assert left(agent) == 0
+
+
+async def test_d12_no_range_overtakes_another_that_waits_for_more(
+    agent: Agent, court: Court, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full page behind one that is short of receipts that have time: its ranges would acknowledge nothing."""
+    assert await both(outbox)
+    sent = len(court.taken)
+    agent.apply(upsert("bulk", 2, 3, debtor("李四", record_id="r2")))
+    agent.apply(withdrawn(2, 4, "r1"))  # tells of a release, too
+    agent.apply(upsert("bulk", 3, 5, debtor("王五", record_id="r3")))
+    monkeypatch.setattr("gateway.agent.outbox.AT_ONCE", 2)
+    for _ in range(2):
+        assert await outbox.send_patiently()
+        assert len(court.taken) == sent
+    outbox._sent_at -= PATIENT_SECONDS
+    assert await outbox.send_patiently()
+    told = [said(token)["range"] for token in court.taken[sent:]]
+    assert [(one["lane"], one["first"]) for one in told] == [("bulk", 2), ("priority", 2), ("bulk", 3)]
 
 
 async def test_d12_a_release_is_told_while_a_request_of_others_hangs(agent: Agent, outbox: Outbox) -> None:
