@@ -1,14 +1,13 @@
 """Following a contract by Kafka, beside the pull that fills every gap (rules D4, D8, D11, M7).
 
 Only contiguous numbers are applied, and nothing that is not verified. Whatever is wrong with a topic, be it a gap, a
-forged message, lost retention or silence, the answer is one: pull. While heartbeats come in time pull rests.
+forged message, lost retention or silence, the answer is one: pull. While heartbeats come in time pull rests (`Beats`).
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NoReturn
 
 import structlog
 from aiokafka.structs import ConsumerRecord
@@ -16,22 +15,20 @@ from opentelemetry.trace import SpanKind
 
 from contracts.model import Terms
 from gateway import trace
+from gateway.agent.beats import Beats
 from gateway.agent.pages import Pages
-from gateway.agent.standing import Standing, due_within
+from gateway.agent.standing import Standing
 from gateway.agent.topics import Topics, read_event
 from gateway.backoff import Backoff
 from gateway.clock import Clock, unstamp
 from gateway.errors import Broken, FuyuanError, Unavailable
 from gateway.pace import Pace
-from gateway.trust.documents import LANES, Heartbeat, Lane
+from gateway.trust.documents import LANES, Lane
 from schemas.envelope import BadMessage, read_number
 
 log = structlog.get_logger(__name__)
 
 FETCH_SECONDS: Final = 0.5
-BEAT_SECONDS: Final = 5.0  # a heartbeat costs a proof of consistency, so of many only some are used
-BEATS_WHILE_DUE: Final = 5  # and yet several in the time within which one is due
-PROGRESS_SECONDS: Final = 5.0  # how long pull rests behind something new
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,42 +44,44 @@ class KafkaFollower:
         """`catch_up` pulls one page at once and says whether it brought anything new."""
         self._topics = topics
         self._pages = pages
-        self._clock = clock
         self._catch_up = catch_up
+        self._beats = Beats(pages, clock)
         self._pace = Pace()
         self._in_a_list = False
-        self._good_until = 0.0
-        self._beat: Heartbeat | None = None  # the newest that was not used yet
-        self._newest: tuple[datetime, str] | None = None  # of all that came: its time and token
-        self._beat_after = 0.0
 
     async def run(self) -> None:
         """Until cancelled."""
         backoff = Backoff()
-        while True:
-            try:
-                standing, terms = await self._pages.ground()
-                if "kafka" not in terms.delivery:
-                    raise Unavailable("kafka-not-agreed", "The contract names no Kafka; the list comes by pull.")
-                since = None if standing.fresh_at is None else unstamp(standing.fresh_at)
-                await self._topics.open(standing.offsets, since)
-                log.info("kafka-followed", contract=terms.id)
+        try:
+            while True:
                 try:
-                    while True:
-                        if await self.turn():
-                            backoff.reset()
-                        else:
-                            await asyncio.sleep(backoff.next())
-                finally:
-                    await self._topics.close()
-            except FuyuanError as error:
-                self._good_until = 0.0
-                log.warning("kafka-left", code=error.code)
-                await asyncio.sleep(backoff.next())
+                    await self._follow(backoff)
+                except FuyuanError as error:
+                    self._beats.rest_no_more()
+                    log.warning("kafka-left", code=error.code)
+                    await asyncio.sleep(backoff.next())
+        finally:
+            self._beats.stop()
+
+    async def _follow(self, backoff: Backoff) -> NoReturn:
+        standing, terms = await self._pages.ground()
+        if "kafka" not in terms.delivery:
+            raise Unavailable("kafka-not-agreed", "The contract names no Kafka; the list comes by pull.")
+        since = None if standing.fresh_at is None else unstamp(standing.fresh_at)
+        await self._topics.open(standing.offsets, since)
+        log.info("kafka-followed", contract=terms.id)
+        try:
+            while True:
+                if await self.turn():
+                    backoff.reset()
+                else:
+                    await asyncio.sleep(backoff.next())
+        finally:
+            await self._topics.close()
 
     def rest(self) -> float:
         """For how many seconds nothing need be pulled, since Kafka brings the list in time; a short time at once."""
-        return max(0.0, min(self._good_until - asyncio.get_running_loop().time(), FETCH_SECONDS))
+        return self._beats.rest()
 
     async def turn(self) -> bool:
         """Fetch once and use it; whether all of it held. Raises FuyuanError where neither Kafka nor pull answers."""
@@ -94,12 +93,12 @@ class KafkaFollower:
             self._in_a_list = False
         good = fetched.unreadable == 0
         if fetched.heartbeat is not None:
-            good = self._take_beat(fetched.heartbeat) and good
+            good = self._beats.take(fetched.heartbeat) and good
         while fetched.events:
             standing, terms = await self._pages.ground()
             following = follow_on(fetched.events, standing)
             if following.records:
-                good = await self._use(following, terms, fetched.offsets) and good
+                good = await self._use(following, standing, terms, fetched.offsets) and good
             elif not following.beyond:
                 await self._pages.brought([], terms, fetched.offsets)  # pull was faster; the topic is read all the same
             if not following.beyond or not good:
@@ -111,10 +110,10 @@ class KafkaFollower:
             log.error("message-refused")
             while await self._catch_up():
                 pass
-        await self._use_beat(fetched.offsets)
+        await self._beats.use(fetched.offsets)
         return good
 
-    async def _use(self, following: Next, terms: Terms, offsets: Mapping[str, int]) -> bool:
+    async def _use(self, following: Next, standing: Standing, terms: Terms, offsets: Mapping[str, int]) -> bool:
         parents = [trace.extract(record.headers) for record in following.records]
         about = {"contract": terms.id, "count": len(parents)}
         try:
@@ -123,44 +122,8 @@ class KafkaFollower:
                 applied = await self._pages.brought(events, terms, {} if following.beyond else dict(offsets))
         except (BadMessage, Broken):
             return False
-        if applied.new:
-            self._rest_pull(PROGRESS_SECONDS)
+        self._beats.moved(standing.priority, applied)
         return True
-
-    def _take_beat(self, token: str) -> bool:
-        """Keep it to be used, unless it came before: one of the future would be fresh each time."""
-        try:
-            beat = self._pages.open_heartbeat(token)
-        except Broken:
-            return False
-        at = unstamp(beat.at)
-        if self._newest is None or (at >= self._newest[0] and token != self._newest[1]):
-            self._beat, self._newest = beat, (at, token)
-        return True
-
-    async def _use_beat(self, offsets: dict[str, int]) -> None:
-        """Use the newest heartbeat once the list is as far as it says; the events may come behind it."""
-        beat, now = self._beat, asyncio.get_running_loop().time()
-        if beat is None or now < self._beat_after:
-            return
-        standing, terms = await self._pages.ground()
-        heads = {lane: beat.heads.of(lane) for lane in LANES}
-        if any(heads[lane] > standing.applied(lane) for lane in LANES):
-            await self._pages.told(heads)
-            return
-        try:
-            await self._pages.beat(beat, terms, offsets)
-        except Broken as error:
-            self._good_until = 0.0
-            log.error("page-refused", code=error.code)  # noqa: TRY400 - the code says it; an alarm, no bug
-        due = due_within(terms)
-        self._beat, self._beat_after = None, now + min(BEAT_SECONDS, due.total_seconds() / BEATS_WHILE_DUE)
-        age = max(timedelta(), self._clock.now() - unstamp(beat.at))  # one of the future counts as one of now
-        if age < due:
-            self._rest_pull((due - age).total_seconds())
-
-    def _rest_pull(self, seconds: float) -> None:
-        self._good_until = max(self._good_until, asyncio.get_running_loop().time() + seconds)
 
 
 def follow_on(events: Mapping[Lane, Sequence[ConsumerRecord]], standing: Standing) -> Next:

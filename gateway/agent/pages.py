@@ -6,7 +6,7 @@ heartbeat older than what is known is passed over. So a reader changes from one 
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import structlog
@@ -25,6 +25,17 @@ from gateway.trust.documents import LANES, Heartbeat, Lane
 from schemas.canonical import JsonObject
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """What only waits to be written. `seen` is the tree that was seen last, None before the first; `proof` is what the
+    gateway says of how the heartbeat's goes on from it, unverified.
+    """
+
+    checked: Checked
+    seen: JsonObject | None
+    proof: JsonObject
 
 
 class Pages:
@@ -58,6 +69,10 @@ class Pages:
         if terms is None or standing.version > terms.version:
             terms = await self._read_contract()
         return standing, terms
+
+    def known(self) -> tuple[Standing, Terms | None]:
+        """The same as it stands; the terms None where they were not read yet."""
+        return self._parts.ground()
 
     async def pulled(self, page: EventPage, standing: Standing, terms: Terms) -> Applied:
         """Use a page that was asked for behind `standing`. Raises Broken, and then it has left its mark (rule M3)."""
@@ -110,28 +125,42 @@ class Pages:
 
     async def _use(self, checked: Checked, terms: Terms) -> Applied:
         log.debug("step", step="verify", count=len(checked.events))
-        async with self._one_at_a_time:
-            standing, _ = self._parts.ground()
-            if checked.heartbeat is not None and _is_older(checked.heartbeat, standing):
-                checked = replace(checked, heartbeat=None)
-            if checked.heartbeat is not None:
-                await self._check_tree(checked.heartbeat, standing)
-            used = checked
-            with span("index"):
-                applied = await asyncio.to_thread(self._parts.index.write, lambda change: self._apply(change, used))
+        applied = None
+        while applied is None:
+            applied = await self._write(await self._make_ready(checked))
         log.debug("step", step="index", count=applied.new)
         if checked.heartbeat is not None and checked.heartbeat.contract_version > terms.version:
             await self._read_contract()
         self._used()
         return applied
 
-    async def _check_tree(self, heartbeat: Heartbeat, standing: Standing) -> None:
-        """The journal goes on from the tree that was seen last, or it was set back or forked (D12)."""
-        seen, shown = standing.checkpoint, heartbeat.checkpoint
+    async def _make_ready(self, checked: Checked) -> Ready:
+        """Fetch the proof that its heartbeat needs, unless a newer one was used. What the other source brings waits for
+        no answer: so the lock is not held, and the list may go on past what the heartbeat says.
+        """
+        standing, _ = self._parts.ground()
+        heartbeat = checked.heartbeat
         proof: JsonObject = {"path": []}
-        if seen is not None and standing.tree_size < shown.size:
-            proof = await self._client.consistency(standing.tree_size, shown.size)
-        check_tree(standing, shown, proof)
+        if heartbeat is not None and _is_older(heartbeat, standing):
+            checked = replace(checked, heartbeat=None)
+        elif heartbeat is not None and standing.checkpoint and standing.tree_size < heartbeat.checkpoint.size:
+            proof = await self._client.consistency(standing.tree_size, heartbeat.checkpoint.size)
+        return Ready(checked, standing.checkpoint, proof)
+
+    async def _write(self, ready: Ready) -> Applied | None:
+        """None where the tree that was proved is not the one seen last any more: the other source was faster.
+
+        Raises Broken where the journal does not go on from it: it was set back or forked (D12).
+        """
+        checked = ready.checked
+        async with self._one_at_a_time:
+            if checked.heartbeat is not None:
+                standing, _ = self._parts.ground()
+                if standing.checkpoint != ready.seen:
+                    return None
+                check_tree(standing, checked.heartbeat.checkpoint, ready.proof)
+            with span("index"):
+                return await asyncio.to_thread(self._parts.index.write, lambda change: self._apply(change, checked))
 
     async def _renew_trust(self) -> None:
         """A key that the operator has revoked counts no more from the next page on."""

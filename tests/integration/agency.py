@@ -1,5 +1,6 @@
 """An agency in the district: the agent over a real index and a real register, and the line to the gateway."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -93,6 +94,8 @@ class Wire(httpx.AsyncBaseTransport):
         self._inner = inner
         self.change: Callable[[bytes], bytes] | None = None
         self.cut = False
+        self.held: asyncio.Event | None = None  # the next proof of consistency is answered when it is set
+        self.forged = False  # proofs of consistency are
         self.asked = 0
         self.open = 0  # requests that were not answered yet
         self.paths: list[str] = []
@@ -104,9 +107,14 @@ class Wire(httpx.AsyncBaseTransport):
             raise httpx.ConnectError("cut")
         self.open += 1
         try:
+            if self.held is not None and request.url.path.endswith("/consistency"):
+                held, self.held = self.held, None
+                await held.wait()
             response = await self._inner.handle_async_request(request)
         finally:
             self.open -= 1
+        if self.forged and request.url.path.endswith("/consistency"):
+            return httpx.Response(200, json={"path": []})
         if self.change is None or not request.url.path.endswith("/events"):
             return response
         body = self.change(await response.aread())

@@ -77,7 +77,7 @@ async def test_d11_a_heartbeat_from_the_future_lets_pull_rest_no_longer_than_one
         while following.standing.fresh_at is None:
             await following.kafka.turn()
     terms = (await following.agent.follower._pages.ground())[1]
-    left = following.kafka._good_until - asyncio.get_running_loop().time()
+    left = following.kafka._beats._good_until - asyncio.get_running_loop().time()
     assert 0 < left <= terms.duties.heartbeat_lease_seconds / 2
 
 
