@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 
 import structlog
@@ -87,9 +86,10 @@ class Running:
         """End the background work and what reads beside it, and close the database."""
         for task in self._background:
             task.cancel()
-        for task in self._background:
-            with suppress(asyncio.CancelledError):
-                await task
+        ended = await asyncio.gather(*self._background, return_exceptions=True)
+        for task, error in zip(self._background, ended, strict=True):
+            if isinstance(error, Exception):
+                log.error("background-ended", step=task.get_name(), exc_info=error)
         if self.kafka is not None:
             await self.kafka.close()
         if self.pushes is not None:

@@ -83,12 +83,20 @@ class Brokers:
             return Access(self._topics(), acls or frozenset(), self._users(), enforced=acls is not None)
 
     def mend(self, drifts: Iterable[Drift]) -> None:
-        """Take away or put right what can be. Raises as `read` does, behind what was done by then."""
+        """Take away or put right what can be, each kind whatever becomes of the others. Raises as `read` does, behind
+        them all: the first error.
+        """
         given = list(drifts)
-        with _reported():
-            for kind in MENDED:
-                if ones := [one for one in given if one.kind == kind]:
-                    self._mend(kind, ones)
+        failed: list[FuyuanError] = []
+        for kind in MENDED:
+            if ones := [one for one in given if one.kind == kind]:
+                try:
+                    with _reported():
+                        self._mend(kind, ones)
+                except FuyuanError as error:
+                    failed.append(error)
+        if failed:
+            raise failed[0]
 
     def set_password(self, user: str, password: str) -> None:
         """Make a party's user, or change its password. Raises as `read` does."""

@@ -70,6 +70,7 @@ class Reconciler:
 
     async def run(self) -> None:
         """Until cancelled."""
+        state: object = None
         seen: object = None
         due = 0.0
         while True:
@@ -89,14 +90,18 @@ class Reconciler:
         return (await self._compare())[0]
 
     async def mend(self) -> Compared:
-        """Look, mend, look again; the last look. Raises as `compare` does."""
+        """Look, mend, look again; the last look. Raises as `compare` does, and at last what could not be mended."""
+        failed: FuyuanError | None = None
         try:
             before, agreements = await self._compare()
             self._tell(before)
             mendable = [one for one in before.drifts if one.mendable]
             after = before
             if mendable:
-                await asyncio.to_thread(self._brokers.mend, mendable)
+                try:
+                    await asyncio.to_thread(self._brokers.mend, mendable)
+                except FuyuanError as error:  # no topic that cannot be made keeps a revocation from its end
+                    failed = error
                 for seconds in SETTLE_SECONDS:
                     after, _ = await self._compare()
                     if not set(mendable) & set(after.drifts):
@@ -108,6 +113,8 @@ class Reconciler:
             raise
         self.standing, self.reached = after.drifts, True
         await self._confirm(agreements, after)
+        if failed is not None:
+            raise failed
         return after
 
     async def _compare(self) -> tuple[Compared, Sequence[Agreed]]:

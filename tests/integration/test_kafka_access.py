@@ -293,6 +293,24 @@ async def test_d10_what_nobody_of_us_may_shut_keeps_it_revoking(
     assert await state_of(gateway) == "revoking"
 
 
+async def test_d10_what_cannot_be_mended_keeps_nothing_else_from_it(
+    access: Access, reconciler: Reconciler, gateway: Gateway
+) -> None:
+    """Of three brokers one is away, as here two: no topic can be made."""
+    of_three = open_reconciler(
+        access.settings(kafka_intake=True, kafka_replication=3), gateway.engine, gateway.registry
+    )
+    await gateway.registry.activate(with_kafka(gateway, "debtors-to-a-third", OTHER))
+    await gateway.registry.change_state(OWN, "revoke")
+    access.allow("User:eve", "READ", f"fuyuan.{OTHERS}.bulk")
+    set_config(access, retention_ms="-1")
+    with pytest.raises((Refused, Unavailable), match="kafka-"):
+        await of_three.mend()
+    assert kinds(of_three.standing) == ["topic-missing", "topic-replication"]
+    assert of_three.reached is True
+    assert await state_of(gateway) == "revoked"
+
+
 async def until_reached(reconciler: Reconciler) -> None:
     async with asyncio.timeout(60):
         while True:
