@@ -1,14 +1,15 @@
 """The outbox: what a committed change asks to be done outside, carried out afterwards and in order for each row (M7).
 
 Two queues under one numbering: orders to the agency's register, and receipts to the gateway. They are worked off side
-by side, so a slow gateway delays no block; a receipt waits for the orders of its row that stand before it. Everything
+by side, so a slow gateway delays no block; a receipt waits for the orders of its row that stand before it. A release
+waits for those of its own row alone, though a list has given thousands of rows to hold. Everything
 may be done twice: a register knows an order by its id, the gateway a receipt by its kind and key. What fails is tried
 again for ever. A receipt that the gateway itself refuses for what it says is set aside with the code, for a person to
 look at.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -83,19 +84,37 @@ class Outbox:
         self._sent_at = float("-inf")
 
     async def carry_out(self) -> bool:
-        """Go through the orders once; True where none is left of those that stood there."""
+        """Go through the orders once, the rows to release first; True where none is left of those that stood there."""
         stuck: set[str] = set()
-        after = 0
+        after = looked = 0
         while self._waiting("orders") and (orders := await asyncio.to_thread(self._orders, after)):
             after = orders[-1].number
-            done = []
+            done: set[int] = set()
             for order in orders:
-                if order.row not in stuck and await self._on_register(order):
-                    done.append(order.number)
-                else:
-                    stuck.add(order.row)
+                if (newest := self._index.last_number()) > looked:  # a release may have come in meanwhile
+                    await self._release(looked, done, stuck)
+                    looked = newest
+                await self._tell(order, done, stuck)
             await asyncio.to_thread(self._remove, "orders", done)
         return not stuck
+
+    async def _release(self, behind: int, done: set[int], stuck: set[str]) -> None:
+        """Where a release came in behind that number: the orders of all rows to release, before those of any other."""
+        orders = await asyncio.to_thread(self._to_release, behind)
+        for start in range(0, len(orders), AT_ONCE):
+            some = orders[start : start + AT_ONCE]
+            for order in some:
+                await self._tell(order, done, stuck)
+            await asyncio.to_thread(self._remove, "orders", done.intersection(one.number for one in some))
+
+    async def _tell(self, order: Order, done: set[int], stuck: set[str]) -> None:
+        """The register is told, unless that is `done`, or an order of the row before it is `stuck`."""
+        if order.number in done:
+            return
+        if order.row not in stuck and await self._on_register(order):
+            done.add(order.number)
+        else:
+            stuck.add(order.row)
 
     async def send(self) -> bool:
         """Go through the receipts once, in order; True where none is left of those that stood there."""
@@ -136,6 +155,22 @@ class Outbox:
     def _orders(self, after: int) -> list[Order]:
         with self._index.read() as view:
             return [Order(int.from_bytes(key), **orjson.loads(value)) for key, value in _next(view, "orders", after)]
+
+    def _to_release(self, behind: int) -> list[Order]:
+        """Row by row and each in order, all orders of rows to release, those that only wait to be released first; none
+        where no release came behind that number.
+        """
+        with self._index.read() as view:
+            if not any(_row_to_release(value) for _, value in view.items("orders", after=behind.to_bytes(8))):
+                return []
+            rows: dict[str, list[Order]] = {
+                row: [] for _, value in view.items("orders") if (row := _row_to_release(value)) is not None
+            }
+            for key, value in view.items("orders"):
+                order = Order(int.from_bytes(key), **orjson.loads(value))
+                if order.row in rows:
+                    rows[order.row].append(order)
+        return [order for row in sorted(rows.values(), key=lambda row: row[0].kind != "release") for order in row]
 
     def _receipts(self, after: int) -> list[Receipt]:
         with self._index.read() as view:
@@ -184,7 +219,7 @@ class Outbox:
         await asyncio.to_thread(self._remove, "receipts", [one.number for one in receipts])
         return True
 
-    def _remove(self, db: str, numbers: Sequence[int]) -> None:
+    def _remove(self, db: str, numbers: Collection[int]) -> None:
         def work(change: Change) -> None:
             for number in numbers:
                 change.delete(db, number.to_bytes(8))
@@ -215,6 +250,12 @@ def _due(receipts: Sequence[Receipt], waiting: Mapping[str, int], held: set[str]
         else:
             due.append(one)
     return due
+
+
+def _row_to_release(order: bytes) -> str | None:
+    """The row of a stored order that is a release; None for any other."""
+    found = orjson.loads(order)
+    return str(found["row"]) if found["kind"] == "release" else None
 
 
 def _rows_waiting(view: View) -> dict[str, int]:
