@@ -2,10 +2,9 @@
 
 Two queues under one numbering: orders to the agency's register, and receipts to the gateway. They are worked off side
 by side, so a slow gateway delays no block; a receipt waits for the orders of its row that stand before it. A release
-waits for those of its own row alone, though a list has given thousands of rows to hold. Everything
-may be done twice: a register knows an order by its id, the gateway a receipt by its kind and key. What fails is tried
-again for ever. A receipt that the gateway itself refuses for what it says is set aside with the code, for a person to
-look at.
+waits for those of its own row alone, though a list has given thousands of rows to hold. Everything may be done twice: a
+register knows an order by its id, the gateway a receipt by its kind and key. What fails is tried again for ever. A
+receipt that the gateway itself refuses for what it says is set aside with the code, for a person to look at.
 """
 
 import asyncio
@@ -29,7 +28,7 @@ from schemas.canonical import JsonObject
 log = structlog.get_logger(__name__)
 
 AT_ONCE: Final = 200
-PATIENT_SECONDS: Final = 2.0  # a request costs the gateway as much as a hundred receipts
+PATIENT_SECONDS: Final = 5.0  # a request costs the gateway as much as a hundred receipts
 # The gateway's own codes for a receipt that is wrong in itself; anything else, a proxy's page too, may pass later.
 WRONG_ITSELF: Final = frozenset(
     {
