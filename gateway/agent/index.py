@@ -135,8 +135,8 @@ class Index:
                 readahead=False,
                 max_spare_txns=4,
             )
-            many = {name: self._env.open_db(name.encode(), dupsort=True) for name in MANY}
-            self.dbs = many | {name: self._env.open_db(name.encode()) for name in SINGLE}
+            many = {name: self._open_db(name, several=True) for name in MANY}
+            self.dbs = many | {name: self._open_db(name, several=False) for name in SINGLE}
             self.identity = self.write(_own_name)
         except lmdb.Error as error:
             raise Broken(
@@ -164,6 +164,13 @@ class Index:
         """The number of what was last appended to a numbered database, by whichever process; 0 before the first."""
         with self.read() as view:
             return int.from_bytes(view.value("own", LAST_NUMBER) or b"")
+
+    def _open_db(self, name: str, *, several: bool) -> "lmdb._Database":
+        while True:
+            try:
+                return self._env.open_db(name.encode(), dupsort=several)
+            except lmdb.MapResizedError:
+                self._env.set_mapsize(0)  # another process has made the map larger since it was opened
 
     @contextmanager
     def _transaction(self, *, write: bool) -> "Iterator[lmdb.Transaction[bytes]]":

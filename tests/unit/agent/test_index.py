@@ -11,6 +11,16 @@ import pytest
 from gateway.agent.index import Change, Index
 from gateway.errors import Broken
 
+OPENER = """
+import sys
+from pathlib import Path
+from gateway.agent.index import Index
+
+for number in range(100):
+    Index(Path(sys.argv[1]), map_bytes=1 << 18).close()
+    if number == 0:
+        print("opened", flush=True)
+"""
 READER = """
 import sys
 from pathlib import Path
@@ -51,6 +61,19 @@ def test_m7_another_process_reads_on_while_the_map_grows(tmp_path: Path) -> None
             assert reader.stdout.readline().strip() == str(first + 5000)
         reader.stdin.close()
     assert reader.returncode == 0
+    index.close()
+
+
+def test_m7_another_process_opens_it_while_the_map_grows(tmp_path: Path) -> None:
+    index = Index(tmp_path, map_bytes=1 << 18)
+    with subprocess.Popen([sys.executable, "-c", OPENER, str(tmp_path)], stdout=subprocess.PIPE, text=True) as opener:
+        assert opener.stdout is not None
+        assert opener.stdout.readline() == "opened\n"
+        first = 0
+        while opener.poll() is None and first < 200_000:
+            index.write(put(first, 2000))
+            first += 2000
+        assert opener.wait() == 0
     index.close()
 
 
