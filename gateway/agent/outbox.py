@@ -95,11 +95,14 @@ class Outbox:
                     looked = newest
                 await self._tell(order, done, stuck)
             await asyncio.to_thread(self._remove, "orders", done)
+            if stuck and done:  # the register answers, so a release that failed is tried again before the next page
+                looked = 0
         return not stuck
 
     async def _release(self, behind: int, done: set[int], stuck: set[str]) -> None:
         """Where a release came in behind that number: the orders of all rows to release, before those of any other."""
         orders = await asyncio.to_thread(self._to_release, behind)
+        stuck.difference_update(order.row for order in orders)
         for start in range(0, len(orders), AT_ONCE):
             some = orders[start : start + AT_ONCE]
             for order in some:

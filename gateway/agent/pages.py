@@ -185,7 +185,7 @@ class Pages:
         if checked.offsets is None:
             standing = replace(standing, failure=None)
         else:
-            standing = replace(standing, offsets=standing.offsets | checked.offsets)
+            standing = replace(standing, offsets=standing.offsets | _newer(checked, standing))
         heartbeat = checked.heartbeat
         if heartbeat is not None:
             standing = beaten(
@@ -216,6 +216,14 @@ class Pages:
             standing = read_standing(change, contract)
             write_standing(change, contract, replace(standing, rescan=True))
             look_up_all(change, self._parts.keyed)
+
+
+def _newer(checked: Checked, standing: Standing) -> dict[str, int]:
+    """Up to where the topics were read. A heartbeat may have waited for its proof while others read on."""
+    offsets = checked.offsets or {}
+    if checked.heartbeat is None:
+        return offsets
+    return {lane: at for lane, at in offsets.items() if at > standing.offsets.get(lane, 0)}
 
 
 def _is_older(heartbeat: Heartbeat, standing: Standing) -> bool:

@@ -177,6 +177,7 @@ class KafkaLanes:
         async with nullcontext() if claim.lane == "priority" else self._in_flight:
             reached = await self._producer.reach(topic)
             if not await self._sender.enter(run, self._may_feed, partial(self._claims.renew, claim)):
+                log.info("run-not-entered", contract=claim.contract, lane=claim.lane)
                 return None
             with trace.spans("produce", run.traces, kind=SpanKind.PRODUCER, **about) as begun:
                 await self._producer.send(topic, made.carrying(begun), reached)

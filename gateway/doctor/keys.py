@@ -51,7 +51,7 @@ def check_key_files(directory: Path) -> list[Finding]:
                 "keys",
                 "key-dir-missing",
                 "The folder of the gateway's keys is not there.",
-                "Start the gateway once, or point FUYUAN_KEY_DIR at the folder.",
+                "Point FUYUAN_KEY_DIR at the folder, or restore it; a gateway makes one beside an empty journal alone.",
             )
         ]
     return [found for name in KEY_FILES if (found := check_file(directory / name)) is not None]

@@ -60,8 +60,12 @@ async def test_while_nothing_answers_over_http_kafkas_events_are_applied(
         await district.push(listing(serial))
         await following.feed.send()
         await beat(following)
-        await turn_until(following, lambda asked=serial - 1: wire.paths.count(CONSISTENCY) >= asked)
-        assert following.applied == (1, serial)
+        await turn_until(
+            following,
+            lambda asked=serial - 1, then=(1, serial): (
+                wire.paths.count(CONSISTENCY) >= asked and following.applied == then
+            ),
+        )
         assert following.kafka._beats._good_until < asyncio.get_running_loop().time()
     assert following.standing.fresh_at == fresh_at
     with pytest.raises(Unavailable):
@@ -85,8 +89,10 @@ async def test_d1_a_withdrawal_waits_for_no_proof_and_the_proof_still_counts(fol
     await following.feed.send()
     await turn_until(following, lambda: following.applied == (2, 2))
     assert following.standing.fresh_at == fresh_at
+    read_to = following.standing.offsets
     answer.set()
     await turn_until(following, lambda: following.standing.fresh_at != fresh_at)
+    assert following.standing.offsets == read_to
 
 
 async def test_d12_a_tree_that_was_proved_from_an_older_one_is_looked_at_again(following: Following) -> None:
@@ -116,8 +122,10 @@ async def test_a_list_that_loads_lets_pull_rest_only_behind_a_heartbeat(followin
     await following.read(1, 1)
     assert following.kafka.rest() == 0
     await beat(following)
-    await turn_until(following, lambda: following.kafka.rest() > 0)
-    now, beats = asyncio.get_running_loop().time(), following.kafka._beats
+    beats = following.kafka._beats
+    await turn_until(following, lambda: beats._heard_at > 0 and beats._beat is None and beats._using is None)
+    assert following.kafka.rest() > 0
+    now = asyncio.get_running_loop().time()
     beats._good_until = now  # the list is not whole any more
     await following.feed.district.push(listing(2))
     await following.feed.send()

@@ -65,6 +65,26 @@ async def test_m7_a_release_waits_for_no_hold_of_another_row(agent: Agent, regis
     assert others[3:] == [("hold", row) for row in "bce"]
 
 
+@pytest.mark.parametrize("fails", [("hold", "z"), ("release", "z")])
+async def test_m7_a_release_that_failed_waits_for_one_page_of_a_list(
+    agent: Agent, register: Told, monkeypatch: pytest.MonkeyPatch, fails: tuple[OrderKind, str]
+) -> None:
+    monkeypatch.setattr("gateway.agent.outbox.AT_ONCE", 2)
+    ask(agent, ("hold", "z"), ("release", "z"), *(("hold", row) for row in "abcdef"))
+    calls = 0
+
+    def once() -> None:
+        nonlocal calls
+        calls += 1
+        if calls == (1 if fails[0] == "hold" else 2):
+            raise ConnectionError("away")
+
+    register.meanwhile = once
+    assert await Outbox(agent.index, register, nowhere).carry_out()
+    assert [kind for kind, row in register.told if row == "z"] == ["hold", "release"]
+    assert register.told.index(("release", "z")) < register.told.index(("hold", "c"))
+
+
 async def test_m8_while_the_kill_switch_is_on_a_release_waits_for_the_hold_of_its_row_alone(
     agent: Agent, register: Told
 ) -> None:

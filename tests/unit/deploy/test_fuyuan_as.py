@@ -140,6 +140,22 @@ def test_an_operator_s_commands_work_with_keys_that_are_root_s_alone(root: Path,
     assert "FUYUAN_AUDIENCE=of%20the%20district" in asked(root, "Environment")
 
 
+def test_of_what_was_set_twice_the_last_word_counts(root: Path, run: Run) -> None:
+    added = root / "etc/systemd/system/fuyuan-gateway.service.d/override.conf"
+    added.write_text(
+        "[Service]\nEnvironment=\nEnvironment=FUYUAN_PORT=1\nEnvironment=FUYUAN_PORT=8555\n"
+        "Environment=FUYUAN_KEY_DIR=/etc/fuyuan/keys\nEnvironmentFile=/etc/fuyuan/more\n"
+    )
+    (added.parent / "kafka.conf").unlink()
+    done = run("gateway", "settings")
+    assert done.returncode == 0, done.stderr
+    lines = [line.split()[:2] for line in done.stdout.splitlines()]
+    assert ["FUYUAN_KEY_DIR", f"{root}/etc/fuyuan/keys"] in lines
+    assert ["FUYUAN_PORT", "8555"] in lines
+    assert asked(root, "EnvironmentFile") == ["/etc/fuyuan/more"]
+    assert len(asked(root, "Environment")) == 2
+
+
 def test_arguments_are_passed_as_they_are_and_the_exit_code_comes_back(root: Path, run: Run) -> None:
     name = 'the court\'s * "party".yaml'
     shutil.copy(PARTY, root / "var/lib/fuyuan-gateway" / name)
