@@ -9,6 +9,7 @@ makes a step in each LONGEST_SECONDS.
 import asyncio
 import os
 import random
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -34,9 +35,9 @@ class Pace:
         self._since = None
         return 0.0
 
-    async def free(self) -> None:
-        """Wait until the next step may begin."""
-        while rest := self.rest():  # noqa: ASYNC110 - nothing tells it
+    async def free(self, *, unless: Callable[[], bool] = lambda: False) -> None:
+        """Wait until the next step may begin, or there is nothing to wait for."""
+        while not unless() and (rest := self.rest()):  # noqa: ASYNC110 - nothing tells it
             await asyncio.sleep(rest)
 
 

@@ -66,9 +66,7 @@ class Precedence:
 
     async def let_out(self, records: int) -> None:
         """Before so many more of a list are journalled: while others go out and every core is at work, wait."""
-        pace = Pace(records * RECORD_SECONDS)
-        while self._lists_going_out and (rest := pace.rest()):  # noqa: ASYNC110 - nothing tells it
-            await asyncio.sleep(rest)
+        await Pace(records * RECORD_SECONDS).free(unless=lambda: not self._lists_going_out)
 
     def _rest(self) -> None:
         if not self.is_taken:

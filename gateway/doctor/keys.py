@@ -12,11 +12,10 @@ from gateway.clock import china_date
 from gateway.doctor.finding import SOON, Finding
 from gateway.journal.own_keys import End, foreign_file
 from gateway.journal.tables import party_key
-from gateway.trust.keyring import Keyring
+from gateway.trust.keyring import KEY_FILES, Keyring
 from gateway.trust.keys import PublicKey
 from gateway.trust.private_file import open_to_others
 
-KEY_FILES: Final = ("signing.jwk", "vault.key", "records.key")
 ENDS: Final[tuple[End, ...]] = get_args(End)
 
 

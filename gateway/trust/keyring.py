@@ -19,6 +19,7 @@ from gateway.trust.vault import Vault
 
 SECRET_BYTES = 32
 SECRETS = ("vault.key", "records.key")
+KEY_FILES = ("signing.jwk", *SECRETS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ def load_keyring(directory: Path, party: str, clock: Clock, *, make: bool = Fals
             SigningKey.generate(party, clock.now()).save(signing)
         for name in SECRETS:
             _make_secret(directory / name)
-    for name in (signing.name, *SECRETS):
+    for name in KEY_FILES:
         if not (directory / name).exists():
             raise Broken(
                 "key-file-missing",

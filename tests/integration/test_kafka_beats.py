@@ -48,6 +48,17 @@ async def begun(following: Following) -> None:
     assert following.applied == (1, 1)
 
 
+async def proof_held(following: Following) -> asyncio.Event:
+    """Another listing is applied and told of; the proof for that is on its way until the event is set."""
+    wire, answer = following.agent.wire, asyncio.Event()
+    await following.feed.district.push(listing(2))
+    await following.feed.send()
+    await beat(following)
+    wire.held = answer
+    await turn_until(following, lambda: CONSISTENCY in wire.paths)
+    return answer
+
+
 async def test_while_nothing_answers_over_http_kafkas_events_are_applied(
     following: Following, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -77,14 +88,10 @@ async def test_while_nothing_answers_over_http_kafkas_events_are_applied(
 
 async def test_d1_a_withdrawal_waits_for_no_proof_and_the_proof_still_counts(following: Following) -> None:
     """Though the list has gone on past what the heartbeat says, the list was whole when it told so."""
-    district, wire = following.feed.district, following.agent.wire
+    district = following.feed.district
     await begun(following)
-    fresh_at, answer = following.standing.fresh_at, asyncio.Event()
-    await district.push(listing(2))
-    await following.feed.send()
-    await beat(following)
-    wire.held = answer
-    await turn_until(following, lambda: CONSISTENCY in wire.paths)
+    fresh_at = following.standing.fresh_at
+    answer = await proof_held(following)
     await district.withdraw(listing(1))
     await following.feed.send()
     await turn_until(following, lambda: following.applied == (2, 2))
@@ -97,14 +104,9 @@ async def test_d1_a_withdrawal_waits_for_no_proof_and_the_proof_still_counts(fol
 
 async def test_d12_a_tree_that_was_proved_from_an_older_one_is_looked_at_again(following: Following) -> None:
     """While the proof for Kafka's heartbeat is on its way, pull is faster and has seen more."""
-    district, wire = following.feed.district, following.agent.wire
+    district = following.feed.district
     await begun(following)
-    answer = asyncio.Event()
-    await district.push(listing(2))
-    await following.feed.send()
-    await beat(following)
-    wire.held = answer
-    await turn_until(following, lambda: CONSISTENCY in wire.paths)
+    answer = await proof_held(following)
     await district.push(listing(3))
     await route(following)
     await following.agent.follower.pull_once(wait=0)
